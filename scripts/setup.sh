@@ -1,0 +1,80 @@
+# Sourced by run.sh, test.sh and bench.sh: what they need installed, and the build.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# shellcheck disable=SC2034
+BUILD_PACKAGES=(
+  build-essential cmake pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
+  libcjson-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev tzdata
+  libcurl4-gnutls-dev libpq-dev libhiredis-dev libc-ares-dev libsqlite3-dev
+)
+# shellcheck disable=SC2034
+TEST_PACKAGES=(
+  libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-pytest
+  python3-jsonschema python3-prometheus-client prometheus prometheus-node-exporter
+  libbpf-tools linux-perf fio curl jq openssl iproute2 libcap2-bin procps spin
+  nginx-light redis-server postgresql
+)
+# For the virtual machines of tests/vm: emulators, a cross compiler, and what the guests' root holds.
+# shellcheck disable=SC2034
+VM_PACKAGES=(
+  qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  busybox-static cpio dash e2fsprogs iproute2 kmod lz4 xz-utils zstd
+)
+
+say() {
+  printf '\033[1m== %s\033[0m\n' "$*"
+}
+
+die() {
+  echo "$(basename "$0"): $*" >&2
+  exit 1
+}
+
+require_root() {
+  [ "$(id -u)" -eq 0 ] || die "needs root to install packages and load BPF programs: sudo $0"
+}
+
+# Installs the packages that are missing. Services that come with them (Prometheus, its node
+# exporter) are not started: the tests start their own.
+install_packages() {
+  local missing=() package policy=/usr/sbin/policy-rc.d own_policy=no
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+      missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || die "needs Debian packages: ${missing[*]}"
+  say "Installing ${missing[*]}"
+  if [ ! -e "$policy" ]; then
+    own_policy=yes
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
+  apt-get update -qq || die "apt-get update failed"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+    >/dev/null || die "could not install ${missing[*]}"
+  if [ "$own_policy" = yes ]; then
+    rm -f "$policy"
+    trap - EXIT
+  fi
+}
+
+# build DIRECTORY [CMAKE ARGUMENTS]
+build() {
+  local directory=$1
+  shift
+  say "Building in ${directory#"$ROOT"/}"
+  mkdir -p "$directory"
+  cmake -S "$ROOT" -B "$directory" "$@" >"$directory/build.log" 2>&1 ||
+    { cat "$directory/build.log"; die "cmake failed"; }
+  cmake --build "$directory" --parallel "$(nproc)" >"$directory/build.log" 2>&1 ||
+    { tail -n 60 "$directory/build.log"; die "the build failed, see ${directory#"$ROOT"/}/build.log"; }
+}
+
+mount_if_missing() {
+  local kind=$1 where=$2
+  mountpoint -q "$where" || mount -t "$kind" "$kind" "$where" 2>/dev/null || true
+}
