@@ -1,0 +1,160 @@
+/* Forks, execs and exits per cgroup, and a record for each process that ended abnormally. */
+#include "abi/process.h"
+#include "emit.bpf.h"
+#include "identity.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h */
+#define BIT_OF_SIGNAL(n) (1ULL << (n))
+
+/* Fatal signals that people and supervisors send on purpose. The others mean that the program
+ * failed, which is acted on at once. An OOM kill (SIGKILL) has a record of its own. */
+#define SIGNALS_ON_PURPOSE                                                                         \
+    (BIT_OF_SIGNAL(1) /* HUP */ | BIT_OF_SIGNAL(2) /* INT */ | BIT_OF_SIGNAL(9) /* KILL */ |       \
+     BIT_OF_SIGNAL(13) /* PIPE */ | BIT_OF_SIGNAL(15) /* TERM */)
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1024); /* resized by the loader */
+    __type(key, u64);
+    __type(value, struct process_stats);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} process_cgrp SEC(".maps");
+
+struct ended_key {
+    u64 start_ns;
+    u64 tgid;
+};
+
+/* Multi-threaded processes that were counted already, where the kernel does not say which thread
+ * was the last. Two threads can both find no live thread; the insert decides which one counts. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 2048);
+    __type(key, struct ended_key);
+    __type(value, u8);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} process_ended SEC(".maps");
+
+/* The row of the task's cgroup, or row 0 once the map is full; NULL when even that has no room. */
+static __always_inline struct process_stats *stats_of(struct task_struct *task)
+{
+    struct process_stats fresh = {};
+    u64 id = cgroup_id_of(task);
+    struct process_stats *stats = bpf_map_lookup_elem(&process_cgrp, &id);
+
+    if (stats)
+        return stats;
+    bpf_map_update_elem(&process_cgrp, &id, &fresh, BPF_NOEXIST);
+    stats = bpf_map_lookup_elem(&process_cgrp, &id);
+    if (stats)
+        return stats;
+    count_map_drop(MAP_DROP_PROCESS_CGROUP);
+    id = 0;
+    bpf_map_update_elem(&process_cgrp, &id, &fresh, BPF_NOEXIST);
+    return bpf_map_lookup_elem(&process_cgrp, &id);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+    struct process_stats *stats;
+
+    if (child->pid != child->tgid)
+        return 0;
+    stats = stats_of(child);
+    if (stats)
+        __sync_fetch_and_add(&stats->forks, 1);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+    struct process_stats *stats = stats_of(task);
+
+    if (stats)
+        __sync_fetch_and_add(&stats->execs, 1);
+    return 0;
+}
+
+/* A thread that was released left its run time behind before it was taken from the number: the
+ * atomic keeps the two readings in this order. */
+static __always_inline bool never_had_threads(struct signal_struct *signal)
+{
+    u64 barrier = 0;
+
+    if (signal->nr_threads != 1)
+        return false;
+    /* Without a use of its result it would be no barrier. */
+    if (__sync_fetch_and_add(&barrier, 1) != 0)
+        return false;
+    return signal->sum_sched_runtime == 0;
+}
+
+/* True for exactly one thread of each process: the one whose exit ends it. */
+static __always_inline bool ends_process(u64 *ctx, struct task_struct *task)
+{
+    struct signal_struct *signal = task->signal;
+    struct ended_key key;
+    u8 seen = 1;
+
+    if (bpf_core_type_exists(btf_trace_sched_process_exit___group_dead))
+        return ctx[1] & 1;
+    if (signal->live.counter != 0)
+        return false;
+    if (never_had_threads(signal))
+        return true;
+    key.tgid = task->tgid;
+    key.start_ns = task->group_leader->start_time;
+    return bpf_map_update_elem(&process_ended, &key, &seen, BPF_NOEXIST) == 0;
+}
+
+static __always_inline void emit_exit(struct task_struct *task, u32 signal, u32 status)
+{
+    struct task_struct *leader = task->group_leader;
+    struct record_exit *record = emit_reserve(RECORD_EXIT, sizeof(*record));
+
+    if (!record)
+        return;
+    record->cgroup_id = cgroup_id_of(task);
+    record->age_ns = record->head.time_ns - leader->start_time;
+    record->pid = task->tgid;
+    record->ppid = leader->real_parent->tgid;
+    record->signal = signal;
+    record->status = status;
+    bpf_probe_read_kernel(record->comm, sizeof(record->comm), leader->comm);
+    emit_submit(record,
+                signal && !(SIGNALS_ON_PURPOSE & BIT_OF_SIGNAL(signal)) ? EMIT_URGENT : EMIT_LAZY);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+    struct process_stats *stats;
+    u32 code, signal;
+
+    if (!ends_process(ctx, task))
+        return 0;
+    /* What wait() will say, see wait_task_zombie(). */
+    if (task->signal->flags & SIGNAL_GROUP_EXIT)
+        code = task->signal->group_exit_code;
+    else
+        code = task->group_leader->exit_code;
+    signal = code & 0x7f;
+    stats = stats_of(task);
+    if (stats) {
+        __sync_fetch_and_add(&stats->exits, 1);
+        if (code)
+            __sync_fetch_and_add(&stats->exits_abnormal, 1);
+        if (signal)
+            __sync_fetch_and_add(&stats->exits_by_signal, 1);
+    }
+    if (code)
+        emit_exit(task, signal, signal ? 0 : code >> 8 & 0xff);
+    return 0;
+}

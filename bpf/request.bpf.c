@@ -1,0 +1,185 @@
+/* Calls as the socket sees them: how long each waits for its answer, and how it fails.
+ *
+ * Nothing is asked of a socket that is not followed but its (missing) storage. Two ways to see
+ * bytes go by: the socket's own tracepoints (6.3+), or the packets that leave and the reads that
+ * make room, which every kernel traces. What a call is: include/abi/call.h.
+ */
+#include "call_connection.bpf.h"
+#include "call_http.bpf.h"
+#include "call_scan.bpf.h"
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define MSG_PEEK 2
+#define MSG_ERRQUEUE 0x2000
+
+static __always_inline struct call_socket *socket_find(void *sk)
+{
+    return bpf_sk_storage_get(&call_socket, sk, NULL, 0);
+}
+
+/* Not all changes of state mean anything to a call. */
+static __always_inline bool is_telling(const struct call_socket *socket, int new, bool ended)
+{
+    if (socket->role == CALL_CLIENT)
+        return ended || new != TCP_LAST_ACK;
+    return socket->role == CALL_SERVER && (ended || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK);
+}
+
+/* Called before the state changes. */
+static __always_inline int on_state(const struct sock *sk, int old, int new)
+{
+    bool ended = new == TCP_CLOSE &&old != TCP_CLOSE &&old != TCP_LISTEN;
+    struct call_socket *socket;
+    struct tcp_sock *tp;
+
+    if (new == TCP_SYN_SENT) {
+        tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL for MPTCP, SCTP, DCCP */
+        if (tp)
+            on_connecting(tp);
+        return 0;
+    }
+    if (new != TCP_ESTABLISHED &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new !=
+            TCP_LAST_ACK &&
+        !ended)
+        return 0;
+    socket = socket_find((void *)sk);
+    if (socket ? !is_telling(socket, new, ended) : old != TCP_SYN_RECV || ended)
+        return 0;
+    tp = bpf_skc_to_tcp_sock((void *)sk);
+    if (!tp)
+        return 0;
+    if (!socket) {
+        on_accepted(tp);
+    } else if (socket->established) {
+        on_ending(socket, tp, old, new);
+        if (ended)
+            on_closed(socket, tp, old);
+    } else if (ended) {
+        on_connect_failed(socket, tp);
+    } else if (new == TCP_ESTABLISHED) {
+        on_connected(socket, tp);
+    }
+    return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(request_state, const struct sock *sk, int old, int new)
+{
+    return on_state(sk, old, new);
+}
+
+/* TCP reads the clock itself for every packet. When all that was handed over is sent, the last
+ * packet was sent after that; else it waits for room, and the clock must be asked. */
+static __always_inline u64 sent_ns(const struct tcp_sock *tp)
+{
+    return tp->snd_nxt == tp->write_seq ? tp->tcp_clock_cache : bpf_ktime_get_ns();
+}
+
+static __always_inline void on_sent(struct call_socket *socket, u32 write_seq, u64 now_ns)
+{
+    if (socket->role == CALL_SERVER) {
+        if (socket->call)
+            call_answered(socket, now_ns);
+    } else if (socket->role == CALL_CLIENT) {
+        if (!socket->call && socket->idle_seq == write_seq)
+            call_answered_unseen(socket);
+        else
+            call_began(socket, now_ns);
+    }
+}
+
+/* The time is that of the packet, so it is not of the call how long the process took to come. */
+static __always_inline void on_received(struct call_socket *socket, struct tcp_sock *tp)
+{
+    if (socket->role == CALL_UNKNOWN)
+        service_resolve(socket, tp);
+    if (socket->role == CALL_SERVER)
+        call_began(socket, tp->tcp_clock_cache);
+    else if (socket->role == CALL_CLIENT && socket->call)
+        call_answered(socket, tp->tcp_clock_cache);
+    else
+        socket->idle_seq = tp->write_seq;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(request_sent, struct sock *sk, int ret, int flags)
+{
+    struct call_socket *socket;
+    struct tcp_sock *tp;
+
+    if (ret <= 0)
+        return 0;
+    socket = socket_find(sk);
+    if (!socket)
+        return 0;
+    tp = bpf_skc_to_tcp_sock(sk);
+    if (tp)
+        on_sent(socket, tp->write_seq, sent_ns(tp));
+    return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(request_rcvd, struct sock *sk, int ret, int flags)
+{
+    struct call_socket *socket;
+    struct tcp_sock *tp;
+
+    if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
+        return 0;
+    socket = socket_find(sk);
+    if (!socket)
+        return 0;
+    tp = bpf_skc_to_tcp_sock(sk);
+    if (tp)
+        on_received(socket, tp);
+    return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(request_state_p, const struct sock *sk, int old, int new)
+{
+    return on_state(sk, old, new);
+}
+
+/* Twin: any packet of the connection. What was handed over since the last one shows in write_seq;
+ * once it is closing, so does the FIN. */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(request_queued, struct sk_buff *skb)
+{
+    struct sock *sk = skb->sk;
+    struct call_socket *socket;
+    u32 state, write_seq;
+
+    if (!sk)
+        return 0;
+    socket = socket_find(sk);
+    if (!socket || !socket->established)
+        return 0;
+    /* Only TCP sockets are followed; bpf_skc_to_tcp_sock() does not take a pointer got so. */
+    write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+    state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    if (write_seq == socket->sent_seq || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+        return 0;
+    socket->sent_seq = write_seq;
+    on_sent(socket, write_seq, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* Twin: after every piece that a process reads; one that only peeks moves nothing. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(request_copied, struct sock *sk)
+{
+    struct call_socket *socket = socket_find(sk);
+    struct tcp_sock *tp;
+
+    if (!socket)
+        return 0;
+    tp = bpf_skc_to_tcp_sock(sk);
+    if (!tp || tp->copied_seq == socket->copied_seq)
+        return 0;
+    socket->copied_seq = tp->copied_seq;
+    on_received(socket, tp);
+    return 0;
+}

@@ -1,0 +1,104 @@
+/* The rows that TCP events are counted in, and what is remembered of each socket.
+ *
+ * The programs run in the caller's context and in softirq, so one can interrupt another on its CPU:
+ * counters are added to atomically, although the rows are per CPU.
+ */
+#ifndef MOONWATCH_TCP_ROWS_BPF_H
+#define MOONWATCH_TCP_ROWS_BPF_H
+
+#include "abi/tcp.h"
+#include "emit.bpf.h"
+#include "latency.bpf.h"
+#include <bpf/bpf_endian.h>
+
+/* The host's net.ipv4.ip_local_port_range, set by the loader; these are the kernel's defaults. */
+const volatile u32 ephemeral_first = 32768;
+const volatile u32 ephemeral_last = 60999;
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, TCP_PORTS_MAX + TCP_ROLE_COUNT);
+    __type(key, struct tcp_key);
+    __type(value, struct tcp_stats);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcp_port SEC(".maps");
+
+/* Made when a socket starts to connect or is accepted; freed with the socket by the kernel. */
+struct tcp_socket {
+    u64 syn_ns;         /* 0: the connect was not seen */
+    u64 established_ns; /* 0: not, or not seen */
+    u64 cgroup_id;      /* of the process that called connect() */
+    u32 pid;
+    u32 retransmits; /* of tcp_sock.total_retrans, those already counted */
+    struct tcp_key key;
+    char comm[COMM_BYTES];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct tcp_socket);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} tcp_socket SEC(".maps");
+
+/* The source of new rows: too large for the stack. */
+static const struct tcp_stats tcp_stats_zero;
+
+static __always_inline struct tcp_stats *tcp_row_make(u16 port, u16 role)
+{
+    struct tcp_key key = {.port = port, .role = role};
+    struct tcp_stats *row = bpf_map_lookup_elem(&tcp_port, &key);
+
+    if (row)
+        return row;
+    /* That it failed is told by the lookup: another CPU may have been first. */
+    bpf_map_update_elem(&tcp_port, &key, &tcp_stats_zero, BPF_NOEXIST);
+    return bpf_map_lookup_elem(&tcp_port, &key);
+}
+
+/* The row of the key, else that of port 0; NULL only when there is no memory for either. */
+static __noinline struct tcp_stats *tcp_row(u16 port, u16 role)
+{
+    struct tcp_key key = {.port = port, .role = role};
+    struct tcp_stats *row = bpf_map_lookup_elem(&tcp_port, &key);
+    struct tcp_stats *client_other, *server_other;
+
+    if (row)
+        return row;
+    /* The rows of port 0 are made before any other, so that ports cannot take their room. */
+    client_other = tcp_row_make(0, TCP_CLIENT);
+    server_other = tcp_row_make(0, TCP_SERVER);
+    row = tcp_row_make(port, role);
+    if (row)
+        return row;
+    count_map_drop(MAP_DROP_TCP_PORT);
+    return role == TCP_CLIENT ? client_other : server_other;
+}
+
+static __always_inline bool is_ephemeral(u16 port)
+{
+    return port >= ephemeral_first && port <= ephemeral_last;
+}
+
+/* By the ports alone, unless it is known to have been accepted. A listener has no remote port. */
+static __always_inline struct tcp_key tcp_key_guess(u16 local, u16 remote, bool accepted)
+{
+    if (accepted || !remote || (is_ephemeral(remote) && !is_ephemeral(local)))
+        return (struct tcp_key){.port = local, .role = TCP_SERVER};
+    return (struct tcp_key){.port = remote, .role = TCP_CLIENT};
+}
+
+/* Of a socket that nothing is remembered of. */
+static __always_inline struct tcp_key tcp_key_of(const struct tcp_sock *tp)
+{
+    const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+
+    /* The backlog given to listen() stays in the sockets that are cloned from the listener. The
+     * local port is taken from inet_sport because skc_num is cleared before TCP_CLOSE is traced. */
+    return tcp_key_guess(bpf_ntohs(inet->inet_sport), bpf_ntohs(inet->sk.__sk_common.skc_dport),
+                         inet->sk.sk_max_ack_backlog != 0);
+}
+
+#endif
