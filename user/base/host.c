@@ -1,0 +1,3 @@
+#include "base/host.h"
+
+const struct host host_default = {.proc = "/proc", .sys = "/sys"};

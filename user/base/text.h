@@ -1,0 +1,37 @@
+/* A growing text buffer with a cap: output that would pass the cap is cut and remembered as such.
+ */
+#ifndef MOONWATCH_BASE_TEXT_H
+#define MOONWATCH_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+    char *data; /* NUL-terminated once anything was added; NULL before */
+    size_t len;
+    size_t capacity;
+    size_t limit;
+    bool failed; /* the cap was met or memory ran out: the content is incomplete */
+};
+
+void text_init(struct text *t, size_t limit);
+void text_reset(struct text *t); /* empties, keeps the memory */
+void text_free(struct text *t);
+void text_add(struct text *t, const char *s);
+void text_add_n(struct text *t, const char *s, size_t n);
+void text_add_char(struct text *t, char c);
+void text_add_u64(struct text *t, uint64_t v);
+/* Shortest decimal that reads back to the same double; NaN, +Inf, -Inf as Prometheus writes them.
+ */
+void text_add_double(struct text *t, double v);
+/* A JSON string in quotes ("null" for NULL); at most `max_bytes` of `s` are taken. Bytes that are
+ * not UTF-8 become U+FFFD: names of processes and mounts may hold anything. */
+void text_add_json_string(struct text *t, const char *s, size_t max_bytes);
+/* How many bytes from the start are valid UTF-8. */
+size_t utf8_valid_prefix(const char *s, size_t n);
+void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The content, handed to the caller, who frees it. NULL when `failed`. */
+char *text_steal(struct text *t);
+
+#endif

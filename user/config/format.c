@@ -1,0 +1,177 @@
+/* What the strings of the configuration may be. */
+#include "base/cleanup.h"
+#include "config/address.h"
+#include "config/alerting.h"
+#include "config/key.h"
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_BYTES_MAX 63
+
+static bool of_characters(const char *value, const char *others, size_t max)
+{
+    size_t n = 0;
+
+    for (; *value; value++, n++)
+        if (!isalnum((unsigned char)*value) && !strchr(others, *value))
+            return false;
+    return n > 0 && n <= max;
+}
+
+static bool is_name(const char *value)
+{
+    return isalnum((unsigned char)value[0]) && of_characters(value, "._-", NAME_BYTES_MAX);
+}
+
+static bool is_metric(const char *value)
+{
+    return !isdigit((unsigned char)value[0]) && of_characters(value, "_:", 2 * NAME_BYTES_MAX);
+}
+
+static bool is_label(const char *value)
+{
+    return !isdigit((unsigned char)value[0]) && of_characters(value, "_", NAME_BYTES_MAX);
+}
+
+static bool is_listen(const char *value)
+{
+    struct address address;
+
+    return address_parse(&address, value) == 0 &&
+           (address.kind == ADDRESS_NAME || address.prefix_bits >= 32) && !strchr(value, '/');
+}
+
+static bool is_endpoint(const char *value)
+{
+    struct address address;
+
+    return is_listen(value) && address_parse(&address, value) == 0 && address.port > 0;
+}
+
+static bool is_address(const char *value)
+{
+    struct address address;
+
+    return address_parse(&address, value) == 0 && address.port > 0;
+}
+
+/* SCHEME://REST without blanks; what a scheme needs is for the check type to say. */
+static bool is_url(const char *value)
+{
+    const char *rest = strstr(value, "://");
+    const char *at, *slash, *colon;
+    size_t i;
+
+    if (!rest || rest == value || !rest[3])
+        return false;
+    for (i = 0; value + i < rest; i++)
+        if (!isalnum((unsigned char)value[i]) && !strchr("+-.", value[i]))
+            return false;
+    for (i = 0; value[i]; i++)
+        if ((unsigned char)value[i] <= ' ' || value[i] == 0x7f)
+            return false;
+    rest += 3;
+    at = strchr(rest, '@');
+    slash = strchr(rest, '/');
+    colon = strchr(rest, ':');
+    /* A password is a secret, and secrets are never in the configuration. */
+    return !(at && colon && colon < at && (!slash || at < slash));
+}
+
+static bool is_url_path(const char *value)
+{
+    if (value[0] != '/')
+        return false;
+    for (; *value; value++)
+        if ((unsigned char)*value <= ' ' || *value == 0x7f || *value == '#')
+            return false;
+    return true;
+}
+
+/* RFC 6901: "" is the whole document. */
+static bool is_pointer(const char *value)
+{
+    if (*value && *value != '/')
+        return false;
+    for (; *value; value++)
+        if (*value == '~' && value[1] != '0' && value[1] != '1')
+            return false;
+    return true;
+}
+
+static bool is_path(const char *value)
+{
+    return value[0] == '/';
+}
+
+static bool is_cgroup(const char *value)
+{
+    const char *part = value;
+    size_t length;
+
+    if (!*value)
+        return false;
+    while (*part) {
+        length = strcspn(part, "/");
+        if ((length == 2 && part[0] == '.' && part[1] == '.') || (length == 1 && part[0] == '.'))
+            return false;
+        part += length + (part[length] == '/');
+    }
+    return true;
+}
+
+static bool is_time_of_day(const char *value)
+{
+    int hour, minute;
+
+    if (strlen(value) != 5 || value[2] != ':' || !isdigit((unsigned char)value[0]) ||
+        !isdigit((unsigned char)value[1]) || !isdigit((unsigned char)value[3]) ||
+        !isdigit((unsigned char)value[4]))
+        return false;
+    hour = (value[0] - '0') * 10 + value[1] - '0';
+    minute = (value[3] - '0') * 10 + value[4] - '0';
+    return hour < 24 && minute < 60;
+}
+
+/* IANA names are files below the zone directory; anything else there is not a zone. */
+static bool is_time_zone(const char *value)
+{
+    char path[sizeof(TIME_ZONE_DIRECTORY) + NAME_BYTES_MAX + 1], magic[4] = "";
+    CLEANUP_CLOSE int fd = -1;
+
+    if (!isalpha((unsigned char)value[0]) || strstr(value, "..") ||
+        !of_characters(value, "/_+-", NAME_BYTES_MAX))
+        return false;
+    snprintf(path, sizeof(path), "%s/%s", TIME_ZONE_DIRECTORY, value);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+           memcmp(magic, "TZif", sizeof(magic)) == 0;
+}
+
+static bool is_not_empty(const char *value)
+{
+    return *value != '\0';
+}
+
+const struct key_format format_name = {
+    "a name of letters, digits and . _ -, which begins with a letter or digit, up to 63", is_name};
+const struct key_format format_metric = {"a metric name of letters, digits and _ :", is_metric};
+const struct key_format format_label = {"a label name of letters, digits and _", is_label};
+const struct key_format format_listen = {"HOST:PORT, IPv6 as [::1]:PORT", is_listen};
+const struct key_format format_endpoint = {"HOST:PORT with a port from 1 to 65535", is_endpoint};
+const struct key_format format_address = {
+    "HOST:PORT or NETWORK/BITS:PORT, IPv6 in brackets, port 1 to 65535", is_address};
+const struct key_format format_url = {"SCHEME://... without blanks and without a password", is_url};
+const struct key_format format_url_path = {"a path of the URL, /..., without blanks and fragment",
+                                           is_url_path};
+const struct key_format format_pointer = {"a JSON pointer, e.g. /status", is_pointer};
+const struct key_format format_path = {"an absolute path", is_path};
+const struct key_format format_cgroup = {"a path below the cgroup v2 mount without . or ..",
+                                         is_cgroup};
+const struct key_format format_time_of_day = {"HH:MM from 00:00 to 23:59", is_time_of_day};
+const struct key_format format_time_zone = {
+    "a time zone in " TIME_ZONE_DIRECTORY ", e.g. \"Europe/Berlin\"", is_time_zone};
+const struct key_format format_text = {"a text that is not empty", is_not_empty};

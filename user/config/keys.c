@@ -1,0 +1,454 @@
+/* The top of the configuration. Its parts with more structure are in keys_*.c. */
+#include "config/config.h"
+#include "config/key.h"
+#include "config/reader.h"
+#include <math.h>
+#include <stdio.h>
+
+#define IN_CONFIG(member) .offset = offsetof(struct config, member)
+#define DAY 86400
+
+static const char *const log_levels[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const probe_modes[] = {"auto", "twin", "off", NULL};
+
+#define THRESHOLD(name_, initial_, doc_)                                                           \
+    {                                                                                              \
+        .name = #name_, .type = KEY_NUMBER, IN_CONFIG(health_monitor.thresholds.name_),            \
+        .minimum = 0, .maximum = 100, .above_minimum = true, .unit = "%", .initial = initial_,     \
+        .doc = doc_                                                                                \
+    }
+
+static const struct key threshold_keys[] = {
+    THRESHOLD(cpu_warning, "70", "CPU usage at which health turns degraded"),
+    THRESHOLD(cpu_critical, "85", "CPU usage at which health turns unhealthy"),
+    THRESHOLD(memory_warning, "75", "Memory usage at which health turns degraded"),
+    THRESHOLD(memory_critical, "90", "Memory usage at which health turns unhealthy"),
+    THRESHOLD(disk_warning, "80", "Disk usage (bytes or inodes) at which health turns degraded"),
+    THRESHOLD(disk_critical, "95", "Disk usage (bytes or inodes) at which health turns unhealthy"),
+};
+
+static const struct key_table threshold_table = {KEY_TABLE(threshold_keys)};
+
+#define SHORT_FORM(what)                                                                           \
+    {                                                                                              \
+        .name = #what "_threshold", .type = KEY_NUMBER, IN_CONFIG(health_monitor.short_form.what), \
+        .minimum = 0, .maximum = 100, .above_minimum = true, .unit = "%",                          \
+        .doc = "Short form of `thresholds." #what "_warning`; not together with it"                \
+    }
+
+static const struct key health_monitor_keys[] = {
+    {.name = "enabled",
+     .type = KEY_BOOL,
+     IN_CONFIG(health_monitor.enabled),
+     .initial = "true",
+     .environment = "MONITORING_ENABLED",
+     .doc = "Judge the host's health"},
+    {.name = "check_interval",
+     .type = KEY_NUMBER,
+     IN_CONFIG(health_monitor.check_interval_seconds),
+     .minimum = 1,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "30",
+     .environment = "HEALTH_CHECK_INTERVAL",
+     .doc = "How often the full health check is judged and logged; figures are sampled every "
+            "second, and crashes and OOM kills act at once"},
+    {.name = "thresholds",
+     .type = KEY_OBJECT,
+     .table = &threshold_table,
+     .doc = "Levels of resource usage; each warning is below its critical"},
+    SHORT_FORM(cpu),
+    SHORT_FORM(memory),
+    SHORT_FORM(disk),
+};
+
+static void check_level(struct reader *reader, const char *what, double short_form, double *warning,
+                        double critical)
+{
+    char path[64];
+    const cJSON *thresholds = cJSON_GetObjectItemCaseSensitive(reader->object, "thresholds");
+
+    snprintf(path, sizeof(path), "%s_warning", what);
+    if (isnan(short_form)) {
+        snprintf(path, sizeof(path), "thresholds/%s_warning", what);
+    } else {
+        if (cJSON_GetObjectItemCaseSensitive(thresholds, path)) {
+            snprintf(path, sizeof(path), "%s_threshold", what);
+            reader_error(reader, path,
+                         "is given together with thresholds/%s_warning "
+                         "(allowed: one of them)",
+                         what);
+            return;
+        }
+        *warning = short_form;
+        snprintf(path, sizeof(path), "%s_threshold", what);
+    }
+    if (*warning >= critical)
+        reader_error(reader, path, "%g is not below %s_critical %g (allowed: less than %g)",
+                     *warning, what, critical, critical);
+}
+
+static void check_health_monitor(struct reader *reader, void *base)
+{
+    struct config *config = base;
+
+    check_level(reader, "cpu", config->health_monitor.short_form.cpu,
+                &config->health_monitor.thresholds.cpu_warning,
+                config->health_monitor.thresholds.cpu_critical);
+    check_level(reader, "memory", config->health_monitor.short_form.memory,
+                &config->health_monitor.thresholds.memory_warning,
+                config->health_monitor.thresholds.memory_critical);
+    check_level(reader, "disk", config->health_monitor.short_form.disk,
+                &config->health_monitor.thresholds.disk_warning,
+                config->health_monitor.thresholds.disk_critical);
+}
+
+static const struct key_table health_monitor_table = {KEY_TABLE(health_monitor_keys),
+                                                      .check = check_health_monitor};
+
+static const struct key performance_tracker_keys[] = {
+    {.name = "enabled",
+     .type = KEY_BOOL,
+     IN_CONFIG(performance_tracker.enabled),
+     .initial = "true",
+     .environment = "PERFORMANCE_TRACKING",
+     .doc = "Track latency and throughput of services"},
+    {.name = "window_size",
+     .type = KEY_NUMBER,
+     IN_CONFIG(performance_tracker.window_size_seconds),
+     .minimum = 10,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "300",
+     .doc = "The window that recent figures are taken over"},
+    {.name = "degradation_threshold",
+     .type = KEY_NUMBER,
+     IN_CONFIG(performance_tracker.degradation_threshold),
+     .minimum = 0,
+     .maximum = 100,
+     .above_minimum = true,
+     .initial = "0.2",
+     .doc = "Degraded when latency exceeds its baseline by this share; 0.2 is 20 %"},
+    {.name = "optimization_interval",
+     .type = KEY_NUMBER,
+     IN_CONFIG(performance_tracker.optimization_interval_seconds),
+     .minimum = 1,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "60",
+     .doc = "How often recommendations are worked out"},
+    {.name = "slow_wait_ms",
+     .type = KEY_NUMBER,
+     IN_CONFIG(performance_tracker.slow_wait_ms),
+     .at_start = true,
+     .minimum = 0,
+     .maximum = 60000,
+     .unit = "ms",
+     .initial = "20",
+     .doc = "Waits for a CPU from here up are recorded one by one; 0: none"},
+    {.name = "stall_ms",
+     .type = KEY_NUMBER,
+     IN_CONFIG(performance_tracker.stall_ms),
+     .at_start = true,
+     .minimum = 0,
+     .maximum = 60000,
+     .unit = "ms",
+     .initial = "10",
+     .doc = "Memory reclaim stalls from here up are recorded one by one; 0: none"},
+};
+
+static const struct key_table performance_tracker_table = {KEY_TABLE(performance_tracker_keys)};
+
+static const struct key fallback_default_keys[] = {
+    {.name = "enabled",
+     .type = KEY_BOOL,
+     IN_CONFIG(circuit_breaker.fallback.enabled),
+     .initial = "true",
+     .environment = "FALLBACK_ENABLED",
+     .doc = "Use the fallbacks that upstreams have"},
+    {.name = "cache_ttl",
+     .type = KEY_NUMBER,
+     IN_CONFIG(circuit_breaker.fallback.cache_ttl_seconds),
+     .minimum = 0,
+     .maximum = 30.0 * DAY,
+     .unit = "s",
+     .initial = "300",
+     .environment = "CACHE_TTL",
+     .doc = "How old a cached answer may be"},
+    {.name = "timeout",
+     .type = KEY_NUMBER,
+     IN_CONFIG(circuit_breaker.fallback.timeout_seconds),
+     .minimum = 0.001,
+     .maximum = 3600,
+     .unit = "s",
+     .initial = "10",
+     .environment = "FALLBACK_TIMEOUT",
+     .doc = "How long a fallback may take to answer"},
+};
+
+static const struct key_table fallback_default_table = {KEY_TABLE(fallback_default_keys)};
+
+static const struct key circuit_breaker_keys[] = {
+    {.name = "enabled",
+     .type = KEY_BOOL,
+     IN_CONFIG(circuit_breaker.enabled),
+     .initial = "true",
+     .environment = "CIRCUIT_BREAKER_ENABLED",
+     .doc = "Keep a breaker for each upstream"},
+    {.name = "failure_threshold",
+     .type = KEY_WHOLE,
+     IN_CONFIG(circuit_breaker.failure_threshold),
+     .minimum = 1,
+     .maximum = 10000,
+     .initial = "5",
+     .environment = "FAILURE_THRESHOLD",
+     .doc = "Consecutive failures that open a breaker"},
+    {.name = "recovery_timeout",
+     .type = KEY_NUMBER,
+     IN_CONFIG(circuit_breaker.recovery_timeout_seconds),
+     .minimum = 0.1,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "60",
+     .environment = "RECOVERY_TIMEOUT",
+     .doc = "How long a breaker stays open before it lets probes through"},
+    {.name = "success_threshold",
+     .type = KEY_WHOLE,
+     IN_CONFIG(circuit_breaker.success_threshold),
+     .minimum = 1,
+     .maximum = 1000,
+     .initial = "3",
+     .doc = "Successful probes that close a breaker"},
+    {.name = "timeout",
+     .type = KEY_NUMBER,
+     IN_CONFIG(circuit_breaker.timeout_seconds),
+     .minimum = 0.001,
+     .maximum = 3600,
+     .unit = "s",
+     .initial = "30",
+     .doc = "The age at which an unanswered call has failed"},
+    {.name = "fallback",
+     .type = KEY_OBJECT,
+     .table = &fallback_default_table,
+     .doc = "Defaults of the upstreams' fallbacks"},
+};
+
+static const struct key_table circuit_breaker_table = {KEY_TABLE(circuit_breaker_keys)};
+
+static const struct key server_keys[] = {
+    {.name = "listen",
+     .type = KEY_STRING,
+     IN_CONFIG(server.listen),
+     .at_start = true,
+     .format = &format_listen,
+     .initial = "\"127.0.0.1:8000\"",
+     .doc = "Where HTTP is served; without tokens only a loopback address; port 0: any free one"},
+    {.name = "max_connections",
+     .type = KEY_WHOLE,
+     IN_CONFIG(server.max_connections),
+     .at_start = true,
+     .minimum = 4,
+     .maximum = 65536,
+     .initial = "256",
+     .doc = "Connections at once; beyond, the longest idle one makes room"},
+    {.name = "idle_timeout",
+     .type = KEY_NUMBER,
+     IN_CONFIG(server.idle_timeout_seconds),
+     .at_start = true,
+     .minimum = 1,
+     .maximum = 3600,
+     .unit = "s",
+     .initial = "30",
+     .doc = "A connection that says nothing for so long is closed"},
+    {.name = "bpffs_directory",
+     .type = KEY_STRING,
+     IN_CONFIG(server.bpffs_directory),
+     .at_start = true,
+     .format = &format_path,
+     .initial = "\"/sys/fs/bpf/moonwatch\"",
+     .doc = "Where maps are pinned; one agent per directory"},
+    {.name = "log_level",
+     .type = KEY_CHOICE,
+     IN_CONFIG(server.log_level),
+     .choices = log_levels,
+     .initial = "\"info\"",
+     .doc = "Lines below this level are not written"},
+    {.name = "tls_certificate_file",
+     .type = KEY_STRING,
+     IN_CONFIG(server.tls_certificate_file),
+     .at_start = true,
+     .format = &format_path,
+     .doc = "PEM certificate chain; turns HTTPS on"},
+    {.name = "tls_key_file",
+     .type = KEY_STRING,
+     IN_CONFIG(server.tls_key_file),
+     .at_start = true,
+     .format = &format_path,
+     .doc = "PEM private key of the certificate"},
+};
+
+static void check_server(struct reader *reader, void *base)
+{
+    struct config *config = base;
+
+    if (config->server.tls_certificate_file && !config->server.tls_key_file)
+        reader_error(reader, "tls_key_file",
+                     "is missing beside tls_certificate_file (allowed: both "
+                     "or none)");
+    if (!config->server.tls_certificate_file && config->server.tls_key_file)
+        reader_error(reader, "tls_certificate_file",
+                     "is missing beside tls_key_file (allowed: both or none)");
+}
+
+static const struct key_table server_table = {KEY_TABLE(server_keys), .check = check_server};
+
+static const struct key auth_keys[] = {
+    {.name = "tokens_file",
+     .type = KEY_STRING,
+     IN_CONFIG(auth.tokens_file),
+     .format = &format_path,
+     .doc = "Roles and hashes of bearer tokens; without it only loopback is served"},
+};
+
+static const struct key_table auth_table = {KEY_TABLE(auth_keys)};
+
+#define PROBE_MODE(concern, doc_)                                                                  \
+    {                                                                                              \
+        .name = #concern, .type = KEY_CHOICE, IN_CONFIG(overhead.probes.concern),                  \
+        .choices = probe_modes, .initial = "\"auto\"", .doc = doc_                                 \
+    }
+
+static const struct key probe_keys[] = {
+    PROBE_MODE(runq,
+               "Waits for a CPU and time on it. auto: the cheapest way this kernel has; twin: "
+               "the other one; off: none"),
+    PROBE_MODE(process, "Forks, execs, exits and crashes"),
+    PROBE_MODE(oom, "OOM kills"),
+    PROBE_MODE(reclaim, "Memory reclaim stalls"),
+    PROBE_MODE(blkio, "Block I/O latency and errors"),
+    PROBE_MODE(tcp, "TCP connections, failures, retransmissions"),
+    PROBE_MODE(tasks, "The task snapshot behind the top offenders"),
+    PROBE_MODE(request, "Calls of upstreams and services: latency, failures, what is in flight"),
+    PROBE_MODE(breaker, "Enforcement of open breakers at connect()"),
+};
+
+static const struct key_table probe_table = {KEY_TABLE(probe_keys)};
+
+static const struct key overhead_keys[] = {
+    {.name = "budget_percent",
+     .type = KEY_NUMBER,
+     IN_CONFIG(overhead.budget_percent),
+     .minimum = 0,
+     .maximum = 100,
+     .unit = "% of a core",
+     .initial = "1",
+     .doc = "All BPF programs together; beyond it the costliest is shed. 0: no budget"},
+    {.name = "retry",
+     .type = KEY_NUMBER,
+     IN_CONFIG(overhead.retry_seconds),
+     .minimum = 1,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "300",
+     .doc = "A shed program is tried again after this"},
+    {.name = "ring_bytes",
+     .type = KEY_WHOLE,
+     IN_CONFIG(overhead.ring_bytes),
+     .minimum = 4096,
+     .maximum = 1 << 27,
+     .power_of_2 = true,
+     .unit = "bytes",
+     .initial = "524288",
+     .doc = "The ring buffer between kernel and agent"},
+    {.name = "cgroups_max",
+     .type = KEY_WHOLE,
+     IN_CONFIG(overhead.cgroups_max),
+     .minimum = 16,
+     .maximum = 65536,
+     .initial = "1024",
+     .doc = "Cgroups with figures of their own; the rest share one row"},
+    {.name = "stats_interval",
+     .type = KEY_NUMBER,
+     IN_CONFIG(overhead.stats_interval_seconds),
+     .minimum = 1,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "30",
+     .doc = "How often the cost of each program is measured ..."},
+    {.name = "stats_duration_ms",
+     .type = KEY_NUMBER,
+     IN_CONFIG(overhead.stats_duration_ms),
+     .minimum = 0,
+     .maximum = 1000,
+     .unit = "ms",
+     .initial = "100",
+     .doc = "... and for how long, since measuring costs too. 0: never"},
+    {.name = "probes",
+     .type = KEY_OBJECT,
+     .table = &probe_table,
+     .doc = "What the kernel side watches"},
+};
+
+static const struct key_table overhead_table = {KEY_TABLE(overhead_keys)};
+
+/* circuit_breaker stands before upstreams, which inherit from it. */
+static const struct key section_keys[] = {
+    {.name = "$schema", .type = KEY_STRING, IN_CONFIG(schema), .doc = "For editors; not used"},
+    {.name = "health_monitor",
+     .type = KEY_OBJECT,
+     .table = &health_monitor_table,
+     .doc = "When the host is healthy"},
+    {.name = "performance_tracker",
+     .type = KEY_OBJECT,
+     .table = &performance_tracker_table,
+     .doc = "Latency, throughput and what slows them"},
+    {.name = "alert_manager",
+     .type = KEY_OBJECT,
+     .table = &alert_manager_table,
+     .doc = "Who is told about what, and how often"},
+    {.name = "circuit_breaker",
+     .type = KEY_OBJECT,
+     .table = &circuit_breaker_table,
+     .doc = "Defaults of the upstreams' breakers and fallbacks"},
+    {.name = "server", .type = KEY_OBJECT, .table = &server_table, .doc = "The agent itself"},
+    {.name = "auth", .type = KEY_OBJECT, .table = &auth_table, .doc = "Who may ask"},
+    {.name = "services",
+     .type = KEY_LIST,
+     IN_CONFIG(services),
+     .named = true,
+     .table = &service_table,
+     .doc = "What runs here"},
+    {.name = "upstreams",
+     .type = KEY_LIST,
+     IN_CONFIG(upstreams),
+     .named = true,
+     .table = &upstream_table,
+     .doc = "What local processes call"},
+    {.name = "retry",
+     .type = KEY_OBJECT,
+     .table = &retry_table,
+     .doc = "How the agent's own calls (checks, notifications) are repeated"},
+    {.name = "healing",
+     .type = KEY_OBJECT,
+     .table = &healing_table,
+     .doc = "Bounds of automatic repair"},
+    {.name = "tuning",
+     .type = KEY_OBJECT,
+     .table = &tuning_table,
+     .doc = "Parameters of applications that follow the load"},
+    {.name = "prediction",
+     .type = KEY_OBJECT,
+     .table = &prediction_table,
+     .doc = "Forecasts and anomalies"},
+    {.name = "history", .type = KEY_OBJECT, .table = &history_table, .doc = "What is kept"},
+    {.name = "privacy", .type = KEY_OBJECT, .table = &privacy_table, .doc = "What is hidden"},
+    {.name = "overhead",
+     .type = KEY_OBJECT,
+     .at_start = true,
+     .table = &overhead_table,
+     .doc = "What the agent may cost"},
+    {.name = "fleet", .type = KEY_OBJECT, .table = &fleet_table, .doc = "Other hosts"},
+};
+
+const struct key_table config_table = {KEY_TABLE(section_keys), .size = sizeof(struct config),
+                                       .check = check_upstreams};

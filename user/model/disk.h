@@ -1,0 +1,45 @@
+/* Filesystems and block devices of one tick. */
+#ifndef MOONWATCH_MODEL_DISK_H
+#define MOONWATCH_MODEL_DISK_H
+
+#include "abi/blkio.h"
+#include "model/reading.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct filesystem {
+    char mount[256];
+    char device[128];
+    char type[32];
+    bool read_only;
+    struct reading size_bytes, free_bytes, available_bytes;
+    struct reading usage_percent; /* as df: used / (used + available to users) */
+    struct reading inodes_total, inodes_free, inodes_usage_percent;
+    struct reading full_in_seconds; /* by the trend of the last hour; missing when not growing */
+};
+
+struct block_device {
+    char name[64];
+    uint32_t device; /* major << 20 | minor */
+    double reads_total, writes_total;
+    double read_bytes_total, written_bytes_total;
+    double io_seconds_total;     /* time with I/O in flight */
+    struct reading busy_percent; /* since the sample before */
+    struct reading in_flight;
+    bool traced;                            /* the figures below are there */
+    struct blkio_stats ops[BLKIO_OP_COUNT]; /* since the probe was attached */
+    struct latency recent[BLKIO_OP_COUNT];  /* over the last minute */
+};
+
+struct disk_snapshot {
+    const char *missing; /* of the filesystems */
+    const char *devices_missing;
+    const char *traced_missing; /* why `traced` is false everywhere, else NULL */
+    size_t filesystem_count;
+    const struct filesystem *filesystems;
+    size_t device_count;
+    const struct block_device *devices;
+};
+
+#endif

@@ -1,0 +1,63 @@
+/* Processes, descriptors and limits of one tick, and who uses most. */
+#ifndef MOONWATCH_MODEL_PROCESS_H
+#define MOONWATCH_MODEL_PROCESS_H
+
+#include "abi/process.h"
+#include "abi/record.h"
+#include "abi/runq.h"
+#include "model/reading.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define TOP_COUNT 5
+
+struct process_row {
+    uint32_t pid, ppid;
+    uint32_t thread_count;
+    char comm[COMM_BYTES];
+    uint64_t cgroup_id;
+    uint64_t start_boot_ns;
+    enum priority_class priority_class;
+    int oom_score_adj;
+    uint64_t rss_bytes, swap_bytes;
+    struct reading rss_bytes_per_second; /* trend over the snapshots kept, about five minutes */
+    /* Since the snapshot before; missing for a process not seen then. */
+    struct reading cpu_percent;       /* of one core */
+    struct reading run_delay_percent; /* of the time */
+    struct reading blocked_percent;   /* uninterruptible, mostly I/O */
+    struct reading read_bytes_per_second, written_bytes_per_second;
+};
+
+enum top_order { TOP_CPU, TOP_RSS, TOP_RUN_DELAY, TOP_BLOCKED, TOP_ORDER_COUNT };
+
+const char *top_order_name(enum top_order o); /* "cpu" ... */
+
+struct task_table; /* model/task_table.h */
+
+/* Forks, execs and exits in one cgroup (v2), since the probe was attached. */
+struct cgroup_lifecycle {
+    uint64_t cgroup_id; /* 0: all cgroups that are gone or found no room */
+    const char *path;   /* "" for the root; NULL when unknown or for id 0 */
+    struct process_stats stats;
+};
+
+struct process_snapshot {
+    struct reading processes; /* in the last task snapshot */
+    struct reading threads;   /* now */
+    struct reading pid_limit, threads_limit;
+    struct reading pid_usage_percent; /* threads against the lower limit */
+    struct reading files_open, files_limit, files_usage_percent;
+    const char *top_missing; /* why there is no task snapshot, else NULL */
+    uint64_t top_taken_ns;   /* monotonic */
+    double top_seconds;      /* what the last task snapshot cost, wall time */
+    size_t top_count[TOP_ORDER_COUNT];
+    struct process_row top[TOP_ORDER_COUNT][TOP_COUNT]; /* highest first; zeros left out */
+    const struct task_table *tasks; /* of the last snapshot; NULL when there is none */
+    const char *lifecycle_missing;
+    struct process_stats lifecycle; /* host-wide, since the probe was attached */
+    struct reading forks_per_second;
+    size_t lifecycle_cgroup_count;
+    const struct cgroup_lifecycle *lifecycle_cgroups;
+};
+
+#endif
