@@ -1,0 +1,130 @@
+#include "collect/collectors.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* In the order of sampling: the cheap files whose figures are shares of an interval come first, so
+ * that the time the others take does not blur the interval. Events come after processes: an OOM
+ * capsule is made of their task snapshot. */
+static const struct collector *const table[] = {
+    &cpu_collector,      &pressure_collector,  &memory_collector,
+    &throttle_collector, &disk_collector,      &process_collector,
+    &event_collector,    &scheduler_collector, &network_collector,
+};
+
+#define COLLECTOR_COUNT (sizeof(table) / sizeof(table[0]))
+
+/* What a record of each type must at least hold: a shorter one is not handed on. */
+static const size_t record_bytes[RECORD_TYPE_COUNT] = {
+    [RECORD_SLOW_WAIT] = sizeof(struct record_slow_wait),
+    [RECORD_EXIT] = sizeof(struct record_exit),
+    [RECORD_OOM] = sizeof(struct record_oom),
+    [RECORD_STALL] = sizeof(struct record_stall),
+    [RECORD_CONNECT_FAILED] = sizeof(struct record_connect_failed),
+    [RECORD_BREAKER] = sizeof(struct record_breaker),
+    [RECORD_CALL_FAILED] = sizeof(struct record_call_failed),
+};
+
+struct collectors {
+    struct collector_env env;
+    struct snapshot snapshot;
+    void *state[COLLECTOR_COUNT]; /* NULL: not open */
+    double seconds[COLLECTOR_COUNT];
+};
+
+void collectors_destroy(struct collectors *collectors)
+{
+    if (!collectors)
+        return;
+    for (size_t i = COLLECTOR_COUNT; i-- > 0;) {
+        if (!collectors->state[i])
+            continue;
+        table[i]->close(collectors->state[i]);
+        free(collectors->state[i]);
+    }
+    cgroup_paths_destroy(collectors->env.cgroups);
+    cgroup_paths_destroy(collectors->env.memory_cgroups);
+    free(collectors);
+}
+
+int collectors_create(struct collectors **ret, const struct collector_env *env)
+{
+    struct collectors *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return -ENOMEM;
+    c->env = *env;
+    c->env.cgroups = NULL;
+    c->env.memory_cgroups = NULL;
+    if (cgroup_paths_create(&c->env.cgroups, env->host, CGROUP_UNIFIED) < 0 ||
+        cgroup_paths_create(&c->env.memory_cgroups, env->host, CGROUP_MEMORY) < 0) {
+        collectors_destroy(c);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < COLLECTOR_COUNT; i++) {
+        void *state = calloc(1, table[i]->state_size);
+        int err = state ? table[i]->open(state, &c->env) : -ENOMEM;
+
+        if (err) {
+            free(state);
+            collectors_destroy(c);
+            return err;
+        }
+        c->state[i] = state;
+        c->seconds[i] = NAN;
+    }
+    *ret = c;
+    return 0;
+}
+
+void collectors_sample(struct collectors *collectors, uint64_t now_ns)
+{
+    const struct clock *clock = collectors->env.clock;
+    uint64_t before = clock_monotonic_ns(clock);
+
+    collectors->snapshot.monotonic_ns = now_ns;
+    collectors->snapshot.realtime_ns = clock_realtime_ns(clock);
+    for (size_t i = 0; i < COLLECTOR_COUNT; i++) {
+        uint64_t after;
+
+        table[i]->sample(collectors->state[i], now_ns, &collectors->snapshot);
+        after = clock_monotonic_ns(clock);
+        collectors->seconds[i] = (double)(after - before) / (double)NS_PER_SECOND;
+        before = after;
+    }
+    collectors->snapshot.sequence++;
+}
+
+void collectors_record(struct collectors *collectors, const struct record_head *record, size_t size)
+{
+    const struct clock *clock = collectors->env.clock;
+    uint64_t now_ns, realtime_ns;
+
+    if (size < sizeof(*record) || record->type >= RECORD_TYPE_COUNT ||
+        size < record_bytes[record->type])
+        return;
+    now_ns = clock_monotonic_ns(clock);
+    realtime_ns = clock_realtime_ns(clock);
+    /* The record's age on the monotonic clock dates it on the other one. */
+    if (record->time_ns < now_ns)
+        realtime_ns -= now_ns - record->time_ns;
+    for (size_t i = 0; i < COLLECTOR_COUNT; i++)
+        if (table[i]->on_record)
+            table[i]->on_record(collectors->state[i], record, realtime_ns);
+}
+
+const struct snapshot *collectors_snapshot(const struct collectors *collectors)
+{
+    return &collectors->snapshot;
+}
+
+size_t collectors_count(const struct collectors *collectors)
+{
+    (void)collectors;
+    return COLLECTOR_COUNT;
+}
+
+void collectors_view(const struct collectors *collectors, size_t index, struct collector_view *ret)
+{
+    *ret =
+        (struct collector_view){.name = table[index]->name, .seconds = collectors->seconds[index]};
+}

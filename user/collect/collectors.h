@@ -1,0 +1,26 @@
+/* All collectors, and the snapshot they fill. */
+#ifndef MOONWATCH_COLLECT_COLLECTORS_H
+#define MOONWATCH_COLLECT_COLLECTORS_H
+
+#include "collect/collector.h"
+
+struct collectors;
+
+int collectors_create(struct collectors **ret, const struct collector_env *env);
+void collectors_destroy(struct collectors *collectors);
+
+/* Samples everything into the one snapshot. */
+void collectors_sample(struct collectors *collectors, uint64_t now_ns);
+/* Hands a ring-buffer record to every collector that wants it. */
+void collectors_record(struct collectors *collectors, const struct record_head *record,
+                       size_t size);
+const struct snapshot *collectors_snapshot(const struct collectors *collectors);
+
+struct collector_view {
+    const char *name;
+    double seconds; /* wall time of the last sample */
+};
+size_t collectors_count(const struct collectors *collectors);
+void collectors_view(const struct collectors *collectors, size_t index, struct collector_view *ret);
+
+#endif

@@ -1,0 +1,32 @@
+/* The mounted filesystems that have storage of their own, one row each.
+ *
+ * Left out: filesystems without storage (tmpfs, proc, overlay other than the root), further mounts
+ * of a filesystem that has its row (bind mounts, btrfs subvolumes), and everything behind a server
+ * (NFS, CIFS, FUSE ...) together with what is mounted below it: asking a server that hangs would
+ * stop the agent's only thread in the kernel, where no timeout ends it.
+ */
+#ifndef MOONWATCH_COLLECT_FILESYSTEMS_H
+#define MOONWATCH_COLLECT_FILESYSTEMS_H
+
+#include "base/host.h"
+#include "model/disk.h"
+#include <sys/statvfs.h>
+
+struct filesystems_ops {
+    /* 0, -ESTALE when the path leads to another mount (this one is covered), or another negative
+     * errno. */
+    int (*usage)(void *ctx, const char *target, unsigned mount_id, struct statvfs *ret);
+    void *ctx;
+};
+
+struct filesystems;
+
+/* `ops` is copied; NULL: the kernel's. */
+int filesystems_create(struct filesystems **ret, const struct host *host,
+                       const struct filesystems_ops *ops);
+void filesystems_destroy(struct filesystems *filesystems);
+/* Fills the filesystem part of the section. */
+void filesystems_sample(struct filesystems *filesystems, uint64_t now_ns,
+                        struct disk_snapshot *disk);
+
+#endif

@@ -1,0 +1,124 @@
+#include "collect/interfaces.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static int reserve_one(struct interfaces *s)
+{
+    size_t capacity = s->capacity ? s->capacity * 2 : 8;
+    struct interface *rows;
+
+    if (s->count < s->capacity)
+        return 0;
+    rows = reallocarray(s->rows, capacity, sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    s->rows = rows;
+    rows = reallocarray(s->before, capacity, sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    s->before = rows;
+    s->capacity = capacity;
+    return 0;
+}
+
+/* "  NAME: 8 counters received, 8 counters sent"; the blank after the colon may be missing, and no
+ * name has a colon in it. */
+static bool parse_row(struct scan line, struct interface *ret)
+{
+    const char *colon = memchr(line.at, ':', scan_len(&line));
+    struct scan name, before_colon;
+    uint64_t value[16];
+
+    if (!colon)
+        return false;
+    before_colon = (struct scan){.at = line.at, .end = colon};
+    line.at = colon + 1;
+    if (!scan_word(&before_colon, &name))
+        return false;
+    for (size_t i = 0; i < sizeof(value) / sizeof(value[0]); i++)
+        if (!scan_u64(&line, &value[i]))
+            return false;
+    scan_copy(&name, ret->name, sizeof(ret->name));
+    ret->received_bytes_total = (double)value[0];
+    ret->received_packets_total = (double)value[1];
+    ret->receive_errors_total = (double)value[2];
+    ret->receive_drops_total = (double)value[3];
+    ret->sent_bytes_total = (double)value[8];
+    ret->sent_packets_total = (double)value[9];
+    ret->send_errors_total = (double)value[10];
+    ret->send_drops_total = (double)value[11];
+    return true;
+}
+
+/* The file keeps its order, so the row of the same number is nearly always it. */
+static const struct interface *find_before(const struct interfaces *s, size_t index)
+{
+    const char *name = s->rows[index].name;
+
+    for (size_t i = 0; i < s->before_count; i++) {
+        const struct interface *row = &s->before[(index + i) % s->before_count];
+
+        if (strcmp(row->name, name) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static struct reading rate(double now, double before, uint64_t elapsed_ns)
+{
+    if (!elapsed_ns)
+        return reading_missing("no time passed since the sample before");
+    if (now < before)
+        return reading_missing("the counter began anew");
+    return reading_of((now - before) * (double)NS_PER_SECOND / (double)elapsed_ns);
+}
+
+static void set_rates(struct interface *row, const struct interface *before, uint64_t elapsed_ns)
+{
+    if (!before) {
+        row->received_bytes_per_second = reading_missing("needs two samples");
+        row->sent_bytes_per_second = reading_missing("needs two samples");
+        return;
+    }
+    row->received_bytes_per_second =
+        rate(row->received_bytes_total, before->received_bytes_total, elapsed_ns);
+    row->sent_bytes_per_second = rate(row->sent_bytes_total, before->sent_bytes_total, elapsed_ns);
+}
+
+int interfaces_update(struct interfaces *s, struct scan file, uint64_t now_ns)
+{
+    uint64_t elapsed_ns = now_ns - s->sampled_ns;
+    struct interface *swap = s->before;
+    struct scan line;
+
+    s->before = s->rows;
+    s->before_count = s->count;
+    s->rows = swap;
+    s->count = 0;
+    s->sampled_ns = now_ns;
+    while (scan_line(&file, &line)) {
+        if (reserve_one(s) < 0) {
+            interfaces_forget(s);
+            return -ENOMEM;
+        }
+        if (!parse_row(line, &s->rows[s->count]))
+            continue;
+        set_rates(&s->rows[s->count], find_before(s, s->count), elapsed_ns);
+        s->count++;
+    }
+    return s->count ? 0 : -EBADMSG;
+}
+
+void interfaces_forget(struct interfaces *s)
+{
+    s->count = 0;
+    s->before_count = 0;
+}
+
+void interfaces_free(struct interfaces *s)
+{
+    free(s->rows);
+    free(s->before);
+    *s = (struct interfaces){0};
+}

@@ -1,0 +1,23 @@
+/* Network interfaces: counters and rates from /proc/net/dev. */
+#ifndef MOONWATCH_COLLECT_INTERFACES_H
+#define MOONWATCH_COLLECT_INTERFACES_H
+
+#include "collect/scan.h"
+#include "model/network.h"
+
+/* Zeroed before the first use. */
+struct interfaces {
+    struct interface *rows, *before; /* of this sample and of the one before */
+    size_t count, before_count;
+    size_t capacity; /* of both */
+    uint64_t sampled_ns;
+};
+
+/* Takes the content of /proc/net/dev. 0, or -ENOMEM, or -EBADMSG when it holds no interface at all;
+ * then there are no rows. */
+int interfaces_update(struct interfaces *interfaces, struct scan file, uint64_t now_ns);
+/* The next update has nothing to compare with. */
+void interfaces_forget(struct interfaces *interfaces);
+void interfaces_free(struct interfaces *interfaces);
+
+#endif

@@ -1,0 +1,161 @@
+/* Memory, swap and huge pages from /proc/meminfo; OOM kills, swapping and major faults from
+ * /proc/vmstat. */
+#include "base/file.h"
+#include "collect/collector.h"
+#include "collect/scan.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct memory_state {
+    struct proc_file meminfo, vmstat;
+    char *buffer;
+    size_t capacity;
+    char meminfo_reason[96], vmstat_reason[96];
+};
+
+struct field {
+    const char *key; /* as the file has it */
+    size_t offset;   /* of a struct reading in struct memory_snapshot */
+    const char *absent;
+};
+
+#define FIELD(key_, member, absent_)                                                               \
+    {                                                                                              \
+        .key = (key_), .offset = offsetof(struct memory_snapshot, member), .absent = (absent_)     \
+    }
+
+static const char no_hugepages[] = "this kernel has no huge page pool";
+static const char not_in_meminfo[] = "not in /proc/meminfo";
+static const char not_in_vmstat[] = "not in /proc/vmstat";
+
+static const struct field meminfo_fields[] = {
+    FIELD("MemTotal:", total_bytes, not_in_meminfo),
+    FIELD("MemFree:", free_bytes, not_in_meminfo),
+    FIELD("MemAvailable:", available_bytes, "this kernel does not estimate MemAvailable"),
+    FIELD("Buffers:", buffers_bytes, not_in_meminfo),
+    FIELD("Cached:", cached_bytes, not_in_meminfo),
+    FIELD("SwapTotal:", swap_total_bytes, not_in_meminfo),
+    FIELD("SwapFree:", swap_free_bytes, not_in_meminfo),
+    FIELD("Dirty:", dirty_bytes, not_in_meminfo),
+    FIELD("Writeback:", writeback_bytes, not_in_meminfo),
+    FIELD("Slab:", slab_bytes, not_in_meminfo),
+    FIELD("SReclaimable:", slab_reclaimable_bytes, not_in_meminfo),
+    FIELD("HugePages_Total:", hugepages_total, no_hugepages),
+    FIELD("HugePages_Free:", hugepages_free, no_hugepages),
+    FIELD("Hugepagesize:", hugepage_size_bytes, no_hugepages),
+};
+
+static const struct field vmstat_fields[] = {
+    FIELD("pswpin", swap_in_pages_total, "this kernel has no swap"),
+    FIELD("pswpout", swap_out_pages_total, "this kernel has no swap"),
+    FIELD("pgmajfault", major_faults_total, not_in_vmstat),
+    FIELD("oom_kill", oom_kills_total, not_in_vmstat),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct reading *field_reading(struct memory_snapshot *m, const struct field *f)
+{
+    return (struct reading *)((char *)m + f->offset);
+}
+
+/* "KEY VALUE" or "KEY VALUE kB" per line. Both files keep the order of the tables above, so the
+ * search starts where it last matched: most of the lines cost one comparison. */
+static void parse(struct scan file, const struct field *fields, size_t count,
+                  struct memory_snapshot *m)
+{
+    struct scan line, key, unit;
+    uint64_t value;
+    size_t next = 0;
+
+    for (size_t i = 0; i < count; i++)
+        *field_reading(m, &fields[i]) = reading_missing(fields[i].absent);
+    while (scan_line(&file, &line)) {
+        size_t i = 0;
+
+        if (!scan_word(&line, &key))
+            continue;
+        while (i < count && !scan_is(&key, fields[(next + i) % count].key))
+            i++;
+        if (i == count || !scan_u64(&line, &value))
+            continue;
+        next = (next + i) % count;
+        *field_reading(m, &fields[next]) = reading_of((double)value);
+        if (scan_word(&line, &unit) && scan_is(&unit, "kB"))
+            field_reading(m, &fields[next])->value *= 1024;
+    }
+}
+
+static struct reading share_used(struct reading total, struct reading unused, const char *no_total)
+{
+    double percent;
+
+    if (!reading_known(total))
+        return total;
+    if (!reading_known(unused))
+        return unused;
+    if (total.value <= 0)
+        return reading_missing(no_total);
+    percent = 100.0 * (total.value - unused.value) / total.value;
+    /* In containers whose /proc/meminfo is emulated the parts may exceed the total. */
+    return reading_of(percent < 0 ? 0 : percent);
+}
+
+static void sample_file(struct memory_state *s, struct proc_file *file, const char *name,
+                        char *reason, size_t reason_size, const struct field *fields, size_t count,
+                        struct memory_snapshot *m)
+{
+    ssize_t len = proc_file_read(file, &s->buffer, &s->capacity);
+
+    if (len >= 0) {
+        parse(scan_of(s->buffer, (size_t)len), fields, count, m);
+        return;
+    }
+    snprintf(reason, reason_size, "%s: %s", name, strerror((int)-len));
+    for (size_t i = 0; i < count; i++)
+        *field_reading(m, &fields[i]) = reading_missing(reason);
+}
+
+static void memory_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
+{
+    struct memory_state *s = state;
+    struct memory_snapshot *m = &snapshot->memory;
+
+    (void)now_ns;
+    sample_file(s, &s->meminfo, "/proc/meminfo", s->meminfo_reason, sizeof(s->meminfo_reason),
+                meminfo_fields, COUNT(meminfo_fields), m);
+    sample_file(s, &s->vmstat, "/proc/vmstat", s->vmstat_reason, sizeof(s->vmstat_reason),
+                vmstat_fields, COUNT(vmstat_fields), m);
+    m->missing = m->total_bytes.missing;
+    m->usage_percent =
+        share_used(m->total_bytes, m->available_bytes, "/proc/meminfo says MemTotal is 0");
+    m->swap_usage_percent = share_used(m->swap_total_bytes, m->swap_free_bytes, "no swap");
+}
+
+static int memory_open(void *state, const struct collector_env *env)
+{
+    struct memory_state *s = state;
+
+    proc_file_open(&s->meminfo, env->host->proc, "meminfo");
+    proc_file_open(&s->vmstat, env->host->proc, "vmstat");
+    return 0;
+}
+
+static void memory_close(void *state)
+{
+    struct memory_state *s = state;
+
+    proc_file_close(&s->meminfo);
+    proc_file_close(&s->vmstat);
+    free(s->buffer);
+}
+
+const struct collector memory_collector = {
+    .name = "memory",
+    .state_size = sizeof(struct memory_state),
+    .open = memory_open,
+    .sample = memory_sample,
+    .close = memory_close,
+};

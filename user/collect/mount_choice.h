@@ -1,0 +1,27 @@
+/* Which lines of mountinfo get a row: storage of its own, once, and safe to ask. */
+#ifndef MOONWATCH_COLLECT_MOUNT_CHOICE_H
+#define MOONWATCH_COLLECT_MOUNT_CHOICE_H
+
+#include "collect/scan.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mount_candidate {
+    unsigned mount_id;
+    uint64_t device; /* major << 32 | minor */
+    bool whole;      /* the filesystem's root directory is mounted, not a part of it */
+    bool read_only;
+    char *target; /* owned */
+    char source[128], type[32];
+};
+
+struct mount_choice {
+    struct mount_candidate *list; /* of one device: the best one to name it by comes first */
+    size_t count, capacity;
+};
+
+/* Fills an empty (zeroed) choice; 0 or -ENOMEM. Mounts of one device stay next to each other. */
+int mount_choice_read(struct mount_choice *choice, struct scan mountinfo);
+void mount_choice_free(struct mount_choice *choice);
+
+#endif

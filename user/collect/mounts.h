@@ -1,0 +1,30 @@
+/* Lines of /proc/self/mountinfo (Documentation/filesystems/proc.rst, section 3.5). */
+#ifndef MOONWATCH_COLLECT_MOUNTS_H
+#define MOONWATCH_COLLECT_MOUNTS_H
+
+#include "base/host.h"
+#include "collect/scan.h"
+#include <limits.h>
+
+struct mount_line {
+    unsigned id;
+    unsigned major, minor; /* of the filesystem; major 0: it has no block device of its own */
+    bool read_only;        /* the filesystem itself, for every mount of it */
+    char root[PATH_MAX];   /* the directory of the filesystem that is mounted */
+    char target[PATH_MAX]; /* where */
+    char source[PATH_MAX]; /* "/dev/sda1"; "" or any text for filesystems without a device */
+    char type[64];
+    struct scan options; /* of the filesystem, inside the text scanned */
+};
+
+/* The next complete line that makes sense; false at the end. Escapes (\040) are undone. */
+bool mounts_next(struct scan *file, struct mount_line *ret);
+
+/* True when the comma-separated list has `option`. */
+bool mounts_option(struct scan options, const char *option);
+
+/* Where a mount below /sys is found under an injected root: HOST_SYS/fs/cgroup for
+ * /sys/fs/cgroup. False when it does not fit. */
+bool mounts_host_path(const struct host *host, const char *target, char *out, size_t size);
+
+#endif

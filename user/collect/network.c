@@ -1,0 +1,195 @@
+/* Interfaces, host-wide TCP counters, connection tracking, and TCP by port. */
+#include "base/file.h"
+#include "collect/collector.h"
+#include "collect/interfaces.h"
+#include "collect/tcp_ports.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct network_state {
+    struct proc_file dev, snmp, tracked, tracked_limit;
+    char *buffer;
+    size_t capacity;
+    struct interfaces interfaces;
+    struct tcp_ports *ports;
+    struct reading retransmits, segments; /* of the sample before */
+    char dev_reason[96], snmp_reason[96], tracked_reason[96], limit_reason[96];
+};
+
+static const char *reason_of(char *reason, size_t size, const char *name, int err)
+{
+    snprintf(reason, size, "%s: %s", name, strerror(-err));
+    return reason;
+}
+
+static const char *sample_interfaces(struct network_state *s, uint64_t now_ns)
+{
+    static const char name[] = "/proc/net/dev";
+    ssize_t len = proc_file_read(&s->dev, &s->buffer, &s->capacity);
+    int err;
+
+    if (len < 0) {
+        interfaces_forget(&s->interfaces);
+        return reason_of(s->dev_reason, sizeof(s->dev_reason), name, (int)len);
+    }
+    err = interfaces_update(&s->interfaces, scan_of(s->buffer, (size_t)len), now_ns);
+    return err < 0 ? reason_of(s->dev_reason, sizeof(s->dev_reason), name, err) : NULL;
+}
+
+/* A line of names and one of values, both beginning with "Tcp:". */
+static bool find_tcp_lines(struct scan file, struct scan *ret_names, struct scan *ret_values)
+{
+    struct scan line, names = {0};
+
+    while (scan_line(&file, &line)) {
+        if (!scan_skip(&line, "Tcp:"))
+            continue;
+        if (names.at) {
+            *ret_names = names;
+            *ret_values = line;
+            return true;
+        }
+        names = line;
+    }
+    return false;
+}
+
+static void parse_tcp(struct scan file, struct network_snapshot *n)
+{
+    struct scan names, values, name, value;
+    uint64_t count;
+
+    if (!find_tcp_lines(file, &names, &values))
+        return;
+    while (scan_word(&names, &name) && scan_word(&values, &value)) {
+        if (!scan_is_u64(&value, &count))
+            continue; /* MaxConn is -1 */
+        if (scan_is(&name, "OutSegs"))
+            n->tcp_segments_sent_total = reading_of((double)count);
+        else if (scan_is(&name, "RetransSegs"))
+            n->tcp_retransmits_total = reading_of((double)count);
+    }
+}
+
+/* OutSegs leaves retransmitted segments out: what was sent is their sum. */
+static struct reading retransmit_percent(const struct network_state *s,
+                                         const struct network_snapshot *n)
+{
+    double again, first;
+
+    if (!reading_known(n->tcp_retransmits_total))
+        return n->tcp_retransmits_total;
+    if (!reading_known(n->tcp_segments_sent_total))
+        return n->tcp_segments_sent_total;
+    if (!reading_known(s->retransmits) || !reading_known(s->segments))
+        return reading_missing("needs two samples");
+    again = n->tcp_retransmits_total.value - s->retransmits.value;
+    first = n->tcp_segments_sent_total.value - s->segments.value;
+    if (again < 0 || first < 0)
+        return reading_missing("the kernel's counters began anew");
+    if (again + first == 0)
+        return reading_missing("no segment was sent since the sample before");
+    return reading_of(100 * again / (again + first));
+}
+
+static void sample_tcp(struct network_state *s, struct network_snapshot *n)
+{
+    ssize_t len = proc_file_read(&s->snmp, &s->buffer, &s->capacity);
+    const char *missing = "not in /proc/net/snmp";
+
+    if (len < 0)
+        missing = reason_of(s->snmp_reason, sizeof(s->snmp_reason), "/proc/net/snmp", (int)len);
+    n->tcp_retransmits_total = reading_missing(missing);
+    n->tcp_segments_sent_total = reading_missing(missing);
+    if (len >= 0)
+        parse_tcp(scan_of(s->buffer, (size_t)len), n);
+    n->retransmit_percent = retransmit_percent(s, n);
+    s->retransmits = n->tcp_retransmits_total;
+    s->segments = n->tcp_segments_sent_total;
+}
+
+static struct reading read_tracking(struct network_state *s, struct proc_file *file,
+                                    const char *name, char *reason, size_t size)
+{
+    ssize_t len = proc_file_read(file, &s->buffer, &s->capacity);
+    struct scan content, line;
+    uint64_t value;
+
+    if (len == -ENOENT)
+        return reading_missing("connection tracking is not loaded");
+    if (len < 0)
+        return reading_missing(reason_of(reason, size, name, (int)len));
+    content = scan_of(s->buffer, (size_t)len);
+    if (!scan_line(&content, &line) || !scan_u64(&line, &value))
+        return reading_missing(reason_of(reason, size, name, -EBADMSG));
+    return reading_of((double)value);
+}
+
+static void sample_tracking(struct network_state *s, struct network_snapshot *n)
+{
+    n->conntrack_entries = read_tracking(s, &s->tracked, "nf_conntrack_count", s->tracked_reason,
+                                         sizeof(s->tracked_reason));
+    n->conntrack_limit = read_tracking(s, &s->tracked_limit, "nf_conntrack_max", s->limit_reason,
+                                       sizeof(s->limit_reason));
+    if (!reading_known(n->conntrack_entries))
+        n->conntrack_usage_percent = n->conntrack_entries;
+    else if (!reading_known(n->conntrack_limit))
+        n->conntrack_usage_percent = n->conntrack_limit;
+    else if (n->conntrack_limit.value == 0)
+        n->conntrack_usage_percent = reading_missing("no limit is set");
+    else
+        n->conntrack_usage_percent =
+            reading_of(100 * n->conntrack_entries.value / n->conntrack_limit.value);
+}
+
+static void network_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
+{
+    struct network_state *s = state;
+    struct network_snapshot *n = &snapshot->network;
+
+    n->interfaces_missing = sample_interfaces(s, now_ns);
+    n->interface_count = s->interfaces.count;
+    n->interfaces = s->interfaces.rows;
+    sample_tcp(s, n);
+    sample_tracking(s, n);
+    tcp_ports_sample(s->ports, now_ns, n);
+    /* Both are there with any network at all: without them there is no /proc of this host. */
+    n->missing = reading_known(n->tcp_segments_sent_total) ? NULL : n->interfaces_missing;
+}
+
+static int network_open(void *state, const struct collector_env *env)
+{
+    struct network_state *s = state;
+    int err = tcp_ports_create(&s->ports, env->probe);
+
+    if (err < 0)
+        return err;
+    s->retransmits = s->segments = reading_missing("needs two samples");
+    proc_file_open(&s->dev, env->host->proc, "net/dev");
+    proc_file_open(&s->snmp, env->host->proc, "net/snmp");
+    proc_file_open(&s->tracked, env->host->proc, "sys/net/netfilter/nf_conntrack_count");
+    proc_file_open(&s->tracked_limit, env->host->proc, "sys/net/netfilter/nf_conntrack_max");
+    return 0;
+}
+
+static void network_close(void *state)
+{
+    struct network_state *s = state;
+
+    proc_file_close(&s->dev);
+    proc_file_close(&s->snmp);
+    proc_file_close(&s->tracked);
+    proc_file_close(&s->tracked_limit);
+    tcp_ports_destroy(s->ports);
+    interfaces_free(&s->interfaces);
+    free(s->buffer);
+}
+
+const struct collector network_collector = {
+    .name = "network",
+    .state_size = sizeof(struct network_state),
+    .open = network_open,
+    .sample = network_sample,
+    .close = network_close,
+};

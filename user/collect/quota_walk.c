@@ -1,0 +1,181 @@
+#include "collect/quota_walk.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "collect/mounts.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* /proc/self/mountinfo of a host with 1,000 containers is about 1 MiB. */
+#define MOUNTINFO_LIMIT (16u << 20)
+
+/* Directories waiting for their visit; beyond it a subtree is left out of this walk. */
+#define WAITING_MAX 65536
+
+struct quota_walk {
+    struct quota_mount mount;
+    char **waiting; /* paths relative to the mount, each owned */
+    size_t count, capacity;
+};
+
+static bool lists_cpu(const char *path)
+{
+    CLEANUP_FREE char *text = NULL;
+    struct scan file, list, word;
+    size_t len;
+
+    if (file_read_all(path, "cgroup.controllers", 4096, &text, &len))
+        return false;
+    file = scan_of(text, len);
+    if (!scan_line(&file, &list))
+        return false;
+    while (scan_word(&list, &word))
+        if (scan_is(&word, "cpu"))
+            return true;
+    return false;
+}
+
+int quota_mount_find(const struct host *host, struct quota_mount *ret)
+{
+    CLEANUP_FREE char *text = NULL;
+    struct quota_mount found;
+    struct mount_line line;
+    struct scan file;
+    size_t len;
+    int err;
+
+    err = file_read_all(host->proc, "self/mountinfo", MOUNTINFO_LIMIT, &text, &len);
+    if (err)
+        return err;
+    file = scan_of(text, len);
+    while (mounts_next(&file, &line)) {
+        if (strcmp(line.type, "cgroup") == 0 && mounts_option(line.options, "cpu"))
+            found.version = 1;
+        else if (strcmp(line.type, "cgroup2") == 0)
+            found.version = 2;
+        else
+            continue;
+        if (!mounts_host_path(host, line.target, found.path, sizeof(found.path)))
+            continue;
+        /* On hybrid hosts the unified hierarchy is there without the controller. */
+        if (found.version == 2 && !lists_cpu(found.path))
+            continue;
+        *ret = found;
+        return 0;
+    }
+    return -ENODEV;
+}
+
+int quota_walk_create(struct quota_walk **ret, const struct quota_mount *mount)
+{
+    struct quota_walk *walk = calloc(1, sizeof(*walk));
+
+    if (!walk)
+        return -ENOMEM;
+    walk->mount = *mount;
+    *ret = walk;
+    return 0;
+}
+
+static void forget(struct quota_walk *walk)
+{
+    while (walk->count > 0)
+        free(walk->waiting[--walk->count]);
+}
+
+void quota_walk_destroy(struct quota_walk *walk)
+{
+    if (!walk)
+        return;
+    forget(walk);
+    free(walk->waiting);
+    free(walk);
+}
+
+/* Takes `path`, also when there is no room for it. */
+static void push(struct quota_walk *walk, char *path)
+{
+    if (path && walk->count == walk->capacity && walk->capacity < WAITING_MAX) {
+        size_t capacity = walk->capacity ? 2 * walk->capacity : 64;
+        char **waiting = realloc(walk->waiting, capacity * sizeof(*waiting));
+
+        if (waiting) {
+            walk->waiting = waiting;
+            walk->capacity = capacity;
+        }
+    }
+    if (path && walk->count < walk->capacity)
+        walk->waiting[walk->count++] = path;
+    else
+        free(path);
+}
+
+void quota_walk_start(struct quota_walk *walk)
+{
+    forget(walk);
+    push(walk, strdup(""));
+}
+
+/* v1: microseconds or -1 in cpu.cfs_quota_us; v2: "max 100000" or "50000 100000" in cpu.max. */
+static bool has_quota(const struct quota_walk *walk, int dir)
+{
+    CLEANUP_CLOSE int fd = openat(dir, walk->mount.version == 1 ? "cpu.cfs_quota_us" : "cpu.max",
+                                  O_RDONLY | O_CLOEXEC);
+    char text[64];
+    ssize_t len;
+
+    if (fd < 0)
+        return false;
+    len = read(fd, text, sizeof(text));
+    return len > 0 && text[0] >= '0' && text[0] <= '9';
+}
+
+static void push_children(struct quota_walk *walk, const char *path, DIR *dir)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(dir))) {
+        char *child;
+
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        if (asprintf(&child, "%s%s%s", path, *path ? "/" : "", entry->d_name) >= 0)
+            push(walk, child);
+    }
+}
+
+static void visit(struct quota_walk *walk, const char *path, quota_found_fn *fn, void *ctx)
+{
+    char full[2 * PATH_MAX];
+    struct stat st;
+    DIR *dir;
+    int fd;
+
+    snprintf(full, sizeof(full), "%s/%s", walk->mount.path, path);
+    fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (has_quota(walk, fd))
+        fn(ctx, path);
+    /* Two links: no directories inside. Listing a cgroup's some fifty files costs far more. */
+    if (fstat(fd, &st) < 0 || st.st_nlink == 2 || !(dir = fdopendir(fd))) {
+        close(fd);
+        return;
+    }
+    push_children(walk, path, dir);
+    closedir(dir);
+}
+
+bool quota_walk_step(struct quota_walk *walk, size_t directories, quota_found_fn *fn, void *ctx)
+{
+    while (walk->count > 0 && directories-- > 0) {
+        CLEANUP_FREE char *path = walk->waiting[--walk->count];
+
+        visit(walk, path, fn, ctx);
+    }
+    return walk->count == 0;
+}

@@ -1,0 +1,211 @@
+/* CPU throttling of the cgroups that have a quota, from their cpu.stat (cgroup v1 and v2). */
+#include "base/file.h"
+#include "collect/collector.h"
+#include "collect/quota_walk.h"
+#include "collect/scan.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_MAX 256
+/* A new quota is noticed this late. */
+#define WALK_EVERY_NS (30 * NS_PER_SECOND)
+/* About 10 us each: a tick gives at most a sixth of its budget of 2 ms to the walk, and 1,000
+ * cgroups still fit into 30 s. */
+#define DIRECTORIES_PER_TICK 34
+
+struct throttled {
+    char *path;
+    struct proc_file stat;
+    bool seen; /* by the walk under way */
+    bool sampled;
+};
+
+struct throttle_state {
+    const struct host *host;
+    struct quota_mount mount;
+    struct quota_walk *walk; /* NULL: no hierarchy found yet */
+    bool walking;
+    uint64_t walk_due_ns;
+    struct throttled groups[ROWS_MAX];
+    struct cpu_throttle rows[ROWS_MAX]; /* row i is of group i */
+    size_t count;
+    char *buffer;
+    size_t capacity;
+    const char *missing;
+    char reason[96];
+};
+
+static void remove_group(struct throttle_state *s, size_t i)
+{
+    proc_file_close(&s->groups[i].stat);
+    free(s->groups[i].path);
+    s->count--;
+    s->groups[i] = s->groups[s->count];
+    s->rows[i] = s->rows[s->count];
+}
+
+static void found_group(void *ctx, const char *path)
+{
+    struct throttle_state *s = ctx;
+    struct throttled *group;
+    char relative[PATH_MAX + 16];
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (strcmp(s->groups[i].path, path) == 0) {
+            s->groups[i].seen = true;
+            return;
+        }
+    }
+    if (s->count == ROWS_MAX)
+        return;
+    group = &s->groups[s->count];
+    *group = (struct throttled){.path = strdup(path), .seen = true};
+    if (!group->path)
+        return;
+    snprintf(relative, sizeof(relative), "%s/cpu.stat", path);
+    if (proc_file_open(&group->stat, s->mount.path, relative)) {
+        proc_file_close(&group->stat);
+        free(group->path);
+        return;
+    }
+    memset(&s->rows[s->count], 0, sizeof(s->rows[0]));
+    snprintf(s->rows[s->count].path, sizeof(s->rows[0].path), "/%s", path);
+    s->count++;
+}
+
+/* Looks for the hierarchy again as long as there is none: cgroup mounts may come late at boot. */
+static void find_mount(struct throttle_state *s)
+{
+    int err = quota_mount_find(s->host, &s->mount);
+
+    if (!err)
+        err = quota_walk_create(&s->walk, &s->mount);
+    s->missing = NULL;
+    if (err == -ENODEV) {
+        s->missing = "no cgroup hierarchy has the cpu controller";
+    } else if (err) {
+        snprintf(s->reason, sizeof(s->reason), "/proc/self/mountinfo: %s", strerror(-err));
+        s->missing = s->reason;
+    }
+}
+
+static void walk(struct throttle_state *s, uint64_t now_ns)
+{
+    if (!s->walking && now_ns >= s->walk_due_ns) {
+        s->walk_due_ns = now_ns + WALK_EVERY_NS;
+        if (!s->walk)
+            find_mount(s);
+        if (!s->walk)
+            return;
+        quota_walk_start(s->walk);
+        s->walking = true;
+        for (size_t i = 0; i < s->count; i++)
+            s->groups[i].seen = false;
+    }
+    if (!s->walking || !quota_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
+        return;
+    s->walking = false;
+    for (size_t i = s->count; i-- > 0;)
+        if (!s->groups[i].seen)
+            remove_group(s, i);
+}
+
+struct stat_values {
+    uint64_t periods, throttled_periods, throttled_time;
+};
+
+static bool parse_stat(struct scan file, unsigned version, struct stat_values *ret)
+{
+    const struct {
+        const char *key;
+        uint64_t *value;
+    } keys[] = {
+        {"nr_periods", &ret->periods},
+        {"nr_throttled", &ret->throttled_periods},
+        {version == 1 ? "throttled_time" : "throttled_usec", &ret->throttled_time},
+    };
+    struct scan line, word;
+    unsigned found = 0;
+
+    while (scan_line(&file, &line)) {
+        if (!scan_word(&line, &word))
+            continue;
+        for (unsigned i = 0; i < 3; i++)
+            if (scan_is(&word, keys[i].key) && scan_u64(&line, keys[i].value))
+                found |= 1u << i;
+    }
+    return found == 7;
+}
+
+/* False when the cgroup is gone or its file makes no sense: the row goes, the next walk may bring
+ * it back. */
+static bool read_group(struct throttle_state *s, size_t i)
+{
+    struct cpu_throttle *row = &s->rows[i];
+    ssize_t len = proc_file_read(&s->groups[i].stat, &s->buffer, &s->capacity);
+    double periods, throttled;
+    struct stat_values v;
+
+    if (len < 0 || !parse_stat(scan_of(s->buffer, (size_t)len), s->mount.version, &v))
+        return false;
+    periods = (double)v.periods - row->periods_total;
+    throttled = (double)v.throttled_periods - row->throttled_periods_total;
+    if (!s->groups[i].sampled)
+        row->throttled_percent = reading_missing("needs two samples");
+    else if (periods < 0 || throttled < 0)
+        row->throttled_percent = reading_missing("the kernel's counters began anew");
+    else if (periods == 0)
+        row->throttled_percent = reading_missing("it was idle: no period of its quota ran");
+    else
+        row->throttled_percent =
+            reading_of(throttled < periods ? 100.0 * throttled / periods : 100.0);
+    s->groups[i].sampled = true;
+    row->periods_total = (double)v.periods;
+    row->throttled_periods_total = (double)v.throttled_periods;
+    row->throttled_seconds_total = (double)v.throttled_time / (s->mount.version == 1 ? 1e9 : 1e6);
+    return true;
+}
+
+static void throttle_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
+{
+    struct throttle_state *s = state;
+
+    walk(s, now_ns);
+    for (size_t i = s->count; i-- > 0;)
+        if (!read_group(s, i))
+            remove_group(s, i);
+    snapshot->throttle = (struct throttle_snapshot){
+        .missing = s->missing,
+        .version = s->walk ? s->mount.version : 0,
+        .count = s->count,
+        .rows = s->rows,
+    };
+}
+
+static int throttle_open(void *state, const struct collector_env *env)
+{
+    struct throttle_state *s = state;
+
+    s->host = env->host;
+    return 0;
+}
+
+static void throttle_close(void *state)
+{
+    struct throttle_state *s = state;
+
+    while (s->count > 0)
+        remove_group(s, s->count - 1);
+    quota_walk_destroy(s->walk);
+    free(s->buffer);
+}
+
+const struct collector throttle_collector = {
+    .name = "throttle",
+    .state_size = sizeof(struct throttle_state),
+    .open = throttle_open,
+    .sample = throttle_sample,
+    .close = throttle_close,
+};

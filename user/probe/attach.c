@@ -1,0 +1,92 @@
+/* Attaching without libbpf's objects, which are closed once their programs are loaded: they hold
+ * memory that the agent would otherwise keep for life, and shedding attaches again much later. */
+#include "probe/state.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The hook was resolved from BTF when the program was loaded. */
+static int attach_tracing(int prog_fd, const char *name)
+{
+    (void)name;
+    return bpf_raw_tracepoint_open(NULL, prog_fd);
+}
+
+static int attach_raw_tracepoint(int prog_fd, const char *name)
+{
+    return bpf_raw_tracepoint_open(name, prog_fd);
+}
+
+static int attach_iterator(int prog_fd, const char *name)
+{
+    (void)name;
+    return bpf_link_create(prog_fd, 0, BPF_TRACE_ITER, NULL);
+}
+
+static const struct attach_kind {
+    const char *section;
+    int (*attach)(int prog_fd, const char *name); /* a link fd, or -1 with errno */
+} attach_kinds[] = {
+    {"tp_btf/", attach_tracing},
+    {"fentry/", attach_tracing},
+    {"fexit/", attach_tracing},
+    {"raw_tp/", attach_raw_tracepoint},
+    {"raw_tracepoint/", attach_raw_tracepoint},
+    {"iter/", attach_iterator},
+    {"cgroup/", NULL},
+    {"cgroup_skb/", NULL},
+};
+
+static const struct attach_kind *find_kind(const char *target)
+{
+    for (size_t i = 0; i < sizeof(attach_kinds) / sizeof(attach_kinds[0]); i++) {
+        if (strncmp(target, attach_kinds[i].section, strlen(attach_kinds[i].section)) == 0)
+            return &attach_kinds[i];
+    }
+    return NULL;
+}
+
+bool attach_deferred(const char *target)
+{
+    const struct attach_kind *kind = find_kind(target);
+
+    return kind && !kind->attach;
+}
+
+bool attach_possible(const char *target)
+{
+    return find_kind(target) != NULL;
+}
+
+int group_attach(struct probe *probe, unsigned group, struct program **ret_culprit)
+{
+    for (size_t i = 0; i < probe->program_count; i++) {
+        struct program *program = &probe->programs[i];
+        const struct attach_kind *kind = find_kind(program->target);
+        int err;
+
+        if (program->group != group || program->way != probe->groups[group].way || !kind->attach)
+            continue;
+        program->link_fd = kind->attach(program->prog_fd, program->target + strlen(kind->section));
+        if (program->link_fd >= 0)
+            continue;
+        err = -errno;
+        group_detach(probe, group);
+        *ret_culprit = program;
+        return err;
+    }
+    return 0;
+}
+
+void group_detach(struct probe *probe, unsigned group)
+{
+    for (size_t i = 0; i < probe->program_count; i++) {
+        struct program *program = &probe->programs[i];
+
+        if (program->group == group && program->link_fd >= 0) {
+            close(program->link_fd);
+            program->link_fd = -1;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+#include "probe/calls.h"
+#include "base/cleanup.h"
+#include "probe/state.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+/* The kernel fills a buffer of eight pages between two copies to user space. */
+#define CHUNK_BYTES (32 * 1024)
+
+/* Scans that count expiries take at most this share of the time. */
+#define SCAN_REST 20
+
+int probe_call_stats(struct probe *probe, uint32_t row, struct call_stats *ret)
+{
+    const struct kernel_map *map = map_find(probe, "call_stats");
+    CLEANUP_FREE struct call_stats *values = NULL;
+    uint64_t sum[sizeof(*ret) / sizeof(uint64_t)] = {0};
+
+    if (!map)
+        return -ENOENT;
+    values = calloc(probe->possible_cpus, sizeof(*values));
+    if (!values)
+        return -ENOMEM;
+    if (bpf_map_lookup_elem(map->fd, &row, values) < 0)
+        return -errno;
+    for (unsigned cpu = 0; cpu < probe->possible_cpus; cpu++) {
+        const uint64_t *value = (const uint64_t *)&values[cpu];
+
+        for (size_t i = 0; i < sizeof(sum) / sizeof(sum[0]); i++)
+            sum[i] += value[i];
+    }
+    memcpy(ret, sum, sizeof(*ret));
+    return 0;
+}
+
+int probe_call_limit_set(struct probe *probe, uint32_t row, const struct call_limit *limit)
+{
+    const struct kernel_map *map = map_find(probe, "call_limit");
+
+    if (!map)
+        return -ENOENT;
+    if (row >= CALL_ROWS_MAX)
+        return -EINVAL;
+    if (!probe->call_limits)
+        probe->call_limits = calloc(CALL_ROWS_MAX, sizeof(*probe->call_limits));
+    if (!probe->call_limits)
+        return -ENOMEM;
+    if (bpf_map_update_elem(map->fd, &row, limit, BPF_ANY) < 0)
+        return -errno;
+    probe->call_limits[row] = *limit;
+    return 0;
+}
+
+static int write_table(struct probe *probe)
+{
+    const struct kernel_map *map = map_find(probe, "call_table");
+    uint32_t zero = 0;
+
+    if (!map)
+        return -ENOENT;
+    return bpf_map_update_elem(map->fd, &zero, &probe->call_table, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static const struct service_map {
+    const char *name;
+    size_t key_size;
+} service_maps[SERVICE_KEY_KIND_COUNT] = {
+    [SERVICE_PORT] = {"service_port", sizeof(uint32_t)},
+    [SERVICE_CGROUP] = {"service_cgroup", sizeof(uint64_t)},
+    [SERVICE_TGID] = {"service_tgid", sizeof(uint32_t)},
+};
+
+int probe_services_set(struct probe *probe, const struct service_key *keys, size_t count)
+{
+    CLEANUP_FREE char *entries = calloc(count ? count : 1, sizeof(uint64_t) + sizeof(uint32_t));
+    bool any_changed = false;
+
+    if (!entries)
+        return -ENOMEM;
+    probe->call_table.services_by_process = 0;
+    for (int kind = 0; kind < SERVICE_KEY_KIND_COUNT; kind++) {
+        size_t key_size = service_maps[kind].key_size, entry_size = key_size + sizeof(uint32_t);
+        bool changed;
+        size_t n = 0;
+        int err;
+
+        for (size_t i = 0; i < count; i++) {
+            char *entry = entries + n * entry_size;
+            uint32_t narrow = (uint32_t)keys[i].key;
+
+            if (keys[i].service >= SERVICES_MAX)
+                return -EINVAL;
+            if (keys[i].kind != (enum service_key_kind)kind)
+                continue;
+            memcpy(entry, key_size == sizeof(narrow) ? (const void *)&narrow : &keys[i].key,
+                   key_size);
+            memcpy(entry + key_size, &keys[i].service, sizeof(uint32_t));
+            n++;
+        }
+        err = map_replace(probe, service_maps[kind].name, entries, n, entry_size, &changed);
+        if (err < 0)
+            return err;
+        any_changed = any_changed || changed;
+        if (kind != SERVICE_PORT)
+            probe->call_table.services_by_process += n;
+    }
+    probe->call_table.generation += any_changed;
+    return write_table(probe);
+}
+
+static void sooner(uint64_t *next_ns, uint64_t at_ns)
+{
+    if (!*next_ns || at_ns < *next_ns)
+        *next_ns = at_ns;
+}
+
+/* When the call becomes slow or times out next. */
+static void expect_call(const struct probe *probe, const struct call_row *row, uint64_t *next_ns)
+{
+    const struct call_limit *limit = &probe->call_limits[row->row];
+
+    if (limit->slow_ns && !(row->flags & (CALL_FLAG_SLOW | CALL_FLAG_CONNECTING)))
+        sooner(next_ns, row->since_ns + limit->slow_ns);
+    if (limit->timeout_ns && !(row->flags & CALL_FLAG_TIMED_OUT))
+        sooner(next_ns, row->since_ns + limit->timeout_ns);
+}
+
+/* Calls that begin after `now_ns`. */
+static uint64_t expect_new_calls(const struct probe *probe, uint64_t now_ns)
+{
+    uint64_t next_ns = 0;
+
+    for (size_t i = 0; probe->call_limits && i < CALL_ROWS_MAX; i++) {
+        if (probe->call_limits[i].slow_ns)
+            sooner(&next_ns, now_ns + probe->call_limits[i].slow_ns);
+        if (probe->call_limits[i].timeout_ns)
+            sooner(&next_ns, now_ns + probe->call_limits[i].timeout_ns);
+    }
+    return next_ns;
+}
+
+/* After the programs were shed, what they did not see is not in flight. */
+static void note_pause(struct probe *probe)
+{
+    for (size_t g = 0; g < probe->group_count; g++) {
+        const struct group *group = &probe->groups[g];
+
+        if (group->row->concern == CONCERN_REQUEST &&
+            group->attached_again_ns > probe->call_table.followed_since_ns) {
+            probe->call_table.followed_since_ns = group->attached_again_ns;
+            write_table(probe);
+        }
+    }
+}
+
+static int read_rows(struct probe *probe, int fd, probe_call_row_fn *fn, void *ctx,
+                     uint64_t *next_ns)
+{
+    CLEANUP_FREE char *rows = malloc(CHUNK_BYTES);
+    size_t have = 0;
+    int total = 0;
+
+    if (!rows)
+        return -ENOMEM;
+    for (;;) {
+        ssize_t n = read(fd, rows + have, CHUNK_BYTES - have);
+        size_t used = 0;
+
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return have ? -EPROTO : total;
+        have += (size_t)n;
+        for (; have - used >= sizeof(struct call_row); used += sizeof(struct call_row), total++) {
+            struct call_row row;
+
+            memcpy(&row, rows + used, sizeof(row));
+            if (probe->call_limits && row.row < CALL_ROWS_MAX)
+                expect_call(probe, &row, next_ns);
+            if (fn)
+                fn(ctx, &row);
+        }
+        memmove(rows, rows + used, have - used);
+        have -= used;
+    }
+}
+
+int probe_calls_scan(struct probe *probe, probe_call_row_fn *fn, void *ctx, uint64_t *ret_next_ns)
+{
+    const struct program *iterator = program_running(probe, "iter/task_file");
+    uint64_t begin_ns = clock_monotonic_ns(probe->clock), next_ns, end_ns;
+    const char *reason;
+    CLEANUP_CLOSE int fd = -1;
+    int total;
+
+    if (!iterator || !probe_concern_active(probe, CONCERN_REQUEST, &reason))
+        return -ENOENT;
+    note_pause(probe);
+    next_ns = expect_new_calls(probe, begin_ns);
+    fd = bpf_iter_create(iterator->link_fd);
+    if (fd < 0)
+        return -errno;
+    total = read_rows(probe, fd, fn, ctx, &next_ns);
+    if (total < 0)
+        return total;
+    end_ns = clock_monotonic_ns(probe->clock);
+    if (next_ns && next_ns < end_ns + SCAN_REST * (end_ns - begin_ns))
+        next_ns = end_ns + SCAN_REST * (end_ns - begin_ns);
+    *ret_next_ns = next_ns;
+    return total;
+}

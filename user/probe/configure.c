@@ -1,0 +1,41 @@
+#include "config/config.h"
+#include "probe/probe.h"
+
+static uint64_t ns_of_seconds(double seconds)
+{
+    return (uint64_t)(seconds * (double)NS_PER_SECOND);
+}
+
+static uint64_t ns_of_ms(double ms)
+{
+    return (uint64_t)(ms * (double)NS_PER_MS);
+}
+
+void probe_config_init(struct probe_config *ret, const struct config *config)
+{
+    const struct config_probes *probes = &config->overhead.probes;
+
+    *ret = (struct probe_config){
+        .pin_directory = config->server.bpffs_directory,
+        .ring_bytes = config->overhead.ring_bytes,
+        .cgroups_max = config->overhead.cgroups_max,
+        .slow_wait_ns = ns_of_ms(config->performance_tracker.slow_wait_ms),
+        .stall_ns = ns_of_ms(config->performance_tracker.stall_ms),
+        .budget_percent = config->overhead.budget_percent,
+        .budget_retry_ns = ns_of_seconds(config->overhead.retry_seconds),
+        .stats_every_ns = ns_of_seconds(config->overhead.stats_interval_seconds),
+        .stats_for_ns = ns_of_ms(config->overhead.stats_duration_ms),
+        .mode =
+            {
+                [CONCERN_RUNQ] = (enum probe_mode)probes->runq,
+                [CONCERN_PROCESS] = (enum probe_mode)probes->process,
+                [CONCERN_OOM] = (enum probe_mode)probes->oom,
+                [CONCERN_RECLAIM] = (enum probe_mode)probes->reclaim,
+                [CONCERN_BLKIO] = (enum probe_mode)probes->blkio,
+                [CONCERN_TCP] = (enum probe_mode)probes->tcp,
+                [CONCERN_TASKS] = (enum probe_mode)probes->tasks,
+                [CONCERN_REQUEST] = (enum probe_mode)probes->request,
+                [CONCERN_BREAKER] = (enum probe_mode)probes->breaker,
+            },
+    };
+}

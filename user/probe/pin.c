@@ -1,0 +1,199 @@
+#include "probe/pin.h"
+#include "base/cleanup.h"
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#define BPFFS "/sys/fs/bpf"
+
+static bool on_bpffs(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/* The directory that holds `path`. */
+static void parent_of(const char *path, char out[256])
+{
+    char *slash;
+
+    snprintf(out, 256, "%s", path);
+    slash = strrchr(out, '/');
+    if (slash && slash != out)
+        *slash = '\0';
+}
+
+/* The kernel lists a flock as "1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF". */
+static int find_lock_owner(const struct stat *st)
+{
+    CLEANUP_FCLOSE FILE *locks = fopen("/proc/locks", "re");
+    char line[256];
+
+    while (locks && fgets(line, sizeof(line), locks)) {
+        unsigned major_number, minor_number;
+        unsigned long inode;
+        int pid;
+
+        if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major_number, &minor_number,
+                   &inode) == 4 &&
+            inode == st->st_ino && makedev(major_number, minor_number) == st->st_dev && pid > 0)
+            return pid;
+    }
+    return -ESRCH;
+}
+
+int pin_holder(const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+        return 0;
+    return errno == EWOULDBLOCK ? find_lock_owner(&st) : -errno;
+}
+
+/* A link whose last reference goes is detached in the kernel's own time: it is told to, at once. */
+bool pin_drop(const struct pin_directory *pins, const char *name)
+{
+    CLEANUP_CLOSE int fd = -1;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", pins->path, name);
+    fd = bpf_obj_get(path);
+    if (fd >= 0)
+        bpf_link_detach(fd); /* refused for maps */
+    return unlinkat(pins->fd, name, 0) == 0;
+}
+
+/* Only maps and links are pinned here; the directory has no subdirectories of ours. */
+unsigned pin_remove(struct pin_directory *pins, bool (*keeps)(const char *name))
+{
+    int fd = fcntl(pins->fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    unsigned removed = 0;
+
+    if (!directory) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    rewinddir(directory);
+    while ((entry = readdir(directory))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (keeps && keeps(entry->d_name)) {
+            pins->kept++;
+            continue;
+        }
+        removed += pin_drop(pins, entry->d_name);
+    }
+    closedir(directory);
+    return removed;
+}
+
+__attribute__((format(printf, 2, 3))) static int unpinned(struct pin_directory *pins,
+                                                          const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(pins->unpinned_reason, sizeof(pins->unpinned_reason), format, args);
+    va_end(args);
+    return 0;
+}
+
+/* Opens and locks the directory. 0, -EAGAIN when it was removed meanwhile, or a negative errno. */
+static int lock_directory(const char *path, int *ret_fd, int *ret_holder)
+{
+    CLEANUP_CLOSE int fd = -1;
+    struct stat opened, present;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &opened) < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        *ret_holder = find_lock_owner(&opened);
+        return -EBUSY;
+    }
+    /* The agent before us may have removed it between our open and its unlock. */
+    if (stat(path, &present) < 0 || present.st_ino != opened.st_ino)
+        return -EAGAIN;
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+int pin_take(struct pin_directory *pins, const char *path, bool (*keeps)(const char *name),
+             char error[PROBE_ERROR_BYTES])
+{
+    int err = -EAGAIN, holder = 0;
+    char parent[256];
+
+    *pins = (struct pin_directory){.fd = -1};
+    if (!path)
+        return unpinned(pins, "no pin directory is wanted");
+    parent_of(path, parent);
+    if (!on_bpffs(parent)) {
+        if (strncmp(path, BPFFS "/", sizeof(BPFFS)) != 0 || on_bpffs(BPFFS))
+            return unpinned(pins, "%s is not on a bpffs", parent);
+        if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+            return unpinned(pins, "no bpffs at " BPFFS " and it cannot be mounted: %s",
+                            strerror(errno));
+    }
+    for (int attempt = 0; err == -EAGAIN && attempt < 10; attempt++)
+        err = lock_directory(path, &pins->fd, &holder);
+    if (err == -EBUSY) {
+        if (holder > 0)
+            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent (pid %d) holds %s", holder,
+                     path);
+        else
+            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent holds %s", path);
+        return err;
+    }
+    if (err < 0)
+        return unpinned(pins, "cannot take %s: %s", path, strerror(-err));
+    snprintf(pins->path, sizeof(pins->path), "%s", path);
+    pins->taken_over = pin_remove(pins, keeps) + pins->kept;
+    return 0;
+}
+
+int pin_map(const struct pin_directory *pins, int fd, const char *name)
+{
+    char path[512];
+
+    if (pins->fd < 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s", pins->path, name);
+    return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+void pin_release(struct pin_directory *pins)
+{
+    if (pins->fd < 0)
+        return;
+    pin_remove(pins, NULL);
+    /* Before the lock goes, so that whoever waits for it finds a directory of its own making. */
+    rmdir(pins->path);
+    close(pins->fd);
+    pins->fd = -1;
+}

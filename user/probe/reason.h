@@ -1,0 +1,16 @@
+/* One line saying why the kernel refused, made of errno and of what libbpf and the verifier said.
+ */
+#ifndef MOONWATCH_PROBE_REASON_H
+#define MOONWATCH_PROBE_REASON_H
+
+#define REASON_BYTES 232
+
+/* From here on libbpf's messages are kept instead of printed; for the life of the process, since a
+ * library layer never writes to stderr. */
+void reason_capture(void);
+/* Forgets what was said so far. */
+void reason_forget(void);
+/* Writes the line for `error` (negative errno) from what was said since reason_forget(). */
+void reason_take(int error, char out[REASON_BYTES]);
+
+#endif
