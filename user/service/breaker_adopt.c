@@ -1,0 +1,170 @@
+/* Before and after the agent: taking a row over, the rules, what survives a restart. */
+#include "base/clock.h"
+#include "service/breaker_state.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum breaker_state breaker_state_of_mode(enum breaker_mode mode)
+{
+    if (mode == BREAKER_MODE_DISABLED)
+        return BREAKER_OFF;
+    return mode == BREAKER_MODE_FORCED_OPEN ? BREAKER_FORCED_OPEN : BREAKER_CLOSED;
+}
+
+/* The state that the mode asks for, when it is not one the machine may be in. */
+static void apply_mode(struct breaker *b, uint64_t now_ns)
+{
+    enum breaker_state asked = breaker_state_of_mode(b->rules.mode), state;
+
+    breaker_notice(b, now_ns);
+    state = state_of(b);
+    if (state == asked)
+        return;
+    if (mode_decides(b))
+        b->by_hand = false;
+    else if (state < BREAKER_FORCED_OPEN || (state == BREAKER_FORCED_OPEN && b->by_hand))
+        return;
+    breaker_force(b, asked, BREAKER_CAUSE_MODE, now_ns);
+}
+
+static int create_window(struct call_window **ret, const struct config_breaker *rules)
+{
+    return rules->window_type == BREAKER_WINDOW_CALLS
+               ? call_window_create(ret, CALL_WINDOW_COUNT, (uint64_t)rules->window)
+               : call_window_create(ret, CALL_WINDOW_TIME,
+                                    (uint64_t)(rules->window * (double)NS_PER_SECOND));
+}
+
+static int take_rules(struct breaker *b, const struct config_breaker *rules, const char *address)
+{
+    struct call_window *window = NULL;
+
+    if (!b->window || rules->window_type != b->rules.window_type ||
+        rules->window != b->rules.window) {
+        int r = create_window(&window, rules);
+
+        if (r < 0)
+            return r;
+        call_window_destroy(b->window);
+        b->window = window;
+    }
+    b->rules = *rules;
+    b->recovery_rule = (struct recovery_rule){
+        .base_ns = (uint64_t)(rules->recovery_timeout_seconds * (double)NS_PER_SECOND),
+        .max_ns = (uint64_t)(rules->max_recovery_timeout_seconds * (double)NS_PER_SECOND),
+        .multiplier = rules->backoff_multiplier,
+    };
+    snprintf(b->address, sizeof(b->address), "%s", address);
+    row_store(&b->row->failure_threshold, rules->failure_threshold);
+    row_store(&b->row->half_open_max, rules->half_open_max_calls);
+    row_store(&b->row->success_threshold, rules->success_threshold);
+    row_store(&b->row->enforce, rules->mode != BREAKER_MODE_OBSERVE);
+    return 0;
+}
+
+/* A row that was pinned goes on where it stood. */
+static void adopt(struct breaker *b, uint64_t now_ns)
+{
+    struct breaker_transition t = {.cause = BREAKER_CAUSE_ADOPTED};
+
+    b->word = row_load(&b->row->word);
+    if (state_of(b) == BREAKER_CLOSED) {
+        b->since_ns = now_ns;
+        recovery_closed(&b->recovery, now_ns);
+        return;
+    }
+    breaker_read_figures(b, now_ns, &t.figures);
+    b->by_hand = state_of(b) == BREAKER_FORCED_OPEN && b->rules.mode != BREAKER_MODE_FORCED_OPEN;
+    if (state_of(b) == BREAKER_OPEN) {
+        b->since_ns = breaker_opened_at(b, now_ns);
+        b->retry_ns = b->since_ns + recovery_open(&b->recovery, &b->recovery_rule, now_ns,
+                                                  b->ops.random(b->ops.ctx));
+    }
+    breaker_enter(b, b->word, state_of(b) == BREAKER_OPEN ? b->since_ns : now_ns, &t);
+}
+
+int breaker_create(struct breaker **ret, const struct config_breaker *rules, const char *address,
+                   struct breaker_row *row, const struct breaker_ops *ops, uint64_t now_ns)
+{
+    struct breaker *b = calloc(1, sizeof(*b));
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    b->row = row;
+    b->ops = *ops;
+    r = take_rules(b, rules, address);
+    if (r < 0) {
+        free(b);
+        return r;
+    }
+    adopt(b, now_ns);
+    apply_mode(b, now_ns);
+    *ret = b;
+    return 0;
+}
+
+void breaker_destroy(struct breaker *b)
+{
+    if (!b)
+        return;
+    call_window_destroy(b->window);
+    free(b);
+}
+
+int breaker_configure(struct breaker *b, const struct config_breaker *rules, const char *address,
+                      uint64_t now_ns)
+{
+    uint64_t longest_ns;
+    int r;
+
+    breaker_notice(b, now_ns);
+    r = take_rules(b, rules, address);
+    if (r < 0)
+        return r;
+    longest_ns = b->since_ns + b->recovery_rule.max_ns;
+    if (b->retry_ns > longest_ns)
+        b->retry_ns = longest_ns;
+    apply_mode(b, now_ns);
+    breaker_tick(b, now_ns);
+    return 0;
+}
+
+void breaker_save(const struct breaker *b, uint64_t now_ns, struct breaker_saved *ret)
+{
+    *ret = (struct breaker_saved){
+        .word = b->word,
+        .retry_ns = state_of(b) == BREAKER_OPEN ? b->retry_ns : 0,
+        .nominal_ns = b->recovery.nominal_ns,
+        .next_ns = recovery_next_ns(&b->recovery, &b->recovery_rule, now_ns),
+        .by_hand = b->by_hand,
+    };
+}
+
+void breaker_restore(struct breaker *b, const struct breaker_saved *saved, uint64_t now_ns)
+{
+    enum breaker_state state = BREAKER_STATE_OF(saved->word);
+
+    if (b->word == saved->word) {
+        b->recovery.nominal_ns = saved->nominal_ns;
+        b->recovery.next_ns = saved->next_ns;
+        b->by_hand = saved->by_hand;
+        if (state == BREAKER_OPEN)
+            b->retry_ns = saved->retry_ns;
+        apply_mode(b, now_ns);
+        breaker_tick(b, now_ns);
+        return;
+    }
+    if (b->transitions_total == 0 && state_of(b) == BREAKER_CLOSED &&
+        BREAKER_EPOCH_OF(b->word) == 0 && !mode_decides(b)) {
+        b->by_hand = saved->by_hand;
+        /* The opening below takes `next_ns` and grows it: that of last time, as it was. */
+        b->recovery.next_ns = saved->nominal_ns;
+        if (state == BREAKER_FORCED_OPEN && saved->by_hand)
+            breaker_force(b, BREAKER_FORCED_OPEN, BREAKER_CAUSE_ADOPTED, now_ns);
+        else if (state == BREAKER_OPEN || state == BREAKER_HALF_OPEN)
+            breaker_force(b, BREAKER_OPEN, BREAKER_CAUSE_ADOPTED, now_ns);
+    }
+    b->recovery.next_ns = saved->next_ns;
+}

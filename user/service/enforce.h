@@ -1,0 +1,39 @@
+/* What the agent does so that breakers are in force: the heartbeat, the cgroups in which connects
+ * are stopped, who the clients are, where connects go instead, and open sockets closed when asked.
+ */
+#ifndef MOONWATCH_SERVICE_ENFORCE_H
+#define MOONWATCH_SERVICE_ENFORCE_H
+
+#include "probe/probe.h"
+#include "service/service.h"
+#include "service/upstream_table.h"
+#include "transfer/responder.h"
+
+/* An agent that dies leaves its breakers in force for so long. */
+#define ENFORCE_EXPIRES_NS (10 * 1000000000ULL)
+
+struct enforce;
+
+/* All borrowed. `cgroup_root` is the mount of cgroup v2; NULL: none, nothing can be enforced. */
+struct enforce_sources {
+    struct probe *probe;
+    const struct services *services;
+    const struct upstream_table *table;
+    const struct responder *responder; /* NULL: nothing is answered from here */
+    const char *cgroup_root;
+};
+
+int enforce_create(struct enforce **ret, const struct enforce_sources *sources);
+void enforce_destroy(struct enforce *e);
+
+/* After services_configure(). `config` is borrowed until the next call. 0, or a negative errno with
+ * one line in `error`: what could be put in force is. */
+int enforce_configure(struct enforce *e, const struct config *config,
+                      char error[PROBE_ERROR_BYTES]);
+/* After services_tick(). */
+void enforce_tick(struct enforce *e, uint64_t now_ns);
+/* The breaker opened: closes the open connections where `on_open` says so. Returns how many, or a
+ * negative errno. */
+int enforce_opened(struct enforce *e, size_t upstream);
+
+#endif

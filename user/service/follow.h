@@ -1,0 +1,34 @@
+/* What the kernel counted of calls, read into the services: once a tick, at once when a call
+ * failed, and by a scan at the very moment a call in flight becomes slow or times out.
+ */
+#ifndef MOONWATCH_SERVICE_FOLLOW_H
+#define MOONWATCH_SERVICE_FOLLOW_H
+
+#include "abi/call.h"
+#include "base/loop.h"
+#include "probe/probe.h"
+#include "service/attribution.h"
+#include "service/service.h"
+
+struct follow;
+
+/* All borrowed. */
+struct follow_sources {
+    struct loop *loop;
+    const struct clock *clock;
+    struct probe *probe;
+    struct services *services;
+    const struct attribution *attribution;
+};
+
+int follow_create(struct follow **ret, const struct follow_sources *sources);
+void follow_destroy(struct follow *f);
+
+/* After services_configure() and attribution_configure(): when calls are slow or time out. `config`
+ * is borrowed until the next call. 0 or a negative errno. */
+int follow_configure(struct follow *f, const struct config *config);
+void follow_tick(struct follow *f, uint64_t now_ns);
+/* True when the record is about an upstream's call or breaker: the services have taken it. */
+bool follow_record(struct follow *f, const struct record_head *record, uint64_t now_ns);
+
+#endif

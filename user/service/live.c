@@ -1,0 +1,308 @@
+#include "service/live.h"
+#include "collect/cgroup_path.h"
+#include "probe/breaker.h"
+#include "service/attribution.h"
+#include "service/enforce.h"
+#include "service/follow.h"
+#include "service/upstream_table.h"
+#include "transfer/random.h"
+#include "transfer/responder.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Processes and cgroups of services come and go. */
+#define REFRESH_NS (2 * NS_PER_SECOND)
+
+struct live {
+    struct live_sources sources;
+    struct live_ops ops;
+    const struct config *config;
+    struct services *services;
+    struct cgroup_paths *cgroups;
+    struct http *http;
+    struct resolver *resolver;
+    struct endpoint_checks *checks;
+    struct responder *responder;
+    struct upstream_table *table;
+    struct attribution *attribution;
+    struct follow *follow;   /* NULL: calls cannot be followed */
+    struct enforce *enforce; /* NULL: no BPF */
+    struct loop_source *alarm;
+    uint64_t refreshed_ns;
+};
+
+static uint64_t now_of(const struct live *live)
+{
+    return clock_monotonic_ns(live->sources.clock);
+}
+
+/* 53 bits make every double of [0, 1) that is a multiple of 2^-53. */
+static double draw(void *ctx)
+{
+    const struct random_source *random = random_system();
+
+    (void)ctx;
+    return (double)(random->next(random->ctx) >> 11) * 0x1p-53;
+}
+
+static void say(const struct live *live, const char *what)
+{
+    if (live->ops.problem)
+        live->ops.problem(live->ops.ctx, what);
+}
+
+static void on_moved(void *ctx, const char *name, const struct breaker_transition *t)
+{
+    struct live *live = ctx;
+
+    if (live->ops.breaker_moved)
+        live->ops.breaker_moved(live->ops.ctx, name, t);
+    if (t->to == BREAKER_OPEN && t->from != BREAKER_HALF_OPEN && live->enforce && live->config) {
+        size_t upstream = services_find_upstream(live->services, name);
+
+        if (upstream != SIZE_MAX && enforce_opened(live->enforce, upstream) < 0)
+            say(live, "connections to an upstream whose breaker opened could not be closed");
+    }
+}
+
+static void on_switched(void *ctx, const char *name, const struct fallback_switch *s)
+{
+    const struct live *live = ctx;
+
+    if (live->ops.fallback_switched)
+        live->ops.fallback_switched(live->ops.ctx, name, s);
+}
+
+/* What changes between ticks takes effect at once. */
+static void settle(struct live *live, uint64_t now_ns)
+{
+    uint64_t next_ns = services_tick(live->services, now_ns);
+
+    if (live->enforce)
+        enforce_tick(live->enforce, now_ns);
+    loop_set_alarm(live->alarm, next_ns == UINT64_MAX ? 0 : next_ns);
+}
+
+static void on_alarm(void *ctx, uint64_t now_ns)
+{
+    settle(ctx, now_ns);
+}
+
+/* An upstream's own check is a call like any other; those of the endpoints of its fallback say
+ * where to go. */
+static void on_result(void *ctx, const struct endpoint_check_view *view)
+{
+    struct live *live = ctx;
+    size_t upstream = view->owner == ENDPOINT_SERVICE
+                          ? SIZE_MAX
+                          : services_find_upstream(live->services, view->name);
+    uint64_t now_ns = now_of(live);
+    bool failed = view->status == ENDPOINT_FAILED;
+
+    if (view->consecutive == 1 && live->ops.check_changed)
+        live->ops.check_changed(live->ops.ctx, view);
+    if (upstream == SIZE_MAX)
+        return;
+    if (view->owner == ENDPOINT_FALLBACK) {
+        services_set_endpoint(live->services, upstream, view->index,
+                              failed ? ENDPOINT_DOWN : ENDPOINT_UP);
+    } else if (view->outcome != OUTCOME_THROTTLED) {
+        double slow_ms = live->config->upstreams.items[upstream].breaker.slow_call_ms;
+
+        services_call(live->services, upstream, now_ns, services_epoch(live->services, upstream),
+                      failed, slow_ms > 0 && (double)view->latency_ns > slow_ms * NS_PER_MS,
+                      view->url);
+    }
+    settle(live, now_ns);
+}
+
+static void on_answer(void *ctx, const struct endpoint_answer *answer)
+{
+    struct live *live = ctx;
+    size_t upstream = services_find_upstream(live->services, answer->upstream);
+
+    responder_keep(live->responder, answer);
+    if (upstream != SIZE_MAX && answer->good)
+        services_set_cached(live->services, upstream, now_of(live));
+}
+
+static int create_services(struct live *live, const struct config *config)
+{
+    struct services_rows rows = {.missing = live->sources.probe_missing};
+    const struct services_ops ops = {draw, on_moved, on_switched, live};
+
+    if (live->sources.probe)
+        rows.rows = probe_breaker_rows(live->sources.probe, &rows.missing);
+    return services_create(&live->services, config, &rows, &ops, now_of(live));
+}
+
+static int create_outgoing(struct live *live)
+{
+    const struct random_source *random = random_system();
+    struct endpoint_check_sources sources = {
+        .loop = live->sources.loop, .clock = live->sources.clock, .random = random};
+    const struct endpoint_check_ops ops = {on_result, on_answer, live};
+    int r = http_create(&live->http, live->sources.loop, live->sources.clock);
+
+    if (r == 0)
+        r = resolver_create(&live->resolver, live->sources.loop, live->sources.clock, random);
+    if (r == 0)
+        r = responder_create(&live->responder, live->sources.loop, live->sources.clock);
+    sources.http = live->http;
+    sources.resolver = live->resolver;
+    return r < 0 ? r : endpoint_checks_create(&live->checks, &sources, &ops);
+}
+
+static int create_kernel_parts(struct live *live)
+{
+    const char *root = cgroup_paths_mount(live->cgroups, now_of(live));
+    const struct upstream_table_sources table = {
+        .probe = live->sources.probe, .resolver = live->resolver, .services = live->services};
+    struct enforce_sources enforce = {.probe = live->sources.probe,
+                                      .services = live->services,
+                                      .responder = live->responder,
+                                      .cgroup_root = root};
+    struct follow_sources follow = {.loop = live->sources.loop,
+                                    .clock = live->sources.clock,
+                                    .probe = live->sources.probe,
+                                    .services = live->services};
+    int r = upstream_table_create(&live->table, &table);
+
+    if (r < 0 || !live->sources.probe)
+        return r;
+    enforce.table = live->table;
+    r = attribution_create(&live->attribution, live->sources.probe, live->sources.host, root);
+    follow.attribution = live->attribution;
+    if (r == 0)
+        r = follow_create(&live->follow, &follow);
+    return r < 0 ? r : enforce_create(&live->enforce, &enforce);
+}
+
+/* The kernel side may lack any of this: it is said, and the rest goes on. */
+static void configure_kernel_parts(struct live *live, const struct config *config)
+{
+    char error[PROBE_ERROR_BYTES] = "", text[PROBE_ERROR_BYTES + 64];
+    bool wanted = config->upstreams.count + config->services.count > 0;
+    int r = upstream_table_configure(live->table, config);
+
+    if (!live->sources.probe || !wanted)
+        return;
+    if (r == 0)
+        r = attribution_configure(live->attribution, config);
+    if (r == 0)
+        r = follow_configure(live->follow, config);
+    if (r < 0) {
+        snprintf(text, sizeof(text), "calls are not followed: %s", strerror(-r));
+        say(live, text);
+    }
+    r = enforce_configure(live->enforce, config, error);
+    if (r < 0) {
+        snprintf(text, sizeof(text), "breakers are not in force everywhere: %s",
+                 *error ? error : strerror(-r));
+        say(live, text);
+    }
+}
+
+/* The services have the new configuration by now: there is no way back. */
+static void configure_parts(struct live *live, const struct config *config)
+{
+    live->config = config;
+    if (endpoint_checks_configure(live->checks, config) < 0)
+        say(live, "checks are not made: out of memory");
+    if (responder_configure(live->responder, config) < 0)
+        say(live, "fallbacks are not answered: out of memory");
+    configure_kernel_parts(live, config);
+    live->refreshed_ns = 0;
+    settle(live, now_of(live));
+}
+
+int live_create(struct live **ret, const struct live_sources *sources, const struct live_ops *ops,
+                const struct config *config)
+{
+    struct live *live = calloc(1, sizeof(*live));
+    int r;
+
+    if (!live)
+        return -ENOMEM;
+    live->sources = *sources;
+    live->ops = *ops;
+    r = loop_add_alarm(sources->loop, &live->alarm, on_alarm, live);
+    if (r == 0)
+        r = cgroup_paths_create(&live->cgroups, sources->host, CGROUP_UNIFIED);
+    if (r == 0)
+        r = create_services(live, config);
+    if (r == 0)
+        r = create_outgoing(live);
+    if (r == 0)
+        r = create_kernel_parts(live);
+    if (r < 0) {
+        live_destroy(live);
+        return r;
+    }
+    configure_parts(live, config);
+    *ret = live;
+    return 0;
+}
+
+void live_destroy(struct live *live)
+{
+    if (!live)
+        return;
+    enforce_destroy(live->enforce);
+    follow_destroy(live->follow);
+    attribution_destroy(live->attribution);
+    upstream_table_destroy(live->table);
+    endpoint_checks_destroy(live->checks);
+    responder_destroy(live->responder);
+    resolver_destroy(live->resolver);
+    http_destroy(live->http);
+    services_destroy(live->services);
+    cgroup_paths_destroy(live->cgroups);
+    loop_remove(live->alarm);
+    free(live);
+}
+
+int live_configure(struct live *live, const struct config *config)
+{
+    int r = services_configure(live->services, config, now_of(live));
+
+    if (r < 0)
+        return r;
+    configure_parts(live, config);
+    return 0;
+}
+
+void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_ns)
+{
+    if (live->follow) {
+        if (live->config->services.count > 0 &&
+            (!live->refreshed_ns || now_ns - live->refreshed_ns >= REFRESH_NS)) {
+            attribution_refresh(live->attribution, tasks);
+            live->refreshed_ns = now_ns;
+        }
+        follow_tick(live->follow, now_ns);
+    }
+    settle(live, now_ns);
+}
+
+bool live_record(struct live *live, const struct record_head *record)
+{
+    uint64_t now_ns = now_of(live);
+
+    if (!live->follow || !follow_record(live->follow, record, now_ns))
+        return false;
+    settle(live, now_ns);
+    return true;
+}
+
+struct services *live_services(struct live *live)
+{
+    return live->services;
+}
+
+const struct endpoint_checks *live_checks(const struct live *live)
+{
+    return live->checks;
+}

@@ -1,0 +1,50 @@
+/* The services and upstreams at work: counted by the kernel side, asked by checks, their breakers
+ * in force.
+ */
+#ifndef MOONWATCH_SERVICE_LIVE_H
+#define MOONWATCH_SERVICE_LIVE_H
+
+#include "base/host.h"
+#include "base/loop.h"
+#include "config/config.h"
+#include "model/task_table.h"
+#include "probe/probe.h"
+#include "service/service.h"
+#include "transfer/check.h"
+
+struct live;
+
+/* All borrowed. */
+struct live_sources {
+    struct loop *loop;
+    const struct clock *clock;
+    const struct host *host;
+    struct probe *probe; /* NULL: no BPF, for the reason in `probe_missing` */
+    const char *probe_missing;
+};
+
+/* Each may be NULL. */
+struct live_ops {
+    void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
+    void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
+    void (*check_changed)(void *ctx, const struct endpoint_check_view *view);
+    void (*problem)(void *ctx, const char *what); /* what is not in force, one line */
+    void *ctx;
+};
+
+/* `config` is borrowed until live_configure(). */
+int live_create(struct live **ret, const struct live_sources *sources, const struct live_ops *ops,
+                const struct config *config);
+void live_destroy(struct live *live);
+/* After a reload. On an error the old configuration stays borrowed. */
+int live_configure(struct live *live, const struct config *config);
+
+/* Once a tick. `tasks` may be NULL. */
+void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_ns);
+/* True when the record was one of calls or breakers. */
+bool live_record(struct live *live, const struct record_head *record);
+
+struct services *live_services(struct live *live);
+const struct endpoint_checks *live_checks(const struct live *live);
+
+#endif

@@ -1,0 +1,33 @@
+/* The agent's side of a breaker's row (abi/breaker.h): words shared with the kernel's programs,
+ * each read and changed by itself and atomically. The row may as well be plain memory. */
+#ifndef MOONWATCH_SERVICE_ROW_H
+#define MOONWATCH_SERVICE_ROW_H
+
+#include "abi/breaker.h"
+#include <stdbool.h>
+
+static inline __u64 row_load(const __u64 *word)
+{
+    return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
+
+static inline void row_store(__u64 *word, __u64 value)
+{
+    __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+/* Returns the new value. */
+static inline __u64 row_add(__u64 *word, __u64 value)
+{
+    return __atomic_add_fetch(word, value, __ATOMIC_SEQ_CST);
+}
+
+/* From `seen` to `state` in the next epoch; false when somebody was faster. */
+static inline bool row_move(struct breaker_row *row, __u64 seen, enum breaker_state state)
+{
+    return __atomic_compare_exchange_n(&row->word, &seen,
+                                       BREAKER_WORD(BREAKER_EPOCH_OF(seen) + 1, state), false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+#endif

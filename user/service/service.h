@@ -1,0 +1,120 @@
+/* Everything known about the configured services (what runs here) and upstreams (what is called
+ * from here): their performance, and of upstreams the breaker and the fallback. Fed by others with
+ * what the kernel counted and recorded and with the outcomes of checks; asked for views.
+ *
+ * Services and upstreams are numbered as in the configuration. `now_ns` is CLOCK_MONOTONIC and
+ * never before that of the last call.
+ */
+#ifndef MOONWATCH_SERVICE_SERVICE_H
+#define MOONWATCH_SERVICE_SERVICE_H
+
+#include "abi/call.h"
+#include "config/config.h"
+#include "service/breaker.h"
+#include "service/fallback.h"
+#include "service/performance.h"
+
+struct services;
+
+struct services_ops {
+    double (*random)(void *ctx); /* uniform in [0, 1) */
+    /* Both may be NULL. */
+    void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
+    void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
+    void *ctx;
+};
+
+/* Where the breakers' states live: the kernel's map, or NULL for memory of their own, with the
+ * reason why nothing is enforced then. All borrowed. */
+struct services_rows {
+    struct breaker_row *rows; /* UPSTREAMS_MAX of them */
+    const char *missing;
+};
+
+/* `config` is borrowed until services_configure(). Upstream i takes over row i. */
+int services_create(struct services **ret, const struct config *config,
+                    const struct services_rows *rows, const struct services_ops *ops,
+                    uint64_t now_ns);
+void services_destroy(struct services *s); /* leaves the rows as they are */
+/* After a reload. Who keeps the name keeps the state and the row. On an error nothing has changed
+ * and the old configuration stays borrowed. */
+int services_configure(struct services *s, const struct config *config, uint64_t now_ns);
+
+/* Which row an upstream's addresses are to point at. */
+size_t services_row(const struct services *s, size_t upstream);
+/* The upstream a row belongs to; SIZE_MAX: none. */
+size_t services_upstream_of_row(const struct services *s, size_t row);
+
+/* Calls that were not answered yet when the kernel side last looked. */
+struct call_flight {
+    uint64_t calls;
+    uint64_t oldest_since_ns; /* CLOCK_MONOTONIC; 0: there is none */
+};
+
+struct call_figures {
+    struct call_stats stats; /* monotonic */
+    struct call_flight flight;
+};
+
+/* What views show of them; copied. */
+void services_set_service_figures(struct services *s, size_t service,
+                                  const struct call_figures *figures);
+void services_set_upstream_figures(struct services *s, size_t upstream,
+                                   const struct call_figures *figures);
+
+/* What the upstream's fallback would offer if the breaker opened now. */
+void services_standby(const struct services *s, size_t upstream, uint64_t now_ns,
+                      struct fallback_choice *ret);
+
+/* Monotonic totals, once a tick. */
+void services_feed_service(struct services *s, size_t service, uint64_t now_ns,
+                           const struct traffic *total);
+void services_feed_upstream(struct services *s, size_t upstream, uint64_t now_ns,
+                            const struct traffic *total, uint64_t slow_total);
+/* See breaker_epoch(), breaker_call() and breaker_kernel_opened(). */
+uint64_t services_epoch(const struct services *s, size_t upstream);
+void services_call(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
+                   bool failed, bool slow, const char *address);
+void services_kernel_opened(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
+                            const char *address);
+/* What checks found of a fallback's endpoint, and when the last answer worth keeping came. */
+void services_set_endpoint(struct services *s, size_t upstream, size_t endpoint,
+                           enum endpoint_state state);
+void services_set_cached(struct services *s, size_t upstream, uint64_t at_ns);
+
+/* Moves on what time moves; returns when there is more, UINT64_MAX for never. */
+uint64_t services_tick(struct services *s, uint64_t now_ns);
+
+/* By hand. `name` NULL: all, where it is allowed. 0, -ENOENT, or -EPERM when the configured mode
+ * decides. */
+int services_reset(struct services *s, const char *name, uint64_t now_ns);
+int services_open(struct services *s, const char *name, uint64_t now_ns);
+int services_close(struct services *s, const char *name, uint64_t now_ns);
+
+struct service_view {
+    const struct config_service *config;
+    const char *missing; /* why there are no figures, else NULL */
+    struct performance_view performance;
+    const struct call_figures *calls; /* NULL: calls are not followed */
+};
+
+struct upstream_view {
+    const struct config_upstream *config;
+    const char *missing; /* why there are no figures, else NULL */
+    struct performance_view performance;
+    const struct call_figures *calls; /* NULL: calls are not followed */
+    struct breaker_view breaker;
+    struct fallback_view fallback;
+    const char *fallback_endpoint; /* in use; NULL: none */
+    const char *not_enforced;      /* why; NULL when it is */
+};
+
+size_t services_count(const struct services *s);
+void services_service(const struct services *s, size_t service, struct service_view *ret);
+size_t services_upstream_count(const struct services *s);
+void services_upstream(const struct services *s, size_t upstream, uint64_t now_ns,
+                       struct upstream_view *ret);
+/* SIZE_MAX: there is none of that name. */
+size_t services_find_upstream(const struct services *s, const char *name);
+
+#endif

@@ -1,0 +1,173 @@
+/* What comes in between two reloads, and what is asked. */
+#include "service/services_state.h"
+#include <errno.h>
+#include <string.h>
+
+static const char not_measured[] = "nothing was measured yet";
+
+void services_feed_service(struct services *s, size_t service, uint64_t now_ns,
+                           const struct traffic *total)
+{
+    performance_feed(s->services[service]->performance, now_ns, total);
+    s->services[service]->is_fed = true;
+}
+
+void services_feed_upstream(struct services *s, size_t upstream, uint64_t now_ns,
+                            const struct traffic *total, uint64_t slow_total)
+{
+    upstream_feed(s->upstreams[upstream], now_ns, total, slow_total);
+}
+
+void services_set_service_figures(struct services *s, size_t service,
+                                  const struct call_figures *figures)
+{
+    s->services[service]->figures = *figures;
+    s->services[service]->counted = true;
+}
+
+void services_set_upstream_figures(struct services *s, size_t upstream,
+                                   const struct call_figures *figures)
+{
+    s->upstreams[upstream]->figures = *figures;
+    s->upstreams[upstream]->counted = true;
+}
+
+void services_standby(const struct services *s, size_t upstream, uint64_t now_ns,
+                      struct fallback_choice *ret)
+{
+    upstream_standby(s->upstreams[upstream], now_ns, ret);
+}
+
+uint64_t services_epoch(const struct services *s, size_t upstream)
+{
+    return breaker_epoch(s->upstreams[upstream]->breaker);
+}
+
+void services_call(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
+                   bool failed, bool slow, const char *address)
+{
+    breaker_call(s->upstreams[upstream]->breaker, now_ns, epoch, failed, slow, address);
+}
+
+void services_kernel_opened(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
+                            const char *address)
+{
+    breaker_kernel_opened(s->upstreams[upstream]->breaker, now_ns, epoch, address);
+    upstream_tick(s->upstreams[upstream], now_ns);
+}
+
+void services_set_endpoint(struct services *s, size_t upstream, size_t endpoint,
+                           enum endpoint_state state)
+{
+    if (endpoint < s->upstreams[upstream]->endpoint_count)
+        s->upstreams[upstream]->endpoints[endpoint] = state;
+}
+
+void services_set_cached(struct services *s, size_t upstream, uint64_t at_ns)
+{
+    s->upstreams[upstream]->cached_ns = at_ns;
+}
+
+uint64_t services_tick(struct services *s, uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+
+    for (size_t i = 0; i < s->upstream_count; i++) {
+        uint64_t one_ns;
+
+        upstream_tick(s->upstreams[i], now_ns);
+        one_ns = breaker_next_ns(s->upstreams[i]->breaker);
+        next_ns = one_ns < next_ns ? one_ns : next_ns;
+    }
+    return next_ns;
+}
+
+int services_reset(struct services *s, const char *name, uint64_t now_ns)
+{
+    size_t upstream = name ? services_find_upstream(s, name) : 0;
+
+    if (upstream == SIZE_MAX)
+        return -ENOENT;
+    for (size_t i = name ? upstream : 0; i < (name ? upstream + 1 : s->upstream_count); i++) {
+        breaker_reset(s->upstreams[i]->breaker, now_ns);
+        upstream_tick(s->upstreams[i], now_ns);
+    }
+    return 0;
+}
+
+static int by_hand(struct services *s, const char *name, uint64_t now_ns,
+                   int (*act)(struct breaker *, uint64_t))
+{
+    size_t upstream = services_find_upstream(s, name);
+    int r;
+
+    if (upstream == SIZE_MAX)
+        return -ENOENT;
+    r = act(s->upstreams[upstream]->breaker, now_ns);
+    upstream_tick(s->upstreams[upstream], now_ns);
+    return r;
+}
+
+int services_open(struct services *s, const char *name, uint64_t now_ns)
+{
+    return by_hand(s, name, now_ns, breaker_open);
+}
+
+int services_close(struct services *s, const char *name, uint64_t now_ns)
+{
+    return by_hand(s, name, now_ns, breaker_close);
+}
+
+size_t services_count(const struct services *s)
+{
+    return s->service_count;
+}
+
+void services_service(const struct services *s, size_t service, struct service_view *ret)
+{
+    const struct service *one = s->services[service];
+
+    *ret =
+        (struct service_view){.config = one->config, .missing = one->is_fed ? NULL : not_measured};
+    performance_view(one->performance, &ret->performance);
+    ret->calls = one->counted ? &one->figures : NULL;
+}
+
+size_t services_upstream_count(const struct services *s)
+{
+    return s->upstream_count;
+}
+
+static const char *why_not_enforced(const struct services *s, const struct upstream *u,
+                                    const struct breaker_view *breaker)
+{
+    if (breaker->mode == BREAKER_MODE_OBSERVE)
+        return "mode is observe: what would be refused is counted only";
+    if (breaker->mode == BREAKER_MODE_DISABLED)
+        return u->config->breaker.mode == BREAKER_MODE_DISABLED ? "mode is disabled"
+                                                                : "circuit_breaker is disabled";
+    return s->rows_missing;
+}
+
+void services_upstream(const struct services *s, size_t upstream, uint64_t now_ns,
+                       struct upstream_view *ret)
+{
+    const struct upstream *u = s->upstreams[upstream];
+
+    *ret = (struct upstream_view){.config = u->config, .missing = u->is_fed ? NULL : not_measured};
+    performance_view(u->performance, &ret->performance);
+    ret->calls = u->counted ? &u->figures : NULL;
+    breaker_view(u->breaker, now_ns, &ret->breaker);
+    fallback_view(u->fallback, &ret->fallback);
+    if (ret->fallback.choice.offer == FALLBACK_OFFERS_ENDPOINT)
+        ret->fallback_endpoint = u->config->fallback.endpoints.items[ret->fallback.choice.endpoint];
+    ret->not_enforced = why_not_enforced(s, u, &ret->breaker);
+}
+
+size_t services_find_upstream(const struct services *s, const char *name)
+{
+    for (size_t i = 0; i < s->upstream_count; i++)
+        if (strcmp(s->upstreams[i]->name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}

@@ -1,0 +1,26 @@
+/* What the parts of struct services share. Inside this layer only. */
+#ifndef MOONWATCH_SERVICE_SERVICES_STATE_H
+#define MOONWATCH_SERVICE_SERVICES_STATE_H
+
+#include "service/service.h"
+#include "service/upstream.h"
+
+struct service {
+    const struct config_service *config;
+    char *name;
+    struct performance *performance;
+    bool is_fed;
+    bool counted; /* `figures` are there */
+    struct call_figures figures;
+};
+
+struct services {
+    struct services_ops ops;
+    const char *rows_missing; /* why nothing is enforced */
+    struct breaker_row *rows, *own_rows;
+    size_t service_count, upstream_count;
+    struct service **services;
+    struct upstream **upstreams;
+};
+
+#endif

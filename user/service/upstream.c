@@ -1,0 +1,181 @@
+#include "service/upstream.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double on_random(void *ctx)
+{
+    const struct upstream *u = ctx;
+
+    return u->ops->random(u->ops->ctx);
+}
+
+static void on_moved(void *ctx, const struct breaker_transition *t)
+{
+    const struct upstream *u = ctx;
+
+    if (u->ops->breaker_moved)
+        u->ops->breaker_moved(u->ops->ctx, u->name, t);
+}
+
+static void on_switched(void *ctx, const struct fallback_switch *s)
+{
+    const struct upstream *u = ctx;
+
+    if (u->ops->fallback_switched)
+        u->ops->fallback_switched(u->ops->ctx, u->name, s);
+}
+
+static void describe_addresses(const struct config_upstream *of, char out[BREAKER_ADDRESS_BYTES])
+{
+    if (of->addresses.count > 1)
+        snprintf(out, BREAKER_ADDRESS_BYTES, "%.60s and %zu more", of->addresses.items[0],
+                 of->addresses.count - 1);
+    else
+        snprintf(out, BREAKER_ADDRESS_BYTES, "%s", of->addresses.items[0]);
+}
+
+static struct config_breaker rules_of(const struct config *config, const struct config_upstream *of)
+{
+    struct config_breaker rules = of->breaker;
+
+    if (!config->circuit_breaker.enabled)
+        rules.mode = BREAKER_MODE_DISABLED;
+    return rules;
+}
+
+/* Without memory nothing is known of them, which the choice of a fallback can live with. */
+static void take_endpoints(struct upstream *u, const struct config_upstream *of)
+{
+    free(u->endpoints);
+    u->endpoints = calloc(of->fallback.endpoints.count + 1, sizeof(*u->endpoints));
+    u->endpoint_count = u->endpoints ? of->fallback.endpoints.count : 0;
+}
+
+int upstream_create(struct upstream **ret, const struct config *config,
+                    const struct config_upstream *of, size_t row_index, struct breaker_row *row,
+                    bool enforceable, const struct services_ops *ops, uint64_t now_ns)
+{
+    const struct config_breaker rules = rules_of(config, of);
+    struct upstream *u = calloc(1, sizeof(*u));
+    const struct breaker_ops breaker_ops = {on_random, on_moved, u};
+    const struct fallback_ops fallback_ops = {on_switched, u};
+    char address[BREAKER_ADDRESS_BYTES];
+    int r;
+
+    if (!u)
+        return -ENOMEM;
+    u->ops = ops;
+    u->config = of;
+    u->row = row_index;
+    u->enforceable = enforceable;
+    u->name = strdup(of->name);
+    describe_addresses(of, address);
+    take_endpoints(u, of);
+    r = u->name ? 0 : -ENOMEM;
+    if (r == 0)
+        r = performance_create(&u->performance, of->name,
+                               config->performance_tracker.window_size_seconds,
+                               config->performance_tracker.degradation_threshold, now_ns);
+    if (r == 0)
+        r = fallback_create(&u->fallback, &of->fallback, &fallback_ops);
+    if (r == 0)
+        r = breaker_create(&u->breaker, &rules, address, row, &breaker_ops, now_ns);
+    if (r < 0) {
+        upstream_destroy(u);
+        return r;
+    }
+    *ret = u;
+    return 0;
+}
+
+void upstream_destroy(struct upstream *u)
+{
+    if (!u)
+        return;
+    breaker_destroy(u->breaker);
+    fallback_destroy(u->fallback);
+    performance_destroy(u->performance);
+    free(u->endpoints);
+    free(u->name);
+    free(u);
+}
+
+int upstream_configure(struct upstream *u, const struct config *config,
+                       const struct config_upstream *of, uint64_t now_ns)
+{
+    const struct config_breaker rules = rules_of(config, of);
+    char address[BREAKER_ADDRESS_BYTES];
+
+    u->config = of;
+    take_endpoints(u, of);
+    fallback_configure(u->fallback, &of->fallback);
+    performance_configure(u->performance, config->performance_tracker.window_size_seconds,
+                          config->performance_tracker.degradation_threshold, now_ns);
+    describe_addresses(of, address);
+    return breaker_configure(u->breaker, &rules, address, now_ns);
+}
+
+/* A total that went back (fresh maps) counts from 0. */
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now >= before ? now - before : now;
+}
+
+/* A call is slow before it has ended: it counts as a call then, and not again at its end. */
+static void count_slow_at_once(struct upstream *u, struct calls *delta)
+{
+    uint64_t again;
+
+    if (delta->slow > delta->count) {
+        u->counted_early += delta->slow - delta->count;
+        delta->count = delta->slow;
+        return;
+    }
+    again = delta->count - delta->slow;
+    if (again > u->counted_early)
+        again = u->counted_early;
+    delta->count -= again;
+    u->counted_early -= again;
+}
+
+void upstream_feed(struct upstream *u, uint64_t now_ns, const struct traffic *total,
+                   uint64_t slow_total)
+{
+    const struct calls now = {total->calls, total->failed, slow_total};
+    struct calls delta = {
+        .count = grown(now.count, u->fed.count),
+        .failed = grown(now.failed, u->fed.failed),
+        .slow = grown(now.slow, u->fed.slow),
+    };
+
+    performance_feed(u->performance, now_ns, total);
+    /* What was counted before the first time is not of this agent's time. */
+    if (u->is_fed) {
+        count_slow_at_once(u, &delta);
+        breaker_calls(u->breaker, now_ns, &delta);
+    }
+    u->fed = now;
+    u->is_fed = true;
+}
+
+void upstream_tick(struct upstream *u, uint64_t now_ns)
+{
+    struct fallback_choice choice;
+    struct fallback_input in = {.endpoints = u->endpoints, .cached_ns = u->cached_ns};
+    struct breaker_view view;
+
+    breaker_tick(u->breaker, now_ns);
+    breaker_view(u->breaker, now_ns, &view);
+    in.open = u->enforceable && view.enforced && view.state != BREAKER_CLOSED &&
+              view.state != BREAKER_OFF;
+    fallback_tick(u->fallback, now_ns, &in, &choice);
+}
+
+void upstream_standby(const struct upstream *u, uint64_t now_ns, struct fallback_choice *ret)
+{
+    const struct fallback_input in = {.endpoints = u->endpoints, .cached_ns = u->cached_ns};
+
+    fallback_standby(u->fallback, now_ns, &in, ret);
+}

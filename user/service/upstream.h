@@ -1,0 +1,38 @@
+/* One upstream: its breaker, fallback and performance together. Inside this layer only. */
+#ifndef MOONWATCH_SERVICE_UPSTREAM_H
+#define MOONWATCH_SERVICE_UPSTREAM_H
+
+#include "service/service.h"
+
+struct upstream {
+    const struct services_ops *ops;
+    const struct config_upstream *config;
+    char *name;
+    size_t row;
+    struct breaker *breaker;
+    struct fallback *fallback;
+    struct performance *performance;
+    struct calls fed;       /* totals */
+    uint64_t counted_early; /* calls that were slow and had not ended */
+    bool is_fed;
+    bool counted; /* `figures` are there */
+    struct call_figures figures;
+    bool enforceable; /* the row is the kernel's: what it says is done */
+    size_t endpoint_count;
+    enum endpoint_state *endpoints;
+    uint64_t cached_ns;
+};
+
+/* `ops` is borrowed. */
+int upstream_create(struct upstream **ret, const struct config *config,
+                    const struct config_upstream *of, size_t row_index, struct breaker_row *row,
+                    bool enforceable, const struct services_ops *ops, uint64_t now_ns);
+void upstream_destroy(struct upstream *u);
+int upstream_configure(struct upstream *u, const struct config *config,
+                       const struct config_upstream *of, uint64_t now_ns);
+void upstream_feed(struct upstream *u, uint64_t now_ns, const struct traffic *total,
+                   uint64_t slow_total);
+void upstream_tick(struct upstream *u, uint64_t now_ns);
+void upstream_standby(const struct upstream *u, uint64_t now_ns, struct fallback_choice *ret);
+
+#endif

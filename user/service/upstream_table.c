@@ -1,0 +1,241 @@
+#include "service/upstream_table.h"
+#include "base/cleanup.h"
+#include "config/address.h"
+#include "probe/breaker.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAPPED_BITS 96 /* of ::ffff:0:0/96 */
+
+/* One configured HOST:PORT. */
+struct place {
+    struct upstream_table *table;
+    size_t upstream, index; /* in its addresses, or in its fallback's endpoints */
+    bool is_endpoint;
+    uint16_t port;
+    uint32_t prefix_bits;       /* of an address, in IPv6 terms; 0: it is a name */
+    uint8_t addr[16];           /* of an address */
+    struct resolver_name *name; /* of a name */
+};
+
+struct upstream_table {
+    struct upstream_table_sources sources;
+    struct place *places;
+    size_t count;
+};
+
+int upstream_table_create(struct upstream_table **ret, const struct upstream_table_sources *sources)
+{
+    struct upstream_table *table = calloc(1, sizeof(*table));
+
+    if (!table)
+        return -ENOMEM;
+    table->sources = *sources;
+    *ret = table;
+    return 0;
+}
+
+static void forget_places(struct upstream_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        resolver_unwatch(table->places[i].name);
+    free(table->places);
+    table->places = NULL;
+    table->count = 0;
+}
+
+void upstream_table_destroy(struct upstream_table *table)
+{
+    if (!table)
+        return;
+    forget_places(table);
+    free(table);
+}
+
+static void map_ipv4(uint8_t addr[16], const void *ipv4)
+{
+    memset(addr, 0, 10);
+    memset(addr + 10, 0xff, 2);
+    memcpy(addr + 12, ipv4, 4);
+}
+
+static void take_resolved(uint8_t addr[16], const struct resolved_address *from)
+{
+    if (from->family == AF_INET)
+        map_ipv4(addr, from->bytes);
+    else
+        memcpy(addr, from->bytes, 16);
+}
+
+static size_t addresses_of(const struct place *place)
+{
+    struct resolver_view view;
+
+    if (place->prefix_bits)
+        return 1;
+    resolver_view(place->name, &view);
+    return view.count;
+}
+
+static size_t add_addresses(const struct place *place, uint32_t row, struct upstream_address *ret)
+{
+    struct upstream_address one = {
+        .prefix_bits = place->prefix_bits ? place->prefix_bits : 128,
+        .port = place->port,
+        .upstream = row,
+        .address = (uint32_t)place->index,
+    };
+    struct resolver_view view;
+
+    if (place->prefix_bits) {
+        memcpy(one.addr, place->addr, sizeof(one.addr));
+        *ret = one;
+        return 1;
+    }
+    resolver_view(place->name, &view);
+    for (size_t i = 0; i < view.count; i++) {
+        take_resolved(one.addr, &view.addresses[i]);
+        ret[i] = one;
+    }
+    return view.count;
+}
+
+static int tell_kernel(struct upstream_table *table)
+{
+    CLEANUP_FREE struct upstream_address *list = NULL;
+    size_t count = 0, known = 0;
+
+    if (!table->sources.probe)
+        return 0;
+    for (size_t i = 0; i < table->count; i++)
+        count += table->places[i].is_endpoint ? 0 : addresses_of(&table->places[i]);
+    list = calloc(count ? count : 1, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct place *place = &table->places[i];
+
+        if (!place->is_endpoint)
+            known += add_addresses(place,
+                                   (uint32_t)services_row(table->sources.services, place->upstream),
+                                   list + known);
+    }
+    return probe_upstreams_set(table->sources.probe, list, known);
+}
+
+/* The old addresses stay in the kernel's table when the new ones do not fit. */
+static void on_resolved(void *ctx, struct resolver_name *name)
+{
+    const struct place *place = ctx;
+
+    (void)name;
+    if (!place->is_endpoint)
+        tell_kernel(place->table);
+}
+
+static int add_place(struct upstream_table *table, size_t upstream, size_t index, bool is_endpoint,
+                     const char *text)
+{
+    struct place *place = &table->places[table->count];
+    struct address address;
+
+    if (address_parse(&address, text) < 0)
+        return -EINVAL;
+    *place = (struct place){.table = table,
+                            .upstream = upstream,
+                            .index = index,
+                            .is_endpoint = is_endpoint,
+                            .port = address.port};
+    if (address.kind == ADDRESS_NAME) {
+        int r =
+            resolver_watch(table->sources.resolver, &place->name, address.host, on_resolved, place);
+
+        table->count += r == 0;
+        return r;
+    }
+    if (address.kind == ADDRESS_IPV4) {
+        struct in_addr ipv4;
+
+        inet_pton(AF_INET, address.host, &ipv4);
+        map_ipv4(place->addr, &ipv4);
+        place->prefix_bits = MAPPED_BITS + address.prefix_bits;
+    } else {
+        inet_pton(AF_INET6, address.host, place->addr);
+        place->prefix_bits = address.prefix_bits;
+    }
+    table->count++;
+    return 0;
+}
+
+static int add_upstream(struct upstream_table *table, const struct config_upstream *upstream,
+                        size_t index)
+{
+    const struct config_strings *endpoints = &upstream->fallback.endpoints;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < upstream->addresses.count; i++)
+        r = add_place(table, index, i, false, upstream->addresses.items[i]);
+    for (size_t i = 0; r == 0 && upstream->fallback.given && i < endpoints->count; i++)
+        r = add_place(table, index, i, true, endpoints->items[i]);
+    return r;
+}
+
+int upstream_table_configure(struct upstream_table *table, const struct config *config)
+{
+    size_t count = 0;
+    int r = 0;
+
+    forget_places(table);
+    for (size_t i = 0; i < config->upstreams.count; i++)
+        count += config->upstreams.items[i].addresses.count +
+                 config->upstreams.items[i].fallback.endpoints.count;
+    table->places = calloc(count ? count : 1, sizeof(*table->places));
+    if (!table->places)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < config->upstreams.count; i++)
+        r = add_upstream(table, &config->upstreams.items[i], i);
+    return r < 0 ? r : tell_kernel(table);
+}
+
+bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,
+                             struct breaker_fallback *ret)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct place *place = &table->places[i];
+        struct resolver_view view;
+
+        if (!place->is_endpoint || place->upstream != upstream || place->index != endpoint)
+            continue;
+        *ret = (struct breaker_fallback){.port = place->port};
+        if (place->prefix_bits) {
+            memcpy(ret->addr, place->addr, sizeof(ret->addr));
+            return true;
+        }
+        resolver_view(place->name, &view);
+        if (view.count > 0)
+            take_resolved(ret->addr, &view.addresses[0]);
+        return view.count > 0;
+    }
+    return false;
+}
+
+bool upstream_table_missing(const struct upstream_table *table, size_t upstream, char *ret,
+                            size_t size)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct place *place = &table->places[i];
+        struct resolver_view view;
+
+        if (place->is_endpoint || place->upstream != upstream || place->prefix_bits)
+            continue;
+        resolver_view(place->name, &view);
+        if (view.count > 0)
+            continue;
+        snprintf(ret, size, "%s: %s", view.host, *view.reason ? view.reason : "not resolved yet");
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,37 @@
+/* Where upstreams and the endpoints of their fallbacks are: addresses of the configuration, host
+ * names kept resolved. The kernel's table `upstream_addr` follows.
+ */
+#ifndef MOONWATCH_SERVICE_UPSTREAM_TABLE_H
+#define MOONWATCH_SERVICE_UPSTREAM_TABLE_H
+
+#include "abi/breaker.h"
+#include "config/config.h"
+#include "probe/probe.h"
+#include "service/service.h"
+#include "transfer/resolve.h"
+
+struct upstream_table;
+
+/* All borrowed; `probe` may be NULL, and the kernel's table is then left out. */
+struct upstream_table_sources {
+    struct probe *probe;
+    struct resolver *resolver;
+    const struct services *services; /* says which row is whose */
+};
+
+int upstream_table_create(struct upstream_table **ret,
+                          const struct upstream_table_sources *sources);
+void upstream_table_destroy(struct upstream_table *table);
+
+/* After services_configure(). `config` is borrowed until the next call. -ENOMEM, or what the kernel
+ * said of the table. */
+int upstream_table_configure(struct upstream_table *table, const struct config *config);
+
+/* False while the endpoint's name has no address. */
+bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,
+                             struct breaker_fallback *ret);
+/* Why an address of the upstream is not known, as "HOST: reason"; false when all are. */
+bool upstream_table_missing(const struct upstream_table *table, size_t upstream, char *ret,
+                            size_t size);
+
+#endif

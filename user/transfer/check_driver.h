@@ -1,0 +1,58 @@
+/* How each type of check is made. Inside this layer only. */
+#ifndef MOONWATCH_TRANSFER_CHECK_DRIVER_H
+#define MOONWATCH_TRANSFER_CHECK_DRIVER_H
+
+#include "transfer/check.h"
+
+/* `address` only until start() returns, the rest until the run ends. */
+struct check_target {
+    const struct config_check *config;
+    const char *url;                        /* of the run, which for further paths is another one */
+    const struct config_expect *expect;     /* NULL: nothing in particular */
+    const struct resolved_address *address; /* of drivers that want one; NULL: a local socket */
+    uint16_t port;
+};
+
+struct check_report {
+    bool ok;
+    char reason[CHECK_REASON_BYTES];
+    uint64_t latency_ns;
+    struct outcome outcome;
+    unsigned http_status;
+    int certificate_days;
+    struct endpoint_connections connections;
+    /* HTTP: gone when the callback returns. */
+    const char *content_type, *body;
+    size_t body_bytes;
+    bool body_cut;
+};
+
+/* Called once, from the loop, never from within start(). */
+typedef void check_done_fn(void *ctx, const struct check_report *report);
+
+struct check_driver {
+    /* Where to connect, for libraries that would look names up and block. Returns 0 with the host
+     * ("" when there is none to look up), or -EINVAL with the reason. NULL: the driver looks names
+     * up. */
+    int (*host)(const struct config_check *config, char host[256], uint16_t *port,
+                char reason[CHECK_REASON_BYTES]);
+    /* `*ret` is good until `fn` is called. A negative errno with the reason. */
+    int (*start)(void **ret, const struct endpoint_check_sources *sources,
+                 const struct check_target *target, check_done_fn *fn, void *ctx,
+                 char reason[CHECK_REASON_BYTES]);
+    void (*cancel)(void *run); /* `fn` is not called */
+};
+
+extern const struct check_driver check_driver_http, check_driver_tcp, check_driver_postgres,
+    check_driver_redis;
+
+/* Whether an answer is as expected; else the reason. `expect` NULL: any 2xx or 3xx. */
+bool check_expect(const struct config_expect *expect, const struct http_result *result,
+                  char reason[CHECK_REASON_BYTES]);
+
+/* The first line of `path`, for a password or token: 0 with a string the caller frees with
+ * check_free_secret(); `path` NULL: 0 with NULL. A negative errno with the reason. */
+int check_read_secret(const char *path, char **ret, char reason[CHECK_REASON_BYTES]);
+void check_free_secret(char *secret); /* leaves nothing in memory; NULL is fine */
+
+#endif
