@@ -1,0 +1,222 @@
+#include "alert/alert.h"
+#include "alert/engine.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACK_TEXT_BYTES 256
+
+int alert_check(const struct config *config, struct config_errors *errors)
+{
+    struct plan *plan = NULL;
+    int r = plan_create(&plan, config, errors);
+
+    plan_destroy(plan);
+    return r;
+}
+
+static int make_sources(struct alert_manager *m, size_t count)
+{
+    void *sources = calloc(count + 1, sizeof(*m->sources));
+
+    if (!sources)
+        return -ENOMEM;
+    m->sources = sources;
+    return 0;
+}
+
+static void free_sources(struct alert_manager *m)
+{
+    for (size_t i = 0; m->sources && i < m->plan->inhibit_count; i++)
+        free(m->sources[i].hashes);
+    free(m->sources);
+    m->sources = NULL;
+}
+
+int alert_manager_create(struct alert_manager **ret, const struct config *config,
+                         const struct alert_ops *ops, struct config_errors *errors)
+{
+    struct alert_manager *m = calloc(1, sizeof(*m));
+    int r;
+
+    if (!m)
+        return -ENOMEM;
+    m->ops = *ops;
+    m->held_since = NEVER;
+    r = plan_create(&m->plan, config, errors);
+    if (r == 0)
+        r = make_sources(m, m->plan->inhibit_count);
+    if (r < 0) {
+        alert_manager_destroy(m);
+        return r;
+    }
+    *ret = m;
+    return 0;
+}
+
+void alert_manager_destroy(struct alert_manager *m)
+{
+    if (!m)
+        return;
+    if (m->plan) {
+        while (m->alerts)
+            registry_remove(m, m->alerts);
+        groups_free(m);
+        free_sources(m);
+    }
+    for (size_t i = 0; i < m->silence_count; i++)
+        silence_release(&m->silences[i]);
+    table_free(&m->table);
+    held_clear(&m->held);
+    free(m->sent);
+    plan_destroy(m->plan);
+    free(m);
+}
+
+/* The same channels by name; those that are gone need no word any more. */
+static channel_set translate(channel_set set, const struct plan *from, const struct plan *to)
+{
+    channel_set ret = 0;
+
+    for (size_t i = 0; i < from->channel_count; i++)
+        for (size_t j = 0; (set >> i & 1) && j < to->channel_count; j++)
+            if (strcmp(from->channels[i].name, to->channels[j].name) == 0)
+                ret |= (channel_set)1 << j;
+    return ret;
+}
+
+int alert_manager_configure(struct alert_manager *m, const struct config *config,
+                            struct config_errors *errors)
+{
+    void *old_sources = m->sources;
+    struct plan *plan = NULL;
+    int r = plan_create(&plan, config, errors);
+
+    if (r < 0)
+        return r;
+    r = make_sources(m, plan->inhibit_count);
+    if (r < 0) {
+        plan_destroy(plan);
+        return r;
+    }
+    for (size_t i = 0; i < m->plan->inhibit_count; i++)
+        free(((__typeof__(m->sources))old_sources)[i].hashes);
+    free(old_sources);
+    groups_free(m);
+    for (struct alert *alert = m->alerts; alert; alert = alert->next) {
+        enum rule_kind kind = alert->rule ? alert->rule->config->kind : RULE_KIND_COUNT;
+
+        alert->rule = rule_set_find(plan->rules, alert_name(alert));
+        if (alert->rule && alert->rule->config->kind != kind)
+            alert->rule = NULL;
+        if (alert->rule)
+            alert->rule->alert_count++;
+        alert->told_channels = translate(alert->told_channels, m->plan, plan);
+    }
+    m->held_channels = translate(m->held_channels, m->plan, plan);
+    plan_destroy(m->plan);
+    m->plan = plan;
+    return 0;
+}
+
+void alert_manager_tick(struct alert_manager *m, const struct alert_input *input)
+{
+    int64_t now = (int64_t)input->monotonic_ns;
+
+    m->input = input;
+    if (!m->ticked || now > m->now)
+        m->now = now;
+    m->ticked = true;
+    m->full = false;
+    m->realtime_ns = input->realtime_ns;
+    silences_expire(m);
+    evaluate_input(m);
+    lifecycle_advance(m);
+    notify_all(m);
+    m->input = NULL;
+}
+
+bool alert_manager_wants(const struct alert_manager *m, const char *metric)
+{
+    size_t count;
+
+    rule_set_of_metric(m->plan->rules, metric, &count);
+    return count > 0;
+}
+
+void alert_manager_note_change(struct alert_manager *m, const char *what)
+{
+    lifecycle_note(m, "%s", what);
+}
+
+size_t alert_manager_count(const struct alert_manager *m)
+{
+    return m->count;
+}
+
+void alert_manager_each(const struct alert_manager *m,
+                        void (*fn)(void *ctx, const struct alert_view *view), void *ctx)
+{
+    struct alert_view view;
+
+    for (const struct alert *alert = m->alerts; alert; alert = alert->next) {
+        alert_fill_view(m, alert, &view);
+        fn(ctx, &view);
+    }
+}
+
+static struct alert *find_by_id(const struct alert_manager *m, const char *id)
+{
+    unsigned long long key;
+    char *end;
+
+    if (strlen(id) != ALERT_ID_BYTES - 1 || id[strspn(id, "0123456789abcdef")])
+        return NULL;
+    key = strtoull(id, &end, 16);
+    for (struct table_node *node = table_bucket(&m->table, key); node; node = node->next)
+        if (node->key == key)
+            return (struct alert *)node;
+    return NULL;
+}
+
+bool alert_manager_find(const struct alert_manager *m, const char *id, struct alert_view *ret)
+{
+    const struct alert *alert = find_by_id(m, id);
+
+    if (!alert)
+        return false;
+    alert_fill_view(m, alert, ret);
+    return true;
+}
+
+int alert_manager_ack(struct alert_manager *m, const char *id, const char *by, const char *comment,
+                      double for_seconds)
+{
+    struct alert *alert = find_by_id(m, id);
+    char *who, *why;
+
+    if (!alert)
+        return -ENOENT;
+    if (alert->state != ALERT_FIRING)
+        return -EALREADY;
+    who = strndup(by ? by : "", ACK_TEXT_BYTES);
+    why = strndup(comment ? comment : "", ACK_TEXT_BYTES);
+    if (!who || !why) {
+        free(who);
+        free(why);
+        return -ENOMEM;
+    }
+    free(alert->acked_by);
+    free(alert->ack_comment);
+    alert->acked_by = who;
+    alert->ack_comment = why;
+    alert->acked_until = for_seconds > 0 && for_seconds < 1e9
+                             ? m->now + (int64_t)(for_seconds * (double)NS_PER_SECOND)
+                             : INT64_MAX;
+    return 0;
+}
+
+void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret)
+{
+    *ret = m->counters;
+}

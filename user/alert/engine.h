@@ -1,0 +1,176 @@
+/* The alert manager's insides, shared by the files of this layer. */
+#ifndef MOONWATCH_ALERT_ENGINE_H
+#define MOONWATCH_ALERT_ENGINE_H
+
+#include "alert/alert.h"
+#include "alert/held.h"
+#include "alert/plan.h"
+#include "alert/table.h"
+#include "base/clock.h"
+
+/* Room for alerts that are not CRITICAL: more than anybody reads, about 3 MiB. */
+#define ALERTS_MAX 4096
+#define CRITICALS_MAX 16384
+/* As Prometheus' staleness: a series that is gone for so long is gone. */
+#define STALE_NS (300 * (int64_t)NS_PER_SECOND)
+#define FLAPPING_CHANGES_MAX 16
+#define CHANGES_KEPT 16
+#define CHANGE_BYTES 120
+#define CHANGE_AGE_NS (600 * (int64_t)NS_PER_SECOND)
+#define NEVER INT64_MIN
+
+/* What was last said about an alert. HELD: it is in the digest. */
+enum told { TOLD_NOTHING, TOLD_FIRING, TOLD_FLAPPING, TOLD_HELD, TOLD_RESOLVED, TOLD_COUNT };
+
+/* Times are monotonic nanoseconds, negative for what was before the boot; NEVER. */
+struct alert {
+    struct table_node node; /* by fingerprint */
+    struct alert *next, *previous;
+    struct labels *labels;
+    struct rule *rule; /* NULL: it is gone */
+    enum alert_state state;
+    enum severity severity;
+    double value;
+    int64_t active_since, last_active, last_seen;
+    int64_t fired_at, resolved_at;
+    uint64_t starts_realtime_ns, ends_realtime_ns;
+    uint32_t episode; /* counts firings */
+    /* Of an event rule with a count: when they were. */
+    int64_t events[RULE_COUNT_MAX];
+    /* When it fired or resolved; a ring. */
+    int64_t changes[FLAPPING_CHANGES_MAX];
+    uint32_t change_count;
+    bool flapping;
+    char *summary, *reason, *offenders, *changed; /* NULL: "" */
+    char *acked_by, *ack_comment;
+    int64_t acked_until; /* NEVER: not acked; INT64_MAX: until resolved */
+    /* Notification. */
+    struct group *group;
+    struct alert *next_in_group, *previous_in_group;
+    enum told told;
+    enum severity told_severity;
+    int64_t told_at; /* firing, flapping or held back */
+    channel_set told_channels;
+    int64_t escalated_at; /* the last step, or where its clock begins; NEVER: does not run */
+    unsigned step;
+    enum suppression suppressed;
+};
+
+/* Alerts of one route with equal values of its group_by labels. */
+struct group {
+    struct table_node node;
+    struct group *next, *previous;
+    unsigned route;
+    struct labels *labels;
+    struct alert *alerts;
+    int64_t flushed_at; /* NEVER */
+    uint64_t sequence;  /* of flushes */
+};
+
+struct silence {
+    uint64_t number;
+    struct matchers *matchers;
+    char *text, *creator, *comment;
+    uint64_t start_ns, end_ns; /* real time */
+};
+
+struct change {
+    int64_t at;
+    char text[CHANGE_BYTES];
+};
+
+struct alert_manager {
+    struct plan *plan;
+    struct alert_ops ops;
+    const struct alert_input *input; /* during a tick */
+    int64_t now;
+    uint64_t realtime_ns;
+    bool ticked;
+    bool full; /* no room could be made in this tick */
+    struct table table;
+    struct alert *alerts; /* newest first */
+    size_t count, critical_count;
+    struct table group_table;
+    struct group *groups;
+    size_t silence_count;
+    uint64_t silences_made;
+    struct silence silences[SILENCES_MAX];
+    /* The times of the last max_alerts_per_hour notifications; a ring that grows. */
+    int64_t *sent;
+    size_t sent_count, sent_capacity;
+    struct held held;
+    int64_t held_since; /* NEVER */
+    channel_set held_channels;
+    uint64_t digests; /* sent */
+    struct change recent[CHANGES_KEPT];
+    size_t recent_count; /* ever */
+    struct alert_counters counters;
+    /* Per inhibit rule the hashes of the `equal` labels of what fires, sorted; made when needed. */
+    struct {
+        uint64_t *hashes;
+        size_t count, capacity;
+    } * sources;
+    bool sources_ready;
+};
+
+/* evaluate.c */
+void evaluate_input(struct alert_manager *m);
+
+/* registry.c: the alerts there are */
+struct alert *registry_find(const struct alert_manager *m, const struct labels *labels);
+/* NULL when there is no room: what does not fit is counted. Takes a reference of the labels. */
+struct alert *registry_add(struct alert_manager *m, struct rule *rule, struct labels *labels,
+                           enum severity severity);
+void registry_remove(struct alert_manager *m, struct alert *alert);
+void registry_set_severity(struct alert_manager *m, struct alert *alert, enum severity severity);
+
+/* lifecycle.c */
+void lifecycle_advance(struct alert_manager *m);
+void lifecycle_note(struct alert_manager *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool lifecycle_acked(const struct alert_manager *m, const struct alert *alert);
+const char *alert_name(const struct alert *alert);
+/* With the steps of escalation. */
+enum severity alert_severity(const struct alert *alert);
+void alert_fill_view(const struct alert_manager *m, const struct alert *alert,
+                     struct alert_view *ret);
+
+/* suppress.c */
+enum suppression suppress_reason(struct alert_manager *m, const struct alert *alert);
+void suppress_prepare(struct alert_manager *m); /* once per tick */
+void silences_expire(struct alert_manager *m);
+void silence_release(struct silence *silence);
+
+/* group.c */
+int group_join(struct alert_manager *m, struct alert *alert);
+void group_leave(struct alert_manager *m, struct alert *alert);
+void groups_free(struct alert_manager *m);
+/* -ENOMEM. */
+int group_take(struct alert_manager *m, unsigned route, struct labels *labels, struct group **ret);
+void group_collect(struct alert_manager *m); /* removes the empty ones */
+
+/* notify.c */
+void notify_all(struct alert_manager *m);
+
+/* deliver.c: alerts into notifications, per channel and part */
+struct delivery {
+    enum notice_kind kind;
+    const struct group *group;
+    uint64_t sequence;
+    struct alert **alerts; /* sorted by deliver_sort() */
+    size_t count;
+    bool limit_reached;
+};
+void deliver_sort(struct alert **alerts, size_t count);
+/* To the channels of `to`, and to those that know of the alerts that are resolved now. Each alert
+ * remembers who was told. */
+void deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to);
+
+/* limit.c */
+bool limit_full(const struct alert_manager *m);
+void limit_count(struct alert_manager *m);
+void limit_hold(struct alert_manager *m, const char *rule, uint64_t fingerprint,
+                enum severity severity, channel_set channels);
+void limit_send_digest(struct alert_manager *m);
+
+#endif

@@ -1,0 +1,42 @@
+/* Label sets: immutable, sorted by name, one allocation, shared by reference.
+ *
+ * As in Prometheus, a label with an empty value is the same as no label. Not for several threads.
+ */
+#ifndef MOONWATCH_ALERT_LABELS_H
+#define MOONWATCH_ALERT_LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct label_pair {
+    const char *name, *value; /* a NULL value counts as "" */
+};
+
+#define LABELS_MAX 64
+#define LABELS_BYTES_MAX 16384 /* names and values with their NULs */
+
+struct labels;
+
+/* Copies; of equal names the last counts. The caller owns one reference. -E2BIG beyond the two
+ * bounds. */
+int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count);
+struct labels *labels_ref(struct labels *labels);
+void labels_unref(struct labels *labels); /* NULL is fine */
+
+size_t labels_count(const struct labels *labels);
+/* `index` below the count; the strings live as long as the set. */
+struct label_pair labels_at(const struct labels *labels, size_t index);
+/* The value, "" when there is no such label. */
+const char *labels_get(const struct labels *labels, const char *name);
+bool labels_equal(const struct labels *a, const struct labels *b);
+/* 64 bits that stay the same across hosts, restarts and versions. */
+uint64_t labels_fingerprint(const struct labels *labels);
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv), from and to a running hash. Strings are
+ * hashed with their NUL, so that "ab" "c" and "a" "bc" differ. */
+#define FNV_START 14695981039346656037ULL
+uint64_t fnv_bytes(uint64_t hash, const void *bytes, size_t n);
+uint64_t fnv_string(uint64_t hash, const char *s);
+
+#endif

@@ -1,0 +1,43 @@
+/* Matchers over labels, as in Prometheus and Alertmanager: `name="value"` and with !=, =~, !~. All
+ * of a list have to hold; a label that is not there is "". Regular expressions are POSIX extended
+ * ones that match the whole value.
+ */
+#ifndef MOONWATCH_ALERT_MATCHER_H
+#define MOONWATCH_ALERT_MATCHER_H
+
+#include "alert/labels.h"
+#include "base/text.h"
+#include "config/values.h"
+
+enum matcher_operator { MATCHER_EQUAL, MATCHER_NOT_EQUAL, MATCHER_REGEX, MATCHER_NOT_REGEX };
+
+#define MATCHER_ERROR_BYTES 160
+#define MATCHERS_MAX 64
+
+struct matchers;
+
+/* Parses a list as `severity=~"error|critical", mount!="/tmp"`, with or without braces around it;
+ * quotes may be left out around letters, digits and . _ - / : . On -EINVAL `error` says what is
+ * wrong and where. */
+int matchers_parse(struct matchers **ret, const char *text, char error[MATCHER_ERROR_BYTES]);
+/* The pairs of `equal` and the texts, each as above. On -EINVAL `*ret_index` is the text that is
+ * wrong. Nothing at all gives a list that matches everything. */
+int matchers_create(struct matchers **ret, const struct config_map *equal,
+                    const struct config_strings *texts, size_t *ret_index,
+                    char error[MATCHER_ERROR_BYTES]);
+void matchers_destroy(struct matchers *matchers); /* NULL is fine */
+
+size_t matchers_count(const struct matchers *matchers);
+/* `severity` stands for the label of that name, which changes while an alert lives; NULL: what the
+ * labels say. */
+bool matchers_match(const struct matchers *matchers, const struct labels *labels,
+                    const char *severity);
+/* The same over pairs that are not in a set yet; of equal names the last counts. */
+bool matchers_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
+                          size_t count);
+/* Whether the list matches what has no label at all, so that it matches nearly everything. */
+bool matchers_match_nothing(const struct matchers *matchers);
+/* The list in the form that matchers_parse() takes, with braces. */
+void matchers_format(const struct matchers *matchers, struct text *out);
+
+#endif

@@ -1,0 +1,390 @@
+#include "alert/outbox.h"
+#include "alert/outbox_queue.h"
+#include "alert/outbox_store.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* How long the thread waits before it tries a database again that could not be opened. */
+#define REOPEN_SECONDS 5
+
+struct outbox {
+    char *path;
+    uint64_t max_bytes;
+    struct outbox_ops ops;
+    int event_fd;
+    pthread_t thread;
+    bool started;
+    /* Of the thread alone. */
+    struct sqlite_library library;
+    struct outbox_store *store; /* NULL: not open */
+    uint64_t retry_open_ns;
+    bool loaded; /* what was left was handed over */
+    /* Between both, under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+    struct outbox_queue work;    /* from the loop; bounded */
+    struct outbox_queue results; /* to the loop: bounded by the work and by the database */
+    struct outbox_view view;
+};
+
+static void set_error(struct outbox *outbox, const char *what, const char *why)
+{
+    pthread_mutex_lock(&outbox->lock);
+    snprintf(outbox->view.error, sizeof(outbox->view.error), "%s%s%s", what, *what ? ": " : "",
+             why);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+static void close_store(struct outbox *outbox)
+{
+    outbox_store_close(outbox->store);
+    outbox->store = NULL;
+    pthread_mutex_lock(&outbox->lock);
+    outbox->view.open = false;
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+static int move_aside(struct outbox *outbox)
+{
+    char moved_to[sizeof(outbox->view.moved_to)];
+    int r = outbox_store_move_aside(outbox->path, clock_realtime_ns(clock_system()), moved_to,
+                                    sizeof(moved_to));
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&outbox->lock);
+    outbox->view.moved_aside++;
+    memcpy(outbox->view.moved_to, moved_to, sizeof(moved_to));
+    pthread_mutex_unlock(&outbox->lock);
+    return 0;
+}
+
+static int collect(void *ctx, const struct outbox_entry *entry)
+{
+    struct outbox_queue *queue = ctx;
+    struct outbox_item *item = outbox_item_create(OUTBOX_READY, entry);
+
+    if (!item)
+        return -ENOMEM;
+    item->durable = item->recovered = true;
+    outbox_queue_push(queue, item);
+    return 0;
+}
+
+/* What the agent before has left. Rows put since creation are not there yet. */
+static int load(struct outbox *outbox)
+{
+    struct outbox_queue left = {0};
+    int r = 0;
+
+    if (!outbox->loaded)
+        r = outbox_store_each(outbox->store, collect, &left);
+    if (r < 0) {
+        outbox_queue_clear(&left);
+        return r;
+    }
+    outbox->loaded = true;
+    pthread_mutex_lock(&outbox->lock);
+    outbox->view.recovered += left.count;
+    outbox->view.open = true;
+    outbox_queue_append(&outbox->results, &left);
+    pthread_mutex_unlock(&outbox->lock);
+    return 0;
+}
+
+static int open_store(struct outbox *outbox)
+{
+    int r = 0;
+
+    if (outbox->store)
+        return 0;
+    if (clock_monotonic_ns(clock_system()) < outbox->retry_open_ns)
+        return -EAGAIN;
+    if (!outbox->library.handle)
+        r = sqlite_library_open(&outbox->library);
+    if (r < 0)
+        set_error(outbox, "cannot load libsqlite3.so.0 (Debian: libsqlite3-0)", strerror(-r));
+    /* Once more for a new one in the place of a damaged one. */
+    for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
+        r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
+        if (r == 0)
+            r = load(outbox);
+        if (r == 0)
+            return 0;
+        set_error(outbox, outbox->path, outbox->store ? outbox_store_error(outbox->store) : "");
+        close_store(outbox);
+        if (r == -EUCLEAN && attempt == 0)
+            r = move_aside(outbox);
+        else
+            break;
+    }
+    outbox->retry_open_ns = clock_monotonic_ns(clock_system()) + REOPEN_SECONDS * NS_PER_SECOND;
+    return r < 0 ? r : -EIO;
+}
+
+static int apply(struct outbox *outbox, struct outbox_item *item)
+{
+    switch (item->kind) {
+    case OUTBOX_PUT:
+        return outbox_store_put(outbox->store, &item->entry, &item->is_new);
+    case OUTBOX_REMOVE:
+        return outbox_store_remove(outbox->store, item->entry.channel, item->entry.key);
+    case OUTBOX_RETRY:
+        return outbox_store_retry(outbox->store, item->entry.channel, item->entry.key,
+                                  item->entry.next_attempt_ns);
+    case OUTBOX_READY:
+        break;
+    }
+    return 0;
+}
+
+/* All of the batch in one transaction, so that a storm costs one fsync. */
+static int apply_all(struct outbox *outbox, const struct outbox_queue *batch)
+{
+    int r = open_store(outbox);
+
+    if (r < 0)
+        return r;
+    r = outbox_store_begin(outbox->store);
+    for (struct outbox_item *item = batch->first; r == 0 && item; item = item->next)
+        r = apply(outbox, item);
+    if (r == 0)
+        r = outbox_store_commit(outbox->store);
+    if (r < 0) {
+        set_error(outbox, outbox->path, outbox_store_error(outbox->store));
+        outbox_store_rollback(outbox->store);
+    }
+    return r;
+}
+
+static int work_on(struct outbox *outbox, const struct outbox_queue *batch)
+{
+    int r = apply_all(outbox, batch);
+
+    if (r == -EUCLEAN && outbox->store) {
+        close_store(outbox);
+        outbox->retry_open_ns = 0;
+        if (move_aside(outbox) == 0)
+            r = apply_all(outbox, batch);
+    }
+    /* Removing needs no room of its own in a new transaction; a message that is too large for the
+     * allowance must not take the others with it. */
+    if (r == -ENOSPC && batch->count > 1) {
+        for (struct outbox_item *item = batch->first; item; item = item->next) {
+            struct outbox_queue one = {item, item, 1};
+            struct outbox_item *next = item->next;
+
+            item->next = NULL;
+            item->durable = apply_all(outbox, &one) == 0;
+            item->next = next;
+        }
+        return r;
+    }
+    for (struct outbox_item *item = batch->first; item; item = item->next)
+        item->durable = r == 0;
+    return r;
+}
+
+/* Under the lock: what the loop has to hear of. */
+static void hand_over(struct outbox *outbox, struct outbox_queue *batch, int r)
+{
+    struct outbox_item *item;
+
+    if (r == 0)
+        outbox->view.error[0] = '\0';
+    while ((item = outbox_queue_pop(batch))) {
+        if (item->kind == OUTBOX_PUT) {
+            bool known = item->durable && !item->is_new;
+
+            outbox->view.stored += item->durable && item->is_new;
+            outbox->view.duplicates += known;
+            outbox->view.not_durable += !item->durable;
+            if (!known) {
+                outbox_queue_push(&outbox->results, item);
+                continue;
+            }
+        } else if (item->kind == OUTBOX_REMOVE) {
+            outbox->view.removed += item->durable;
+        }
+        outbox_item_free(item);
+    }
+}
+
+static void wake_loop(struct outbox *outbox)
+{
+    uint64_t one = 1;
+
+    /* Only a counter that overflows refuses, and then the loop is awake. */
+    if (write(outbox->event_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+static void *run_thread(void *ctx)
+{
+    struct outbox *outbox = ctx;
+    struct outbox_queue batch = {0};
+    bool stop = false;
+    int r;
+
+    pthread_setname_np(pthread_self(), "outbox");
+    open_store(outbox);
+    wake_loop(outbox);
+    while (!stop || batch.count > 0) {
+        pthread_mutex_lock(&outbox->lock);
+        while (outbox->work.count == 0 && !outbox->stop)
+            pthread_cond_wait(&outbox->wake, &outbox->lock);
+        outbox_queue_append(&batch, &outbox->work);
+        stop = outbox->stop;
+        pthread_mutex_unlock(&outbox->lock);
+        if (batch.count == 0)
+            continue;
+        r = work_on(outbox, &batch);
+        pthread_mutex_lock(&outbox->lock);
+        hand_over(outbox, &batch, r);
+        pthread_mutex_unlock(&outbox->lock);
+        wake_loop(outbox);
+    }
+    close_store(outbox);
+    return NULL;
+}
+
+/* Signals are for the loop. */
+static int start(struct outbox *outbox)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = -pthread_create(&outbox->thread, NULL, run_thread, outbox);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    outbox->started = r == 0;
+    return r;
+}
+
+int outbox_create(struct outbox **ret, const struct outbox_config *config,
+                  const struct outbox_ops *ops)
+{
+    struct outbox *outbox = calloc(1, sizeof(*outbox));
+    int r = -ENOMEM;
+
+    if (!outbox)
+        return r;
+    outbox->ops = *ops;
+    outbox->max_bytes = config->max_bytes ? config->max_bytes : OUTBOX_BYTES_DEFAULT;
+    outbox->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    outbox->path = strdup(config->path);
+    pthread_mutex_init(&outbox->lock, NULL);
+    pthread_cond_init(&outbox->wake, NULL);
+    if (outbox->event_fd < 0)
+        r = -errno;
+    else if (outbox->path)
+        r = start(outbox);
+    if (r < 0) {
+        outbox_destroy(outbox);
+        return r;
+    }
+    *ret = outbox;
+    return 0;
+}
+
+void outbox_destroy(struct outbox *outbox)
+{
+    if (!outbox)
+        return;
+    if (outbox->started) {
+        pthread_mutex_lock(&outbox->lock);
+        outbox->stop = true;
+        pthread_cond_signal(&outbox->wake);
+        pthread_mutex_unlock(&outbox->lock);
+        pthread_join(outbox->thread, NULL);
+    }
+    sqlite_library_close(&outbox->library);
+    outbox_queue_clear(&outbox->work);
+    outbox_queue_clear(&outbox->results);
+    pthread_mutex_destroy(&outbox->lock);
+    pthread_cond_destroy(&outbox->wake);
+    if (outbox->event_fd >= 0)
+        close(outbox->event_fd);
+    free(outbox->path);
+    free(outbox);
+}
+
+int outbox_fd(const struct outbox *outbox)
+{
+    return outbox->event_fd;
+}
+
+void outbox_dispatch(struct outbox *outbox)
+{
+    struct outbox_queue results = {0};
+    struct outbox_item *item;
+    uint64_t count;
+
+    if (read(outbox->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+        return;
+    pthread_mutex_lock(&outbox->lock);
+    outbox_queue_append(&results, &outbox->results);
+    pthread_mutex_unlock(&outbox->lock);
+    while ((item = outbox_queue_pop(&results))) {
+        outbox->ops.ready(outbox->ops.ctx, &item->entry, item->durable, item->recovered);
+        outbox_item_free(item);
+    }
+}
+
+static int enqueue(struct outbox *outbox, enum outbox_kind kind, const struct outbox_entry *entry)
+{
+    struct outbox_item *item;
+    int r = 0;
+
+    if (!entry->channel || !*entry->channel || !entry->key || !*entry->key)
+        return -EINVAL;
+    item = outbox_item_create(kind, entry);
+    if (!item)
+        return -ENOMEM;
+    pthread_mutex_lock(&outbox->lock);
+    if (outbox->work.count < OUTBOX_QUEUE_MAX) {
+        outbox_queue_push(&outbox->work, item);
+        pthread_cond_signal(&outbox->wake);
+    } else {
+        r = -EAGAIN;
+    }
+    pthread_mutex_unlock(&outbox->lock);
+    if (r < 0)
+        outbox_item_free(item);
+    return r;
+}
+
+int outbox_put(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    return enqueue(outbox, OUTBOX_PUT, entry);
+}
+
+int outbox_remove(struct outbox *outbox, const char *channel, const char *key)
+{
+    return enqueue(outbox, OUTBOX_REMOVE, &(struct outbox_entry){.channel = channel, .key = key});
+}
+
+int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
+                 uint64_t next_attempt_ns)
+{
+    return enqueue(
+        outbox, OUTBOX_RETRY,
+        &(struct outbox_entry){.channel = channel, .key = key, .next_attempt_ns = next_attempt_ns});
+}
+
+void outbox_view(struct outbox *outbox, struct outbox_view *ret)
+{
+    pthread_mutex_lock(&outbox->lock);
+    *ret = outbox->view;
+    ret->queued = outbox->work.count;
+    pthread_mutex_unlock(&outbox->lock);
+}

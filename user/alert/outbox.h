@@ -1,0 +1,76 @@
+/* The notifications that are to be sent, on disk before they are sent and until they were: at least
+ * once, across crashes and restarts, each with its idempotency key.
+ *
+ * The database is worked on by a thread behind a bounded queue, so that a slow disk delays no tick.
+ * What cannot be stored is sent all the same, and the view says that it was not durable: a full
+ * disk must not silence the alert that says so. A damaged database is moved aside and a new one
+ * begun.
+ *
+ * All functions are for one thread, that of the event loop.
+ */
+#ifndef MOONWATCH_ALERT_OUTBOX_H
+#define MOONWATCH_ALERT_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTBOX_QUEUE_MAX 1024
+#define OUTBOX_ERROR_BYTES 200
+#define OUTBOX_BYTES_DEFAULT (16ULL << 20)
+
+struct outbox_entry {
+    const char *channel;
+    const char *key; /* unique for the channel */
+    const void *body;
+    size_t body_bytes;
+    uint64_t created_ns;      /* real time; so is the next */
+    uint64_t next_attempt_ns; /* 0: now */
+    unsigned attempts;        /* failed ones */
+};
+
+struct outbox_ops {
+    /* May be sent now: it is stored, or cannot be. Called by outbox_dispatch(); the entry is valid
+     * during the call. `recovered`: it was left by the agent before. */
+    void (*ready)(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered);
+    void *ctx;
+};
+
+struct outbox_config {
+    const char *path;   /* "/var/lib/moonwatch/outbox.sqlite"; its directory exists */
+    uint64_t max_bytes; /* of the database; 0: OUTBOX_BYTES_DEFAULT */
+};
+
+struct outbox;
+
+/* Starts the thread, which loads SQLite, opens the database and hands over what it holds. Errors of
+ * these are in the view. */
+int outbox_create(struct outbox **ret, const struct outbox_config *config,
+                  const struct outbox_ops *ops);
+/* Finishes what is queued; what was not handed over stays in the database. NULL is fine. */
+void outbox_destroy(struct outbox *outbox);
+
+/* Readable when outbox_dispatch() has something to do. */
+int outbox_fd(const struct outbox *outbox);
+void outbox_dispatch(struct outbox *outbox);
+
+/* Copies the entry. A key that is there already is not made ready again. -EAGAIN: the queue is
+ * full; -EINVAL: no channel or key. */
+int outbox_put(struct outbox *outbox, const struct outbox_entry *entry);
+/* It was delivered, or given up: forget it. */
+int outbox_remove(struct outbox *outbox, const char *channel, const char *key);
+/* An attempt failed: remembered for after a restart. The caller keeps the entry meanwhile. */
+int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
+                 uint64_t next_attempt_ns);
+
+struct outbox_view {
+    bool open;                                                    /* the database is */
+    size_t queued;                                                /* for the thread */
+    uint64_t stored, duplicates, not_durable, removed, recovered; /* since creation */
+    uint64_t moved_aside;
+    char moved_to[256];             /* the last one moved aside; "" */
+    char error[OUTBOX_ERROR_BYTES]; /* the last; "" when the last work went well */
+};
+void outbox_view(struct outbox *outbox, struct outbox_view *ret);
+
+#endif

@@ -1,0 +1,269 @@
+#include "alert/outbox_store.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGE_BYTES 4096
+#define SCHEMA_VERSION 1
+
+enum statement {
+    STATEMENT_PUT,
+    STATEMENT_REMOVE,
+    STATEMENT_RETRY,
+    STATEMENT_EACH,
+    STATEMENT_COUNT,
+};
+
+struct outbox_store {
+    const struct sqlite_library *library;
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    char error[OUTBOX_ERROR_BYTES];
+};
+
+static const char *const statement_text[STATEMENT_COUNT] = {
+    [STATEMENT_PUT] = "INSERT OR IGNORE INTO outbox"
+                      "(channel, key, body, created_ns, next_attempt_ns, attempts)"
+                      " VALUES (?, ?, ?, ?, ?, ?)",
+    [STATEMENT_REMOVE] = "DELETE FROM outbox WHERE channel = ? AND key = ?",
+    [STATEMENT_RETRY] = "UPDATE outbox SET attempts = attempts + 1, next_attempt_ns = ?3"
+                        " WHERE channel = ?1 AND key = ?2",
+    [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts"
+                       " FROM outbox ORDER BY id",
+};
+
+static int errno_of(int code)
+{
+    static const struct {
+        int code, error;
+    } errors[] = {
+        {SQLITE_CORRUPT, -EUCLEAN}, {SQLITE_NOTADB, -EUCLEAN},  {SQLITE_FULL, -ENOSPC},
+        {SQLITE_READONLY, -EROFS},  {SQLITE_CANTOPEN, -EACCES}, {SQLITE_PERM, -EACCES},
+        {SQLITE_BUSY, -EBUSY},      {SQLITE_LOCKED, -EBUSY},    {SQLITE_NOMEM, -ENOMEM},
+        {SQLITE_SCHEMA, -EUCLEAN},
+    };
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if ((code & 0xff) == errors[i].code)
+            return errors[i].error;
+    return -EIO;
+}
+
+static int fail(struct outbox_store *store, int code)
+{
+    const struct sqlite_library *library = store->library;
+
+    snprintf(store->error, sizeof(store->error), "%s",
+             store->db ? library->errmsg(store->db) : library->errstr(code));
+    return errno_of(code);
+}
+
+static int run(struct outbox_store *store, const char *sql)
+{
+    int code = store->library->exec(store->db, sql, NULL, NULL, NULL);
+
+    return code == SQLITE_OK ? 0 : fail(store, code);
+}
+
+static int first_text(void *ctx, int count, char **values, char **names)
+{
+    (void)names;
+    snprintf(ctx, 64, "%s", count > 0 && values[0] ? values[0] : "");
+    return 0;
+}
+
+/* A damaged page may lie where nothing looks for days. */
+static int check(struct outbox_store *store)
+{
+    char text[64] = "";
+    int code = store->library->exec(store->db, "PRAGMA quick_check(1)", first_text, text, NULL);
+
+    if (code != SQLITE_OK)
+        return fail(store, code);
+    if (strcmp(text, "ok") == 0)
+        return 0;
+    snprintf(store->error, sizeof(store->error), "%s", text);
+    return -EUCLEAN;
+}
+
+/* WAL with synchronous=FULL: a commit is on the disk, also when the power fails. The cache is small
+ * since every row is read once. */
+static int prepare(struct outbox_store *store, uint64_t max_bytes)
+{
+    char sql[128], version[64] = "";
+    int r;
+
+    snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %llu",
+             (unsigned long long)(max_bytes / PAGE_BYTES));
+    r = run(store, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   "PRAGMA cache_size = -256; PRAGMA wal_autocheckpoint = 64;"
+                   "PRAGMA journal_size_limit = 1048576");
+    if (r == 0)
+        r = run(store, sql);
+    if (r == 0)
+        r = check(store);
+    if (r == 0 &&
+        store->library->exec(store->db, "PRAGMA user_version", first_text, version, NULL) ==
+            SQLITE_OK &&
+        strtol(version, NULL, 10) > SCHEMA_VERSION) {
+        snprintf(store->error, sizeof(store->error),
+                 "the database is of a newer version of the agent");
+        return -EUCLEAN;
+    }
+    if (r == 0)
+        r = run(store, "CREATE TABLE IF NOT EXISTS outbox(id INTEGER PRIMARY KEY,"
+                       " channel TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,"
+                       " created_ns INTEGER NOT NULL, next_attempt_ns INTEGER NOT NULL,"
+                       " attempts INTEGER NOT NULL, UNIQUE(channel, key));"
+                       "PRAGMA user_version = 1");
+    for (int s = 0; r == 0 && s < STATEMENT_COUNT; s++) {
+        int code = store->library->prepare_v2(store->db, statement_text[s], -1,
+                                              &store->statements[s], NULL);
+
+        /* A table of this name with other columns is as good as a damaged one. */
+        if (code != SQLITE_OK)
+            r = (code & 0xff) == SQLITE_ERROR ? (fail(store, code), -EUCLEAN) : fail(store, code);
+    }
+    return r;
+}
+
+int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *library,
+                      const char *path, uint64_t max_bytes)
+{
+    struct outbox_store *store = calloc(1, sizeof(*store));
+    int code, r;
+
+    if (!store)
+        return -ENOMEM;
+    store->library = library;
+    /* Also when it fails: the caller wants the error's text. */
+    *ret = store;
+    code = library->open_v2(path, &store->db,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    r = code == SQLITE_OK ? prepare(store, max_bytes) : fail(store, code);
+    return r;
+}
+
+void outbox_store_close(struct outbox_store *store)
+{
+    if (!store)
+        return;
+    for (int s = 0; s < STATEMENT_COUNT; s++)
+        store->library->finalize(store->statements[s]);
+    store->library->close_v2(store->db);
+    free(store);
+}
+
+const char *outbox_store_error(const struct outbox_store *store)
+{
+    return store->error;
+}
+
+int outbox_store_begin(struct outbox_store *store)
+{
+    return run(store, "BEGIN IMMEDIATE");
+}
+
+int outbox_store_commit(struct outbox_store *store)
+{
+    return run(store, "COMMIT");
+}
+
+void outbox_store_rollback(struct outbox_store *store)
+{
+    /* After some errors SQLite has done it already. */
+    store->library->exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int finish(struct outbox_store *store, enum statement statement)
+{
+    int code = store->library->step(store->statements[statement]);
+    int r = code == SQLITE_DONE ? 0 : fail(store, code);
+
+    store->library->reset(store->statements[statement]);
+    return r;
+}
+
+static void bind_names(struct outbox_store *store, enum statement statement, const char *channel,
+                       const char *key)
+{
+    store->library->bind_text(store->statements[statement], 1, channel, -1, SQLITE_STATIC);
+    store->library->bind_text(store->statements[statement], 2, key, -1, SQLITE_STATIC);
+}
+
+int outbox_store_put(struct outbox_store *store, const struct outbox_entry *entry, bool *ret_new)
+{
+    sqlite3_stmt *put = store->statements[STATEMENT_PUT];
+    int r;
+
+    bind_names(store, STATEMENT_PUT, entry->channel, entry->key);
+    store->library->bind_blob(put, 3, entry->body_bytes ? entry->body : "", (int)entry->body_bytes,
+                              SQLITE_STATIC);
+    store->library->bind_int64(put, 4, (sqlite3_int64)entry->created_ns);
+    store->library->bind_int64(put, 5, (sqlite3_int64)entry->next_attempt_ns);
+    store->library->bind_int64(put, 6, entry->attempts);
+    r = finish(store, STATEMENT_PUT);
+    if (r == 0)
+        *ret_new = store->library->changes(store->db) > 0;
+    return r;
+}
+
+int outbox_store_remove(struct outbox_store *store, const char *channel, const char *key)
+{
+    bind_names(store, STATEMENT_REMOVE, channel, key);
+    return finish(store, STATEMENT_REMOVE);
+}
+
+int outbox_store_retry(struct outbox_store *store, const char *channel, const char *key,
+                       uint64_t next_attempt_ns)
+{
+    bind_names(store, STATEMENT_RETRY, channel, key);
+    store->library->bind_int64(store->statements[STATEMENT_RETRY], 3,
+                               (sqlite3_int64)next_attempt_ns);
+    return finish(store, STATEMENT_RETRY);
+}
+
+int outbox_store_each(struct outbox_store *store,
+                      int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx)
+{
+    const struct sqlite_library *library = store->library;
+    sqlite3_stmt *each = store->statements[STATEMENT_EACH];
+    int code, r = 0;
+
+    while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {
+        const struct outbox_entry entry = {
+            .channel = (const char *)library->column_text(each, 0),
+            .key = (const char *)library->column_text(each, 1),
+            .body = library->column_blob(each, 2),
+            .body_bytes = (size_t)library->column_bytes(each, 2),
+            .created_ns = (uint64_t)library->column_int64(each, 3),
+            .next_attempt_ns = (uint64_t)library->column_int64(each, 4),
+            .attempts = (unsigned)library->column_int64(each, 5),
+        };
+
+        if (entry.channel && entry.key)
+            r = fn(ctx, &entry);
+    }
+    if (r == 0 && code != SQLITE_DONE)
+        r = fail(store, code);
+    library->reset(each);
+    return r;
+}
+
+int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size)
+{
+    static const char *const parts[] = {"-wal", "-shm", ""};
+    char from[512], to[512];
+
+    snprintf(ret, size, "%s.damaged-%llu", path, (unsigned long long)(realtime_ns / NS_PER_SECOND));
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        snprintf(from, sizeof(from), "%s%s", path, parts[i]);
+        snprintf(to, sizeof(to), "%s%s", ret, parts[i]);
+        if (rename(from, to) < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* The outbox's database, for one thread. Inside this layer only.
+ *
+ * Errors: -EUCLEAN, the database is damaged; -ENOSPC, the disk or the allowance is full; -EROFS,
+ * -EACCES, -EBUSY, -EIO, -ENOMEM as their names say.
+ */
+#ifndef MOONWATCH_ALERT_OUTBOX_STORE_H
+#define MOONWATCH_ALERT_OUTBOX_STORE_H
+
+#include "alert/outbox.h"
+#include "alert/sqlite_library.h"
+
+struct outbox_store;
+
+/* Makes the database if there is none. `max_bytes` bounds it. */
+int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *library,
+                      const char *path, uint64_t max_bytes);
+void outbox_store_close(struct outbox_store *store);              /* NULL is fine */
+const char *outbox_store_error(const struct outbox_store *store); /* of the last call, for people */
+
+int outbox_store_begin(struct outbox_store *store);
+int outbox_store_commit(struct outbox_store *store);
+void outbox_store_rollback(struct outbox_store *store);
+
+/* `*ret_new` is false when the key is there for the channel already: it stays as it is. */
+int outbox_store_put(struct outbox_store *store, const struct outbox_entry *entry, bool *ret_new);
+int outbox_store_remove(struct outbox_store *store, const char *channel, const char *key);
+int outbox_store_retry(struct outbox_store *store, const char *channel, const char *key,
+                       uint64_t next_attempt_ns);
+/* Oldest first. A negative return of `fn` ends it and is returned. */
+int outbox_store_each(struct outbox_store *store,
+                      int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx);
+
+/* Renames a damaged database with what belongs to it; `ret` gets the new name. */
+int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,266 @@
+#include "alert/recording.h"
+#include "alert/recording_column.h"
+#include "base/text.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many events in one row are a mistake in the recording. */
+#define EVENTS_PER_CELL_MAX 1000
+
+struct row {
+    struct alert_sample *samples;
+    struct alert_condition *conditions;
+    struct alert_event *events;
+    size_t event_capacity;
+};
+
+struct recording {
+    FILE *file;
+    size_t line_number;
+    char *line;
+    size_t line_capacity;
+    size_t field_count;
+    char **fields; /* in the line */
+    size_t column_count;
+    struct recording_column *columns; /* without the time */
+    uint64_t last_ns;
+    struct row rows[2], *row; /* the last two, and where the next one goes */
+};
+
+/* Splits the line in place as RFC 4180 says, but for lines within quotes. */
+static int split(struct recording *r, char error[RECORDING_ERROR_BYTES])
+{
+    char *in = r->line, *out = r->line;
+
+    r->field_count = 0;
+    for (;;) {
+        char *field = out;
+        bool quoted = *in == '"', ended;
+
+        if (r->field_count > RECORDING_COLUMNS_MAX) {
+            snprintf(error, RECORDING_ERROR_BYTES, "line %zu: more than %d columns", r->line_number,
+                     RECORDING_COLUMNS_MAX);
+            return -EINVAL;
+        }
+        in += quoted;
+        for (; *in && (quoted ? *in != '"' || in[1] == '"' : *in != ','); in++) {
+            in += quoted && *in == '"';
+            *out++ = *in;
+        }
+        if (quoted && *in++ != '"') {
+            snprintf(error, RECORDING_ERROR_BYTES, "line %zu: a quote is not closed",
+                     r->line_number);
+            return -EINVAL;
+        }
+        if (*in && *in != ',') {
+            snprintf(error, RECORDING_ERROR_BYTES, "line %zu: text behind a closing quote",
+                     r->line_number);
+            return -EINVAL;
+        }
+        ended = !*in;
+        *out++ = '\0';
+        r->fields[r->field_count++] = field;
+        if (ended)
+            return 0;
+        in++;
+    }
+}
+
+/* 1, 0 at the end, or a negative errno. Empty lines are left out. */
+static int read_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
+{
+    ssize_t n;
+    int err;
+
+    do {
+        errno = 0;
+        n = getline(&r->line, &r->line_capacity, r->file);
+        r->line_number++;
+        if (n < 0)
+            return errno ? -errno : 0;
+        if (strlen(r->line) != (size_t)n) {
+            snprintf(error, RECORDING_ERROR_BYTES, "line %zu: a NUL byte", r->line_number);
+            return -EINVAL;
+        }
+        while (n > 0 && (r->line[n - 1] == '\n' || r->line[n - 1] == '\r'))
+            r->line[--n] = '\0';
+    } while (n == 0);
+    err = split(r, error);
+    return err < 0 ? err : 1;
+}
+
+static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
+{
+    int err = read_line(r, error);
+
+    if (err == 0) {
+        snprintf(error, RECORDING_ERROR_BYTES, "the file is empty (allowed: CSV with a header)");
+        return -EINVAL;
+    }
+    if (err < 0)
+        return err;
+    if (strcmp(r->fields[0], "timestamp") != 0 || r->field_count < 2) {
+        snprintf(error, RECORDING_ERROR_BYTES,
+                 "line %zu: the header is not timestamp,SERIES[,SERIES...]", r->line_number);
+        return -EINVAL;
+    }
+    r->columns = calloc(r->field_count, sizeof(*r->columns));
+    if (!r->columns)
+        return -ENOMEM;
+    for (size_t i = 0; i < 2; i++) {
+        r->rows[i].samples = calloc(r->field_count, sizeof(struct alert_sample));
+        r->rows[i].conditions = calloc(r->field_count, sizeof(struct alert_condition));
+        if (!r->rows[i].samples || !r->rows[i].conditions)
+            return -ENOMEM;
+    }
+    for (size_t i = 1; i < r->field_count && err >= 0; i++)
+        err = recording_column_parse(&r->columns[r->column_count++], r->fields[i], error);
+    return err < 0 ? err : 0;
+}
+
+int recording_open(struct recording **ret, const char *path, char error[RECORDING_ERROR_BYTES])
+{
+    struct recording *r = calloc(1, sizeof(*r));
+    int err = -ENOMEM;
+
+    error[0] = '\0';
+    if (r)
+        r->fields = calloc(RECORDING_COLUMNS_MAX + 2, sizeof(char *));
+    if (r && r->fields) {
+        r->file = fopen(path, "re");
+        err = r->file ? read_header(r, error) : -errno;
+    }
+    if (err < 0) {
+        if (!error[0])
+            snprintf(error, RECORDING_ERROR_BYTES, "%s", strerror(-err));
+        recording_close(r);
+        return err;
+    }
+    *ret = r;
+    return 0;
+}
+
+void recording_close(struct recording *r)
+{
+    if (!r)
+        return;
+    if (r->file)
+        fclose(r->file);
+    for (size_t i = 0; i < r->column_count; i++)
+        recording_column_release(&r->columns[i]);
+    free(r->columns);
+    for (size_t i = 0; i < 2; i++) {
+        free(r->rows[i].samples);
+        free(r->rows[i].conditions);
+        free(r->rows[i].events);
+    }
+    free(r->fields);
+    free(r->line);
+    free(r);
+}
+
+static int bad_cell(const struct recording *r, size_t column, const char *allowed,
+                    char error[RECORDING_ERROR_BYTES])
+{
+    snprintf(error, RECORDING_ERROR_BYTES,
+             "line %zu, column %zu: \"%.40s\" is not accepted "
+             "(allowed: %s)",
+             r->line_number, column + 1, r->fields[column], allowed);
+    return -EINVAL;
+}
+
+static bool parse_number(const char *text, double *ret)
+{
+    char *end;
+
+    *ret = NAN;
+    if (!*text)
+        return true;
+    *ret = strtod(text, &end);
+    return end != text && !*end;
+}
+
+static int add_events(struct recording *r, struct alert_input *ret,
+                      const struct recording_column *column, size_t count)
+{
+    if (ret->event_count + count > r->row->event_capacity) {
+        size_t capacity = ret->event_count + count;
+        struct alert_event *events = realloc(r->row->events, capacity * sizeof(*events));
+
+        if (!events)
+            return -ENOMEM;
+        r->row->events = events;
+        r->row->event_capacity = capacity;
+    }
+    while (count-- > 0)
+        r->row->events[ret->event_count++] =
+            (struct alert_event){column->event, column->labels, column->label_count, NAN, NULL};
+    return 0;
+}
+
+static int take_cell(struct recording *r, size_t field, struct alert_input *ret,
+                     char error[RECORDING_ERROR_BYTES])
+{
+    const struct recording_column *column = &r->columns[field - 1];
+    const char *text = r->fields[field];
+    double number;
+    int status = STATUS_UNKNOWN;
+
+    if (column->kind == COLUMN_CHECK) {
+        for (int s = 0; s < STATUS_COUNT; s++)
+            if (strcmp(text, status_name((enum status)s)) == 0)
+                status = s;
+        if (status == STATUS_UNKNOWN && *text && strcmp(text, "unknown") != 0)
+            return bad_cell(r, field, "healthy, degraded, unhealthy, unknown", error);
+        r->row->conditions[ret->condition_count++] = (struct alert_condition){
+            RULE_STATUS, column->labels, column->label_count, (enum status)status, NAN, NULL};
+        return 0;
+    }
+    if (!parse_number(text, &number))
+        return bad_cell(r, field, "a number or nothing", error);
+    if (column->kind == COLUMN_METRIC) {
+        r->row->samples[ret->sample_count++] =
+            (struct alert_sample){column->metric, column->labels, column->label_count, number};
+        return 0;
+    }
+    if (isnan(number))
+        return 0;
+    if (!(number >= 0 && number <= EVENTS_PER_CELL_MAX) || number != floor(number))
+        return bad_cell(r, field, "a whole number up to 1000", error);
+    return add_events(r, ret, column, (size_t)number);
+}
+
+int recording_next(struct recording *r, struct alert_input *ret, char error[RECORDING_ERROR_BYTES])
+{
+    struct alert_input input = {0};
+    uint64_t at;
+    int err = read_line(r, error);
+
+    if (err <= 0)
+        return err;
+    if (r->field_count != r->column_count + 1) {
+        snprintf(error, RECORDING_ERROR_BYTES, "line %zu: %zu fields, the header has %zu",
+                 r->line_number, r->field_count, r->column_count + 1);
+        return -EINVAL;
+    }
+    if (!recording_parse_time(r->fields[0], &at))
+        return bad_cell(r, 0, "epoch seconds, YYYY-MM-DD HH:MM:SS or ISO 8601", error);
+    if (at < r->last_ns)
+        return bad_cell(r, 0, "a time not before the one of the line before", error);
+    r->last_ns = at;
+    r->row = r->row == &r->rows[0] ? &r->rows[1] : &r->rows[0];
+    input.monotonic_ns = input.realtime_ns = at;
+    for (size_t i = 1; i < r->field_count; i++) {
+        err = take_cell(r, i, &input, error);
+        if (err < 0)
+            return err;
+    }
+    input.samples = r->row->samples;
+    input.conditions = r->row->conditions;
+    input.events = r->row->events;
+    *ret = input;
+    return 1;
+}

@@ -1,0 +1,15 @@
+/* What is known about rules without a configuration. Inside this layer only. */
+#ifndef MOONWATCH_ALERT_RULE_TABLE_H
+#define MOONWATCH_ALERT_RULE_TABLE_H
+
+#include "base/text.h"
+#include "config/alerting.h"
+
+extern const struct config_rule built_in_rules[];
+extern const size_t built_in_rule_count;
+
+/* Whether the alerts of a rule have a label of this name; of a metric that is not in the table any
+ * may be there. `allowed` gets the names there are when not. */
+bool rule_has_label(const struct config_rule *rule, const char *label, struct text *allowed);
+
+#endif

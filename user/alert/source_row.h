@@ -1,0 +1,51 @@
+/* The source's memory. Inside this layer only. */
+#ifndef MOONWATCH_ALERT_SOURCE_ROW_H
+#define MOONWATCH_ALERT_SOURCE_ROW_H
+
+#include "alert/source.h"
+
+#define ROW_LABELS_MAX 4
+#define ROW_VALUE_BYTES 288 /* a cgroup's or a mount's path */
+#define ROW_REASON_BYTES 256
+#define PROGRAMS_MAX 64
+
+/* The labels and the sentence of one check or event. */
+struct source_row {
+    enum rule_event event;
+    size_t label_count;
+    struct label_pair labels[ROW_LABELS_MAX];
+    char values[ROW_LABELS_MAX][ROW_VALUE_BYTES];
+    char reason[ROW_REASON_BYTES];
+};
+
+/* What the totals were in the tick before. */
+struct source_totals {
+    double ooms, abnormal_exits, stalls;
+    uint64_t dropped[RECORD_TYPE_COUNT];
+    uint64_t shed[PROGRAMS_MAX];
+};
+
+struct alert_source {
+    struct source_totals before, now;
+    bool filled; /* `before` is there */
+    struct source_row *rows;
+    size_t row_count, row_capacity;
+    struct alert_condition *conditions;
+    size_t condition_capacity;
+    struct alert_event *events;
+    size_t event_capacity;
+    struct alert_sample samples[3];
+    const struct snapshot *snapshot; /* for explaining */
+};
+
+/* The next row, empty; NULL when out of memory. Rows move until all are there. */
+struct source_row *source_row_add(struct alert_source *source);
+void source_row_label(struct source_row *row, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Rows for what happened since the tick before; false when out of memory. */
+bool source_add_events(struct alert_source *source, const struct alert_facts *facts);
+
+void source_explain(void *ctx, const struct labels *alert, struct text *out);
+
+#endif

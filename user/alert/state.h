@@ -1,0 +1,26 @@
+/* How the state is written: names of fields, shared by writing and reading. Inside this layer only.
+ *
+ * A time is written as its age in nanoseconds at the moment of export (negative: still to come),
+ * which a double holds exactly for a hundred days; null is never. Ages of real times are
+ * nanoseconds since 1970 in decimal, as text.
+ */
+#ifndef MOONWATCH_ALERT_STATE_H
+#define MOONWATCH_ALERT_STATE_H
+
+#include "alert/engine.h"
+
+#define STATE_VERSION 1
+/* More fingerprints of what was held back are not written: after a restart in the middle of such a
+ * storm an alert may be counted twice in the digest. */
+#define STATE_HELD_MAX 16384
+
+struct state_time {
+    const char *name;
+    size_t offset; /* of an int64_t */
+};
+
+/* Of an alert. */
+extern const struct state_time state_alert_times[];
+extern const size_t state_alert_time_count;
+
+#endif

@@ -1,0 +1,340 @@
+/* The state back from JSON. The document may have been written by an older version, by hand, or by
+ * a disk that failed: every value is checked, and what makes no sense is left out. */
+#include "alert/state.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Beyond it an age is a mistake, and arithmetic on it might overflow. */
+#define AGE_MAX 9e17
+
+/* What a time in the document is counted back from, in the monotonic time of now. */
+struct base {
+    int64_t at;
+    int64_t now;
+};
+
+static const cJSON *item(const cJSON *json, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, name);
+}
+
+static int64_t time_of(const cJSON *json, const struct base *base)
+{
+    if (!cJSON_IsNumber(json) || !(fabs(json->valuedouble) < AGE_MAX))
+        return NEVER;
+    return base->at - (int64_t)json->valuedouble;
+}
+
+/* A time that has been: nothing is later than now. */
+static int64_t past_of(const cJSON *json, const struct base *base)
+{
+    int64_t at = time_of(json, base);
+
+    return at > base->now ? base->now : at;
+}
+
+static unsigned number_of(const cJSON *json, unsigned below)
+{
+    return cJSON_IsNumber(json) && json->valuedouble >= 0 && json->valuedouble < below
+               ? (unsigned)json->valuedouble
+               : 0;
+}
+
+static uint64_t u64_of(const cJSON *json)
+{
+    return cJSON_IsString(json) ? strtoull(json->valuestring, NULL, 10) : 0;
+}
+
+static char *text_of(const cJSON *json)
+{
+    return cJSON_IsString(json) ? strdup(json->valuestring) : NULL;
+}
+
+static void read_times(const cJSON *json, const struct base *base, int64_t *times, size_t count)
+{
+    const cJSON *each;
+    size_t n = 0;
+
+    cJSON_ArrayForEach (each, json) {
+        if (n == count)
+            return;
+        times[n++] = past_of(each, base);
+    }
+}
+
+static channel_set channels_of(const cJSON *json, const struct plan *plan)
+{
+    channel_set set = 0;
+    const cJSON *each;
+
+    cJSON_ArrayForEach (each, json)
+        for (size_t c = 0; c < plan->channel_count && cJSON_IsString(each); c++)
+            if (strcmp(plan->channels[c].name, each->valuestring) == 0)
+                set |= (channel_set)1 << c;
+    return set;
+}
+
+static struct labels *labels_of(const cJSON *json)
+{
+    struct label_pair pairs[LABELS_MAX];
+    struct labels *labels = NULL;
+    const cJSON *each;
+    size_t n = 0;
+
+    cJSON_ArrayForEach (each, json) {
+        if (n == LABELS_MAX || !cJSON_IsString(each) || !each->string)
+            return NULL;
+        pairs[n++] = (struct label_pair){each->string, each->valuestring};
+    }
+    return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
+}
+
+static void read_ack(struct alert *alert, const cJSON *json, const struct base *base)
+{
+    int64_t until;
+
+    if (!cJSON_IsObject(json) || alert->state != ALERT_FIRING)
+        return;
+    until = time_of(item(json, "until"), base);
+    alert->acked_until = until == NEVER ? INT64_MAX : until;
+    alert->acked_by = text_of(item(json, "by"));
+    alert->ack_comment = text_of(item(json, "comment"));
+}
+
+static void read_alert_fields(struct alert_manager *m, struct alert *alert, const cJSON *json,
+                              const struct base *base)
+{
+    const cJSON *value = item(json, "value");
+
+    alert->state = (enum alert_state)number_of(item(json, "state"), ALERT_STATE_COUNT);
+    alert->value = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+    for (size_t i = 0; i < state_alert_time_count; i++)
+        *(int64_t *)((char *)alert + state_alert_times[i].offset) =
+            past_of(item(json, state_alert_times[i].name), base);
+    alert->starts_realtime_ns = u64_of(item(json, "starts"));
+    alert->ends_realtime_ns = u64_of(item(json, "ends"));
+    alert->episode = number_of(item(json, "episode"), UINT32_MAX);
+    read_times(item(json, "events"), base, alert->events, RULE_COUNT_MAX);
+    read_times(item(json, "changes"), base, alert->changes, FLAPPING_CHANGES_MAX);
+    alert->change_count = number_of(item(json, "change_count"), UINT32_MAX);
+    alert->flapping = cJSON_IsTrue(item(json, "flapping"));
+    alert->summary = text_of(item(json, "summary"));
+    alert->reason = text_of(item(json, "reason"));
+    alert->offenders = text_of(item(json, "offenders"));
+    alert->changed = text_of(item(json, "changed"));
+    read_ack(alert, item(json, "ack"), base);
+    alert->told = (enum told)number_of(item(json, "told"), TOLD_COUNT);
+    alert->told_severity = (enum severity)number_of(item(json, "told_severity"), SEVERITY_COUNT);
+    alert->told_channels = channels_of(item(json, "told_channels"), m->plan);
+    alert->step = number_of(item(json, "step"), RULE_COUNT_MAX + 1);
+    alert->suppressed = (enum suppression)number_of(item(json, "suppressed"), SUPPRESSION_COUNT);
+    /* What the state machine relies on. */
+    if (alert->state != ALERT_PENDING && alert->fired_at == NEVER)
+        alert->fired_at = base->at;
+    if (alert->state == ALERT_RESOLVED && alert->resolved_at == NEVER)
+        alert->resolved_at = base->at;
+    if (alert->state != ALERT_RESOLVED && alert->active_since == NEVER &&
+        alert->rule->config->kind != RULE_EVENT)
+        alert->active_since = base->at;
+    if (alert->last_seen == NEVER)
+        alert->last_seen = base->at;
+    if (alert->state == ALERT_FIRING && alert->last_active == NEVER)
+        alert->last_active = base->at;
+    if (alert->state == ALERT_PENDING && alert->events[0] == NEVER)
+        alert->events[0] = base->at;
+    if (alert->told != TOLD_NOTHING && alert->told_at == NEVER)
+        alert->told_at = base->at;
+}
+
+static void read_alert(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    const cJSON *kind = item(json, "kind");
+    struct labels *labels = labels_of(item(json, "labels"));
+    struct rule *rule;
+    struct alert *alert = NULL;
+
+    if (!labels)
+        return;
+    rule = rule_set_find(m->plan->rules, labels_get(labels, "alertname"));
+    /* Of a rule that is gone only what has to be said to be over is of interest: any rule lends
+     * its place until that is done. */
+    if (!registry_find(m, labels) && rule_set_count(m->plan->rules) > 0)
+        alert = registry_add(m, rule ? rule : rule_set_at(m->plan->rules, 0), labels,
+                             (enum severity)number_of(item(json, "severity"), SEVERITY_COUNT));
+    labels_unref(labels);
+    if (!alert)
+        return;
+    read_alert_fields(m, alert, json, base);
+    if (alert->episode > 0)
+        group_join(m, alert);
+    if (rule && cJSON_IsString(kind) &&
+        strcmp(kind->valuestring, rule_kind_text(rule->config->kind)) == 0)
+        return;
+    alert->rule->alert_count--;
+    alert->rule = NULL;
+}
+
+static void read_group(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    const cJSON *route = item(json, "route");
+    struct labels *labels = labels_of(item(json, "labels"));
+    struct group *group;
+
+    if (labels && cJSON_IsNumber(route) && route->valuedouble >= 0 &&
+        route->valuedouble < (double)m->plan->route_count &&
+        group_take(m, (unsigned)route->valuedouble, labels, &group) == 0) {
+        group->flushed_at = past_of(item(json, "flushed_at"), base);
+        group->sequence = u64_of(item(json, "sequence"));
+    }
+    labels_unref(labels);
+}
+
+static void read_silence(struct alert_manager *m, const cJSON *json)
+{
+    struct silence silence = {
+        .number = u64_of(item(json, "number")),
+        .start_ns = u64_of(item(json, "start")),
+        .end_ns = u64_of(item(json, "end")),
+    };
+    const cJSON *matchers = item(json, "matchers");
+    char error[MATCHER_ERROR_BYTES];
+
+    if (m->silence_count == SILENCES_MAX || !cJSON_IsString(matchers) ||
+        matchers_parse(&silence.matchers, matchers->valuestring, error) < 0)
+        return;
+    silence.text = strdup(matchers->valuestring);
+    silence.creator = text_of(item(json, "creator"));
+    silence.comment = text_of(item(json, "comment"));
+    if (!silence.text || !silence.creator || !silence.comment) {
+        silence_release(&silence);
+        return;
+    }
+    m->silences[m->silence_count++] = silence;
+    if (silence.number > m->silences_made)
+        m->silences_made = silence.number;
+}
+
+static void read_held(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    const cJSON *each;
+    uint64_t total = u64_of(item(json, "total"));
+
+    cJSON_ArrayForEach (each, item(json, "alerts"))
+        if (cJSON_IsString(each))
+            held_add(&m->held, "", strtoull(each->valuestring, NULL, 16), SEVERITY_INFO);
+    held_reset_rows(&m->held);
+    m->held.total = 0;
+    cJSON_ArrayForEach (each, item(json, "rows")) {
+        const cJSON *rule = item(each, "rule");
+
+        if (cJSON_IsString(rule))
+            held_add_row(&m->held, rule->valuestring,
+                         (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
+                         u64_of(item(each, "count")));
+    }
+    m->held.total = total;
+    if (total == 0) {
+        held_clear(&m->held);
+        return;
+    }
+    m->held_since = past_of(item(json, "since"), base);
+    if (m->held_since == NEVER)
+        m->held_since = base->at;
+    m->held_channels = channels_of(item(json, "channels"), m->plan);
+}
+
+static void read_recent(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    const cJSON *each;
+
+    m->recent_count = 0;
+    cJSON_ArrayForEach (each, json) {
+        const cJSON *text = item(each, "text");
+        struct change *change;
+
+        if (!cJSON_IsString(text) || m->recent_count == CHANGES_KEPT)
+            continue;
+        change = &m->recent[m->recent_count++];
+        change->at = past_of(item(each, "at"), base);
+        snprintf(change->text, sizeof(change->text), "%s", text->valuestring);
+    }
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void read_sent(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    size_t count = (size_t)cJSON_GetArraySize(json);
+
+    if (count == 0 || count > m->plan->config->alert_manager.max_alerts_per_hour)
+        return;
+    m->sent = calloc(count, sizeof(*m->sent));
+    if (!m->sent)
+        return;
+    m->sent_capacity = m->sent_count = count;
+    read_times(json, base, m->sent, count);
+    qsort(m->sent, count, sizeof(*m->sent), compare_times);
+}
+
+static struct base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
+                           uint64_t realtime_ns)
+{
+    const cJSON *saved = item(json, "boot_id");
+    uint64_t then = u64_of(item(json, "monotonic_ns"));
+    uint64_t real_then = u64_of(item(json, "realtime_ns"));
+    struct base base = {.at = (int64_t)monotonic_ns, .now = (int64_t)monotonic_ns};
+
+    if (boot_id && cJSON_IsString(saved) && strcmp(saved->valuestring, boot_id) == 0 &&
+        then <= monotonic_ns)
+        base.at = (int64_t)then;
+    /* A clock that went back between tells nothing: as if no time had passed. */
+    else if (real_then > 0 && real_then < realtime_ns &&
+             (double)(realtime_ns - real_then) < AGE_MAX)
+        base.at = (int64_t)monotonic_ns - (int64_t)(realtime_ns - real_then);
+    return base;
+}
+
+/* Lists are in the order of the memory, newest first, and are added at the front. */
+static void read_backwards(struct alert_manager *m, const cJSON *json, const struct base *base,
+                           void (*read)(struct alert_manager *, const cJSON *, const struct base *))
+{
+    const cJSON *each = cJSON_IsArray(json) && json->child ? json->child->prev : NULL;
+
+    while (each) {
+        read(m, each, base);
+        each = each == json->child ? NULL : each->prev;
+    }
+}
+
+int alert_manager_import(struct alert_manager *m, const cJSON *json, const char *boot_id,
+                         uint64_t monotonic_ns, uint64_t realtime_ns)
+{
+    const cJSON *version = item(json, "version"), *each;
+    struct base base;
+
+    if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
+        return -EINVAL;
+    base = base_of(json, boot_id, monotonic_ns, realtime_ns);
+    m->now = base.now;
+    m->realtime_ns = realtime_ns;
+    m->ticked = true;
+    read_backwards(m, item(json, "groups"), &base, read_group);
+    read_backwards(m, item(json, "alerts"), &base, read_alert);
+    cJSON_ArrayForEach (each, item(json, "silences"))
+        read_silence(m, each);
+    if (u64_of(item(json, "silences_made")) > m->silences_made)
+        m->silences_made = u64_of(item(json, "silences_made"));
+    read_sent(m, item(json, "sent"), &base);
+    m->digests = u64_of(item(json, "digests"));
+    read_held(m, item(json, "held"), &base);
+    read_recent(m, item(json, "changes"), &base);
+    return 0;
+}

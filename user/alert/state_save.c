@@ -1,0 +1,220 @@
+/* The whole state as JSON. */
+#include "alert/state.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IN_ALERT(field)                                                                            \
+    {                                                                                              \
+#field, offsetof(struct alert, field)                                                      \
+    }
+
+const struct state_time state_alert_times[] = {
+    IN_ALERT(active_since), IN_ALERT(last_active), IN_ALERT(last_seen),    IN_ALERT(fired_at),
+    IN_ALERT(resolved_at),  IN_ALERT(told_at),     IN_ALERT(escalated_at),
+};
+const size_t state_alert_time_count = sizeof(state_alert_times) / sizeof(state_alert_times[0]);
+
+static void add_time(cJSON *to, const char *name, int64_t now, int64_t at)
+{
+    if (at == NEVER)
+        return;
+    cJSON_AddNumberToObject(to, name, (double)(now - at));
+}
+
+static void add_u64(cJSON *to, const char *name, uint64_t value)
+{
+    char text[24];
+
+    if (value == 0)
+        return;
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    cJSON_AddStringToObject(to, name, text);
+}
+
+static void add_text(cJSON *to, const char *name, const char *value)
+{
+    if (value)
+        cJSON_AddStringToObject(to, name, value);
+}
+
+/* The ring of a name, oldest or newest first as it is. */
+static void add_times(cJSON *to, const char *name, int64_t now, const int64_t *times, size_t count)
+{
+    cJSON *list;
+
+    while (count > 0 && times[count - 1] == NEVER)
+        count--;
+    if (count == 0)
+        return;
+    list = cJSON_AddArrayToObject(to, name);
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(list, times[i] == NEVER
+                                       ? cJSON_CreateNull()
+                                       : cJSON_CreateNumber((double)(now - times[i])));
+}
+
+static void add_labels(cJSON *to, const struct labels *labels)
+{
+    cJSON *object = cJSON_AddObjectToObject(to, "labels");
+
+    for (size_t i = 0; i < labels_count(labels); i++) {
+        struct label_pair pair = labels_at(labels, i);
+
+        cJSON_AddStringToObject(object, pair.name, pair.value);
+    }
+}
+
+static void add_channels(cJSON *to, const char *name, const struct plan *plan, channel_set set)
+{
+    cJSON *list;
+
+    if (!set)
+        return;
+    list = cJSON_AddArrayToObject(to, name);
+    for (size_t c = 0; c < plan->channel_count; c++)
+        if (set >> c & 1)
+            cJSON_AddItemToArray(list, cJSON_CreateString(plan->channels[c].name));
+}
+
+static void add_ack(cJSON *to, const struct alert_manager *m, const struct alert *alert)
+{
+    cJSON *ack;
+
+    if (alert->acked_until == NEVER)
+        return;
+    ack = cJSON_AddObjectToObject(to, "ack");
+    add_text(ack, "by", alert->acked_by);
+    add_text(ack, "comment", alert->ack_comment);
+    if (alert->acked_until != INT64_MAX)
+        add_time(ack, "until", m->now, alert->acked_until);
+}
+
+static cJSON *alert_json(const struct alert_manager *m, const struct alert *alert)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    add_labels(json, alert->labels);
+    if (alert->rule)
+        cJSON_AddStringToObject(json, "kind", rule_kind_text(alert->rule->config->kind));
+    cJSON_AddNumberToObject(json, "state", alert->state);
+    cJSON_AddNumberToObject(json, "severity", alert->severity);
+    if (!isnan(alert->value))
+        cJSON_AddNumberToObject(json, "value", alert->value);
+    for (size_t i = 0; i < state_alert_time_count; i++)
+        add_time(json, state_alert_times[i].name, m->now,
+                 *(const int64_t *)((const char *)alert + state_alert_times[i].offset));
+    add_u64(json, "starts", alert->starts_realtime_ns);
+    add_u64(json, "ends", alert->ends_realtime_ns);
+    cJSON_AddNumberToObject(json, "episode", alert->episode);
+    add_times(json, "events", m->now, alert->events, RULE_COUNT_MAX);
+    add_times(json, "changes", m->now, alert->changes, FLAPPING_CHANGES_MAX);
+    cJSON_AddNumberToObject(json, "change_count", alert->change_count);
+    cJSON_AddBoolToObject(json, "flapping", alert->flapping);
+    add_text(json, "summary", alert->summary);
+    add_text(json, "reason", alert->reason);
+    add_text(json, "offenders", alert->offenders);
+    add_text(json, "changed", alert->changed);
+    add_ack(json, m, alert);
+    cJSON_AddNumberToObject(json, "told", alert->told);
+    cJSON_AddNumberToObject(json, "told_severity", alert->told_severity);
+    add_channels(json, "told_channels", m->plan, alert->told_channels);
+    cJSON_AddNumberToObject(json, "step", alert->step);
+    cJSON_AddNumberToObject(json, "suppressed", alert->suppressed);
+    return json;
+}
+
+static cJSON *group_json(const struct alert_manager *m, const struct group *group)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(json, "route", group->route);
+    add_labels(json, group->labels);
+    add_time(json, "flushed_at", m->now, group->flushed_at);
+    add_u64(json, "sequence", group->sequence);
+    return json;
+}
+
+static cJSON *silence_json(const struct silence *silence)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    add_u64(json, "number", silence->number);
+    add_text(json, "matchers", silence->text);
+    add_text(json, "creator", silence->creator);
+    add_text(json, "comment", silence->comment);
+    add_u64(json, "start", silence->start_ns);
+    add_u64(json, "end", silence->end_ns);
+    return json;
+}
+
+static void add_held(cJSON *to, const struct alert_manager *m)
+{
+    cJSON *json = cJSON_AddObjectToObject(to, "held"), *list;
+    size_t written = 0;
+    char text[20];
+
+    add_time(json, "since", m->now, m->held_since);
+    add_channels(json, "channels", m->plan, m->held_channels);
+    add_u64(json, "total", m->held.total);
+    list = cJSON_AddArrayToObject(json, "rows");
+    for (size_t i = 0; i < m->held.row_count; i++) {
+        cJSON *row = cJSON_CreateObject();
+
+        add_text(row, "rule", m->held.rows[i].rule);
+        cJSON_AddNumberToObject(row, "severity", m->held.rows[i].severity);
+        add_u64(row, "count", m->held.rows[i].count);
+        cJSON_AddItemToArray(list, row);
+    }
+    list = cJSON_AddArrayToObject(json, "alerts");
+    for (size_t i = 0; i < m->held.capacity && written < STATE_HELD_MAX; i++) {
+        if (!m->held.set[i])
+            continue;
+        snprintf(text, sizeof(text), "%016llx", (unsigned long long)m->held.set[i]);
+        cJSON_AddItemToArray(list, cJSON_CreateString(text));
+        written++;
+    }
+}
+
+static void add_recent(cJSON *to, const struct alert_manager *m)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "changes");
+    size_t kept = m->recent_count < CHANGES_KEPT ? m->recent_count : CHANGES_KEPT;
+
+    for (size_t i = kept; i > 0; i--) {
+        const struct change *change = &m->recent[(m->recent_count - i) % CHANGES_KEPT];
+        cJSON *json = cJSON_CreateObject();
+
+        add_time(json, "at", m->now, change->at);
+        add_text(json, "text", change->text);
+        cJSON_AddItemToArray(list, json);
+    }
+}
+
+cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
+{
+    cJSON *json = cJSON_CreateObject(), *list;
+
+    if (!json)
+        return NULL;
+    cJSON_AddNumberToObject(json, "version", STATE_VERSION);
+    add_text(json, "boot_id", boot_id);
+    add_u64(json, "monotonic_ns", (uint64_t)m->now);
+    add_u64(json, "realtime_ns", m->realtime_ns);
+    list = cJSON_AddArrayToObject(json, "alerts");
+    for (const struct alert *alert = m->alerts; alert; alert = alert->next)
+        cJSON_AddItemToArray(list, alert_json(m, alert));
+    list = cJSON_AddArrayToObject(json, "groups");
+    for (const struct group *group = m->groups; group; group = group->next)
+        cJSON_AddItemToArray(list, group_json(m, group));
+    list = cJSON_AddArrayToObject(json, "silences");
+    for (size_t i = 0; i < m->silence_count; i++)
+        cJSON_AddItemToArray(list, silence_json(&m->silences[i]));
+    add_u64(json, "silences_made", m->silences_made);
+    add_times(json, "sent", m->now, m->sent, m->sent_count);
+    add_u64(json, "digests", m->digests);
+    add_held(json, m);
+    add_recent(json, m);
+    return json;
+}

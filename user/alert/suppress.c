@@ -1,0 +1,148 @@
+/* Why an alert that fires is not told: silences, mute windows, inhibition. */
+#include "alert/engine.h"
+#include <stdlib.h>
+
+const char *suppression_text(enum suppression s)
+{
+    static const char *const names[SUPPRESSION_COUNT] = {
+        [SUPPRESSED_NOT] = "",
+        [SUPPRESSED_FLAPPING] = "flapping",
+        [SUPPRESSED_ACKED] = "acked",
+        [SUPPRESSED_COOLDOWN] = "cooldown",
+        [SUPPRESSED_SILENCE] = "silence",
+        [SUPPRESSED_MUTE] = "mute_window",
+        [SUPPRESSED_INHIBIT] = "inhibited",
+        [SUPPRESSED_UNROUTED] = "unrouted",
+    };
+
+    return (unsigned)s < SUPPRESSION_COUNT ? names[s] : "unknown";
+}
+
+static uint64_t equal_hash(const struct inhibit *inhibit, const struct alert *alert)
+{
+    uint64_t hash = FNV_START;
+
+    for (size_t i = 0; i < inhibit->config->equal.count; i++)
+        hash = fnv_string(hash, labels_get(alert->labels, inhibit->config->equal.items[i]));
+    return hash;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void add_source(struct alert_manager *m, size_t index, uint64_t hash)
+{
+    size_t capacity = m->sources[index].capacity;
+
+    if (m->sources[index].count == capacity) {
+        uint64_t *hashes;
+
+        capacity = capacity ? 2 * capacity : 16;
+        hashes = realloc(m->sources[index].hashes, capacity * sizeof(*hashes));
+        /* Out of memory: an alert too many is told. */
+        if (!hashes)
+            return;
+        m->sources[index].hashes = hashes;
+        m->sources[index].capacity = capacity;
+    }
+    m->sources[index].hashes[m->sources[index].count++] = hash;
+}
+
+static void find_sources(struct alert_manager *m)
+{
+    for (size_t i = 0; i < m->plan->inhibit_count; i++) {
+        const struct inhibit *inhibit = &m->plan->inhibits[i];
+
+        m->sources[i].count = 0;
+        for (const struct alert *alert = m->alerts; alert; alert = alert->next)
+            if (alert->state == ALERT_FIRING &&
+                matchers_match(inhibit->source, alert->labels, severity_text(alert->severity)))
+                add_source(m, i, equal_hash(inhibit, alert));
+        if (m->sources[i].count > 0)
+            qsort(m->sources[i].hashes, m->sources[i].count, sizeof(uint64_t), by_value);
+    }
+    m->sources_ready = true;
+}
+
+void suppress_prepare(struct alert_manager *m)
+{
+    m->sources_ready = false;
+}
+
+static bool is_inhibited(struct alert_manager *m, const struct alert *alert)
+{
+    const char *severity = severity_text(alert->severity);
+
+    if (!m->sources_ready && m->plan->inhibit_count)
+        find_sources(m);
+    for (size_t i = 0; i < m->plan->inhibit_count; i++) {
+        const struct inhibit *inhibit = &m->plan->inhibits[i];
+        uint64_t hash;
+
+        if (m->sources[i].count == 0 || !matchers_match(inhibit->target, alert->labels, severity))
+            continue;
+        /* As in Alertmanager, what is both is not inhibited, or it would inhibit itself. */
+        if (matchers_match(inhibit->source, alert->labels, severity))
+            continue;
+        hash = equal_hash(inhibit, alert);
+        if (bsearch(&hash, m->sources[i].hashes, m->sources[i].count, sizeof(hash), by_value))
+            return true;
+    }
+    return false;
+}
+
+static bool is_silenced(const struct alert_manager *m, const struct alert *alert)
+{
+    for (size_t i = 0; i < m->silence_count; i++) {
+        const struct silence *silence = &m->silences[i];
+
+        if (m->realtime_ns >= silence->start_ns && m->realtime_ns < silence->end_ns &&
+            matchers_match(silence->matchers, alert->labels, severity_text(alert->severity)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_muted(const struct alert_manager *m, const struct alert *alert)
+{
+    for (size_t i = 0; i < m->plan->mute_count; i++) {
+        const struct mute *mute = &m->plan->mutes[i];
+
+        if (mute_is_on(mute, m->realtime_ns) &&
+            matchers_match(mute->match, alert->labels, severity_text(alert->severity)))
+            return true;
+    }
+    return false;
+}
+
+/* An alert that came back within the cooldown of its last notice, and is no worse than it was. */
+static bool cools_down(const struct alert_manager *m, const struct alert *alert)
+{
+    return alert->state == ALERT_FIRING && alert->told == TOLD_RESOLVED &&
+           alert->severity <= alert->told_severity &&
+           m->now - alert->told_at < m->plan->cooldown_ns;
+}
+
+enum suppression suppress_reason(struct alert_manager *m, const struct alert *alert)
+{
+    if (!alert->group)
+        return SUPPRESSED_UNROUTED;
+    if (alert->flapping && (alert->told == TOLD_FLAPPING || alert->told == TOLD_HELD))
+        return SUPPRESSED_FLAPPING;
+    if (is_silenced(m, alert))
+        return SUPPRESSED_SILENCE;
+    if (is_muted(m, alert))
+        return SUPPRESSED_MUTE;
+    if (is_inhibited(m, alert))
+        return SUPPRESSED_INHIBIT;
+    if (lifecycle_acked(m, alert) &&
+        (alert->told == TOLD_NOTHING || alert->severity <= alert->told_severity))
+        return SUPPRESSED_ACKED;
+    if (cools_down(m, alert))
+        return SUPPRESSED_COOLDOWN;
+    return SUPPRESSED_NOT;
+}

@@ -1,0 +1,186 @@
+/* Disks and the kernel's finite tables: what fails the next request for it once it is full. */
+#include "health/definition.h"
+#include <stddef.h>
+
+#define LEVEL_AT(member) offsetof(struct config, health_monitor.thresholds.member)
+/* There is no burst to wait out. */
+#define CAPACITY .margin = 0.025, .raise_ns = 0, .clear_ns = CHECK_RAISE_NS
+
+/* Without a list of filesystems there is one check without a value, which says why. */
+static size_t count_disks(const struct health_input *in)
+{
+    return in->snapshot->disk.missing ? 1 : in->snapshot->disk.filesystem_count;
+}
+
+static bool read_disk(const struct health_input *in, const struct check_definition *d, size_t index,
+                      struct check_sample *ret)
+{
+    const struct disk_snapshot *disk = &in->snapshot->disk;
+
+    (void)d;
+    if (disk->missing) {
+        ret->value = reading_missing(disk->missing);
+        ret->essential = true;
+        return true;
+    }
+    ret->key = disk->filesystems[index].mount;
+    ret->value = disk->filesystems[index].usage_percent;
+    return !disk->filesystems[index].read_only;
+}
+
+static void say_disk(const struct health_input *in, const struct check_definition *d, size_t index,
+                     double value, struct phrase *p)
+{
+    (void)d;
+    phrase_add(p, "disk ");
+    phrase_path(p, in->snapshot->disk.filesystems[index].mount);
+    phrase_add(p, " %.1f %% used", value);
+}
+
+static void advise_disk(const struct health_input *in, const struct check_definition *d,
+                        size_t index, struct phrase *p)
+{
+    struct reading full_in = in->snapshot->disk.filesystems[index].full_in_seconds;
+
+    (void)d;
+    if (!reading_known(full_in))
+        return;
+    phrase_add(p, ", full in about ");
+    phrase_duration(p, full_in.value);
+}
+
+static size_t count_inodes(const struct health_input *in)
+{
+    return in->snapshot->disk.missing ? 0 : in->snapshot->disk.filesystem_count;
+}
+
+/* btrfs and others make inodes as they need them and have no figure to judge. */
+static bool read_inodes(const struct health_input *in, const struct check_definition *d,
+                        size_t index, struct check_sample *ret)
+{
+    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+
+    (void)d;
+    ret->key = fs->mount;
+    ret->value = fs->inodes_usage_percent;
+    return !fs->read_only && reading_known(fs->inodes_usage_percent);
+}
+
+static void say_inodes(const struct health_input *in, const struct check_definition *d,
+                       size_t index, double value, struct phrase *p)
+{
+    (void)d;
+    phrase_add(p, "inodes of ");
+    phrase_path(p, in->snapshot->disk.filesystems[index].mount);
+    phrase_add(p, " %.1f %% used", value);
+}
+
+enum capacity { CAPACITY_PIDS, CAPACITY_FILES, CAPACITY_CONNTRACK, CAPACITY_COUNT };
+
+/* Finite tables of the kernel: where the share stands, and which knob widens them. */
+static const struct {
+    const char *subject;
+    const char *advice;
+    size_t used_at, limit_at, share_at; /* in struct snapshot */
+} capacities[CAPACITY_COUNT] = {
+    [CAPACITY_PIDS] = {"pids", "kernel.pid_max and kernel.threads-max",
+                       offsetof(struct snapshot, process.threads),
+                       offsetof(struct snapshot, process.pid_limit),
+                       offsetof(struct snapshot, process.pid_usage_percent)},
+    [CAPACITY_FILES] = {"file handles", "fs.file-max",
+                        offsetof(struct snapshot, process.files_open),
+                        offsetof(struct snapshot, process.files_limit),
+                        offsetof(struct snapshot, process.files_usage_percent)},
+    [CAPACITY_CONNTRACK] = {"connection tracking", "net.netfilter.nf_conntrack_max",
+                            offsetof(struct snapshot, network.conntrack_entries),
+                            offsetof(struct snapshot, network.conntrack_limit),
+                            offsetof(struct snapshot, network.conntrack_usage_percent)},
+};
+
+static struct reading snapshot_reading(const struct snapshot *snapshot, size_t at)
+{
+    return *(const struct reading *)((const char *)snapshot + at);
+}
+
+static bool read_capacity(const struct health_input *in, const struct check_definition *d,
+                          size_t index, struct check_sample *ret)
+{
+    (void)index;
+    ret->value = snapshot_reading(in->snapshot, capacities[d->which].share_at);
+    /* No conntrack module, no table that could fill. */
+    return d->which != CAPACITY_CONNTRACK || reading_known(ret->value);
+}
+
+static void say_capacity(const struct health_input *in, const struct check_definition *d,
+                         size_t index, double value, struct phrase *p)
+{
+    struct reading used = snapshot_reading(in->snapshot, capacities[d->which].used_at);
+    struct reading limit = snapshot_reading(in->snapshot, capacities[d->which].limit_at);
+
+    (void)index;
+    phrase_add(p, "%s %.1f %% used", capacities[d->which].subject, value);
+    if (reading_known(used) && reading_known(limit))
+        phrase_add(p, " (%.0f of %.0f)", used.value, limit.value);
+}
+
+static void advise_capacity(const struct health_input *in, const struct check_definition *d,
+                            size_t index, struct phrase *p)
+{
+    (void)in;
+    (void)index;
+    phrase_add(p, "; find what leaks them or raise %s", capacities[d->which].advice);
+}
+
+/* Levels that are not configurable:
+ *  - pids 85/95: Netdata's alarm active_processes.
+ *  - files 70/90: the node mixin's NodeFileDescriptorLimit.
+ *  - conntrack 75/95: the node mixin's NodeHighNumberConntrackEntriesUsed; a full table drops
+ *    packets. */
+static const struct check_definition rows[] = {
+    {.name = "disk",
+     .component = COMPONENT_RESOURCES,
+     .warning_at = LEVEL_AT(disk_warning),
+     .critical_at = LEVEL_AT(disk_critical),
+     CAPACITY,
+     .count = count_disks,
+     .read = read_disk,
+     .say = say_disk,
+     .advise = advise_disk},
+    {.name = "inodes",
+     .component = COMPONENT_RESOURCES,
+     .warning_at = LEVEL_AT(disk_warning),
+     .critical_at = LEVEL_AT(disk_critical),
+     CAPACITY,
+     .count = count_inodes,
+     .read = read_inodes,
+     .say = say_inodes},
+    {.name = "pids",
+     .component = COMPONENT_RESOURCES,
+     .which = CAPACITY_PIDS,
+     .warning = 85,
+     .critical = 95,
+     CAPACITY,
+     .read = read_capacity,
+     .say = say_capacity,
+     .advise = advise_capacity},
+    {.name = "files",
+     .component = COMPONENT_RESOURCES,
+     .which = CAPACITY_FILES,
+     .warning = 70,
+     .critical = 90,
+     CAPACITY,
+     .read = read_capacity,
+     .say = say_capacity,
+     .advise = advise_capacity},
+    {.name = "conntrack",
+     .component = COMPONENT_RESOURCES,
+     .which = CAPACITY_CONNTRACK,
+     .warning = 75,
+     .critical = 95,
+     CAPACITY,
+     .read = read_capacity,
+     .say = say_capacity,
+     .advise = advise_capacity},
+};
+
+const struct check_table capacity_checks = {rows, sizeof(rows) / sizeof(rows[0])};

@@ -1,0 +1,98 @@
+/* Run-queue delay of the host and of each priority class. */
+#include "health/definition.h"
+#include "model/histogram.h"
+
+/* A p99 of fewer waits is their maximum: one late wake-up of a kernel thread. Low and idle tasks
+ * that starve are switched in seldom, so for them every wait counts. */
+#define WAITS_MIN 100
+
+#define HOST (-1) /* in `which`: all classes together */
+
+static const struct latency *waits_of(const struct health_input *in,
+                                      const struct check_definition *d)
+{
+    const struct scheduler_snapshot *scheduler = &in->snapshot->scheduler;
+
+    return d->which == HOST ? &scheduler->recent : &scheduler->recent_classes[d->which];
+}
+
+static bool read_delay(const struct health_input *in, const struct check_definition *d,
+                       size_t index, struct check_sample *ret)
+{
+    const struct latency *waits = waits_of(in, d);
+    bool starves = d->which == PRIORITY_LOW || d->which == PRIORITY_IDLE;
+
+    (void)index;
+    if (d->which != HOST)
+        ret->key = priority_class_name((enum priority_class)d->which);
+    if (in->snapshot->scheduler.missing) {
+        ret->value = reading_missing(in->snapshot->scheduler.missing);
+        return true;
+    }
+    /* Nobody waited, so nobody waited long. */
+    ret->value = waits->count ? latency_quantile_ns(waits, 0.99) : reading_of(0);
+    ret->value.value /= NS_PER_SECOND;
+    ret->quiet = !starves && waits->count < WAITS_MIN;
+    return true;
+}
+
+static void say_delay(const struct health_input *in, const struct check_definition *d, size_t index,
+                      double value, struct phrase *p)
+{
+    (void)in;
+    (void)index;
+    if (d->which != HOST)
+        phrase_add(p, "%s-priority ", priority_class_name((enum priority_class)d->which));
+    phrase_add(p, "tasks wait ");
+    phrase_wait(p, value);
+    phrase_add(p, " for a CPU (p99 of the last minute)");
+}
+
+/* The last long wait on record says who suffered and who had the CPU. */
+static void advise_delay(const struct health_input *in, const struct check_definition *d,
+                         size_t index, struct phrase *p)
+{
+    const struct scheduler_snapshot *scheduler = &in->snapshot->scheduler;
+
+    (void)index;
+    for (size_t i = 0; i < scheduler->slow_wait_count; i++) {
+        const struct slow_wait *wait = &scheduler->slow_waits[i];
+
+        if (d->which != HOST && (int)wait->priority_class != d->which)
+            continue;
+        phrase_add(p, "; last: %s (pid %u) waited ", wait->comm, wait->pid);
+        phrase_wait(p, (double)wait->wait_ns / NS_PER_SECOND);
+        phrase_add(p, " behind %s (pid %u)", wait->running_comm, wait->running_pid);
+        return;
+    }
+}
+
+#define DELAY(class_, component_, warning_, critical_)                                             \
+    {                                                                                              \
+        .name = "runq_delay", .component = (component_), .essential = true, .which = (class_),     \
+        .warning = (warning_), .critical = (critical_), .in_seconds = true, .margin = 0.25,        \
+        .raise_ns = CHECK_RAISE_NS, .clear_ns = CHECK_CLEAR_NS, .read = read_delay,                \
+        .say = say_delay, .advise = advise_delay,                                                  \
+    }
+
+/* Levels, in seconds. Within one scheduling period, at most 24 ms on 8 CPUs and more
+ * (sysctl_sched_latency, 6 ms, times 1 + log2 of the CPUs), the kernel wants to give every runnable
+ * task its turn. Two periods for the 99th percentile (50 ms) are a queue that does not drain; at
+ * ten (250 ms) people notice every request.
+ *  - realtime tasks preempt at once; 10 ms is a deadline missed, and 50 ms is the gap that the
+ *    kernel's own throttling tears (sched_rt_runtime_us: 950 ms of each second).
+ *  - high (nice < 0) asked for less than the normal wait: half of it.
+ *  - low (nice > 0) accepted waits; nice 19 has 1/68 of a normal task's weight, so 24 ms become
+ *    about 1.6 s. Starved is beyond that.
+ *  - idle takes what is left over. It only starves harmfully when it holds a lock that others need,
+ *    so it never is critical. */
+static const struct check_definition rows[] = {
+    DELAY(HOST, COMPONENT_SCHEDULER, 0.050, 0.250),
+    DELAY(PRIORITY_REALTIME, COMPONENT_PRIORITY, 0.010, 0.050),
+    DELAY(PRIORITY_HIGH, COMPONENT_PRIORITY, 0.025, 0.125),
+    DELAY(PRIORITY_NORMAL, COMPONENT_PRIORITY, 0.050, 0.250),
+    DELAY(PRIORITY_LOW, COMPONENT_PRIORITY, 2, 10),
+    DELAY(PRIORITY_IDLE, COMPONENT_PRIORITY, 10, NAN),
+};
+
+const struct check_table scheduler_checks = {rows, sizeof(rows) / sizeof(rows[0])};

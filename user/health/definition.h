@@ -1,0 +1,54 @@
+/* What is judged: one row per kind of check, in the tables of health/checks_*.c. */
+#ifndef MOONWATCH_HEALTH_DEFINITION_H
+#define MOONWATCH_HEALTH_DEFINITION_H
+
+#include "health/check.h"
+#include "health/health.h"
+#include "health/phrase.h"
+
+struct health_input {
+    const struct snapshot *snapshot;
+    const struct config *config;
+};
+
+struct check_sample {
+    const char *key; /* which of several (a mount, a class); NULL when there is one only */
+    struct reading value;
+    bool quiet;     /* nothing to judge now: as if below every level */
+    bool essential; /* as the definition says, unless the reader knows better */
+};
+
+struct check_definition {
+    const char *name; /* the check's name, or its part before ":KEY" */
+    enum component component;
+    int which; /* for `read`, where rows share it: a pressure resource, a priority class */
+    /* Without it the component is unknown. The others make it so only once they have been known:
+     * a host without PSI or conntrack is not a sick host. */
+    bool essential;
+    bool in_seconds; /* values and levels are seconds; else percent */
+    /* Levels: from the configuration (offsets in struct config) or, when those are 0, constants. */
+    size_t warning_at, critical_at;
+    double warning, critical;
+    double margin;
+    uint64_t raise_ns, clear_ns, average_ns;
+    /* How many there are; NULL: one. */
+    size_t (*count)(const struct health_input *in);
+    /* The index-th of them; false when it is not to be judged at all. */
+    bool (*read)(const struct health_input *in, const struct check_definition *d, size_t index,
+                 struct check_sample *ret);
+    /* The subject and its value, "disk /var 91.2 % used"; the level is put behind it. */
+    void (*say)(const struct health_input *in, const struct check_definition *d, size_t index,
+                double value, struct phrase *p);
+    /* What is behind it, or what can be done: "; largest: ..."; or NULL. */
+    void (*advise)(const struct health_input *in, const struct check_definition *d, size_t index,
+                   struct phrase *p);
+};
+
+struct check_table {
+    const struct check_definition *rows;
+    size_t count;
+};
+
+extern const struct check_table load_checks, capacity_checks, scheduler_checks;
+
+#endif

@@ -1,0 +1,71 @@
+/* Services and upstreams as findings of the performance component. */
+#include "health/services.h"
+#include "health/finding.h"
+#include "health/phrase.h"
+#include <stdio.h>
+
+static void say_performance(const struct performance_view *performance, struct findings *ret)
+{
+    struct finding *finding;
+    struct phrase p;
+
+    if (!performance->degraded)
+        return;
+    finding = findings_add(ret, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
+    if (!finding)
+        return;
+    phrase_init(&p, finding->text, sizeof(finding->text));
+    phrase_add(&p, "%s", performance->reason);
+}
+
+static void say_breaker(const struct upstream_view *view, uint64_t now_ns, struct findings *ret)
+{
+    const struct breaker_view *breaker = &view->breaker;
+    bool configured = breaker->mode == BREAKER_MODE_FORCED_OPEN;
+    struct finding *finding;
+    struct phrase p;
+    char why[REASON_BYTES] = "";
+
+    if (breaker->state == BREAKER_CLOSED || breaker->state == BREAKER_OFF)
+        return;
+    finding =
+        findings_add(ret, COMPONENT_PERFORMANCE, configured ? STATUS_HEALTHY : STATUS_DEGRADED);
+    if (!finding)
+        return;
+    if (breaker->history_count)
+        breaker_say(breaker->history[0], now_ns, why, sizeof(why));
+    phrase_init(&p, finding->text, sizeof(finding->text));
+    phrase_add(&p, "breaker %s%s ", view->config->name,
+               view->not_enforced ? " (not enforced)" : "");
+    phrase_add(&p, "%s", *why ? why : breaker_state_name(breaker->state));
+    if (!view->not_enforced && view->fallback.choice.refusal && view->config->fallback.given)
+        phrase_add(&p, "; connects are refused, %s", view->fallback.choice.refusal);
+}
+
+void services_judge(const struct services *services, uint64_t now_ns, struct findings *ret)
+{
+    size_t count = services ? services_count(services) + services_upstream_count(services) : 0;
+    struct finding *finding;
+
+    /* Nothing configured is nothing that could be ill; unknown would pull the whole host to unknown
+     * for a feature that nobody asked for. */
+    if (!count) {
+        finding = findings_add(ret, COMPONENT_PERFORMANCE, STATUS_HEALTHY);
+        if (finding)
+            snprintf(finding->text, sizeof(finding->text), "no services or upstreams configured");
+        return;
+    }
+    for (size_t i = 0; i < services_upstream_count(services); i++) {
+        struct upstream_view view;
+
+        services_upstream(services, i, now_ns, &view);
+        say_breaker(&view, now_ns, ret);
+        say_performance(&view.performance, ret);
+    }
+    for (size_t i = 0; i < services_count(services); i++) {
+        struct service_view view;
+
+        services_service(services, i, &view);
+        say_performance(&view.performance, ret);
+    }
+}
