@@ -1,0 +1,419 @@
+#include "agent.h"
+#include "agent_log.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "cli/commands.h"
+#include "collect/collectors.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "http/listen.h"
+#include "http/server.h"
+#include "probe/probe.h"
+#include "service/live.h"
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+
+/* Every figure is sampled at this interval; it also bounds how long a lazy record waits. */
+#define TICK_NS NS_PER_SECOND
+
+struct agent {
+    const struct run_options *options;
+    const struct clock *clock;
+    struct log *log;
+    struct loop *loop;
+    struct config *config;
+    struct probe *probe; /* NULL: it goes on without BPF, for the reason in probe_error */
+    char probe_error[PROBE_ERROR_BYTES];
+    struct collectors *collectors;
+    struct live *live;
+    struct health *health;
+    struct server *server;
+    struct loop_source *probe_alarm;
+    uint64_t next_check_ns;
+    enum status logged_status;
+    bool event_pending; /* a record arrived that is acted on at once */
+};
+
+static uint64_t ns_of_seconds(double seconds)
+{
+    return (uint64_t)(seconds * (double)NS_PER_SECOND);
+}
+
+static void on_record(void *ctx, const struct record_head *record, size_t size)
+{
+    struct agent *agent = ctx;
+
+    if (agent->live && live_record(agent->live, record))
+        return;
+    collectors_record(agent->collectors, record, size);
+    if (agent_log_record(agent->log, record))
+        agent->event_pending = true;
+}
+
+static void tick(struct agent *agent, uint64_t now_ns)
+{
+    uint64_t probe_next_ns = 0;
+    enum status status;
+
+    agent->event_pending = false;
+    if (agent->probe)
+        probe_drain(agent->probe);
+    collectors_sample(agent->collectors, now_ns);
+    live_tick(agent->live, collectors_snapshot(agent->collectors)->process.tasks, now_ns);
+    health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
+    status = health_status(agent->health);
+    if (status != agent->logged_status || now_ns >= agent->next_check_ns) {
+        agent_log_health(agent->log, collectors_snapshot(agent->collectors), agent->health);
+        agent->logged_status = status;
+        agent->next_check_ns =
+            now_ns + ns_of_seconds(agent->config->health_monitor.check_interval_seconds);
+    }
+    if (agent->probe) {
+        probe_tick(agent->probe, now_ns, &probe_next_ns);
+        loop_set_alarm(agent->probe_alarm, probe_next_ns);
+    }
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_tick(void *ctx, uint64_t now_ns)
+{
+    tick(ctx, now_ns);
+}
+
+static void on_probe_alarm(void *ctx, uint64_t now_ns)
+{
+    struct agent *agent = ctx;
+    uint64_t next_ns = 0;
+
+    probe_tick(agent->probe, now_ns, &next_ns);
+    loop_set_alarm(agent->probe_alarm, next_ns);
+}
+
+static void on_ring(void *ctx, uint32_t events)
+{
+    struct agent *agent = ctx;
+
+    (void)events;
+    probe_drain(agent->probe);
+    if (agent->event_pending)
+        tick(agent, clock_monotonic_ns(agent->clock));
+}
+
+/* What the command line says stands above the file. */
+static int apply_options(const struct run_options *options, struct config *config)
+{
+    char *listen;
+
+    if (!options->listen)
+        return 0;
+    listen = strdup(options->listen);
+    if (!listen)
+        return -ENOMEM;
+    free(config->server.listen);
+    config->server.listen = listen;
+    return 0;
+}
+
+/* Replaces the configuration, or keeps the old one and says why in `error`. */
+static int reload(struct agent *agent, char *error, size_t size)
+{
+    const char *path = config_find(agent->options->config_path, environ);
+    struct config_errors errors = {0};
+    char refusal[SERVER_ERROR_BYTES] = "";
+    struct config *config = NULL;
+    int r = config_load(&config, path, environ, &errors);
+
+    if (r < 0) {
+        agent_log_config_errors(agent->log, path, &errors);
+        snprintf(error, size, "%s: %s%s%s", path ? path : "moonwatch", errors.list[0].pointer,
+                 *errors.list[0].pointer ? ": " : "", errors.list[0].message);
+        return r;
+    }
+    r = apply_options(agent->options, config);
+    if (r < 0)
+        snprintf(refusal, sizeof(refusal), "%s", strerror(-r));
+    else
+        r = server_set_config(agent->server, config, refusal);
+    if (r < 0) {
+        snprintf(error, size, "%s", refusal);
+        LOG_ERROR(agent->log, "config", "Configuration rejected, the old one stays",
+                  LOG_STRING("path", path), LOG_STRING("error", error));
+        config_destroy(config);
+        return r;
+    }
+    r = live_configure(agent->live, config);
+    if (r < 0) {
+        snprintf(error, size, "services: %s", strerror(-r));
+        config_destroy(config);
+        return r;
+    }
+    agent_log_restart_keys(agent->log, agent->config, config);
+    health_configure(agent->health, config);
+    log_set_level(agent->log, (enum log_level)config->server.log_level);
+    config_destroy(agent->config);
+    agent->config = config;
+    agent->next_check_ns = 0;
+    LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
+    return 0;
+}
+
+static int on_admin_reload(void *ctx, char *error, size_t size)
+{
+    return reload(ctx, error, size);
+}
+
+static void on_reload_signal(void *ctx, int signo)
+{
+    struct agent *agent = ctx;
+    char error[sizeof(((struct config_error *)0)->message) * 2];
+
+    (void)signo;
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+               (unsigned long long)(clock_monotonic_ns(agent->clock) / NS_PER_US));
+    reload(agent, error, sizeof(error));
+    sd_notify(0, "READY=1");
+}
+
+static void on_stop_signal(void *ctx, int signo)
+{
+    struct agent *agent = ctx;
+
+    LOG_INFO(agent->log, "agent", "Stopping", LOG_STRING("signal", strsignal(signo)));
+    sd_notify(0, "STOPPING=1");
+    loop_stop(agent->loop);
+}
+
+static int load_config(struct agent *agent)
+{
+    const char *path = config_find(agent->options->config_path, environ);
+    struct config_errors errors = {0};
+    struct listen_address address;
+    int r = config_load(&agent->config, path, environ, &errors);
+
+    if (r < 0) {
+        cli_print_config_errors(path ? path : "moonwatch", &errors);
+        return EXIT_USAGE;
+    }
+    if (apply_options(agent->options, agent->config) < 0)
+        return EXIT_FAILED;
+    /* Before the programs are loaded, which takes longer than finding this out. */
+    if (listen_parse(agent->config->server.listen, &address) < 0) {
+        cli_error("%s %s: not an address to listen on (allowed: 127.0.0.1:8000, [::1]:8000)",
+                  agent->options->listen ? "--listen" : "server.listen",
+                  agent->config->server.listen);
+        return EXIT_USAGE;
+    }
+    log_set_level(agent->log, (enum log_level)agent->config->server.log_level);
+    return EXIT_DONE;
+}
+
+/* BPF is optional: without it the agent serves what the kernel's files tell, and says why. */
+static int create_probe(struct agent *agent)
+{
+    struct probe_config config;
+    const struct probe_ops ops = {.on_record = on_record, .ctx = agent};
+    int r;
+
+    probe_config_init(&config, agent->config);
+    r = probe_create(&agent->probe, &config, agent->clock, &ops, agent->probe_error);
+    /* Loading leaves the heap of parsed BTF and ELF behind, several times what the agent needs. */
+    malloc_trim(0);
+    if (r == -EBUSY) {
+        fprintf(stderr, "moonwatch: %s\n", agent->probe_error);
+        return EXIT_FAILED;
+    }
+    if (r < 0)
+        LOG_WARNING(agent->log, "agent", "Running without BPF",
+                    LOG_STRING("reason", agent->probe_error));
+    return EXIT_DONE;
+}
+
+static void on_breaker_moved(void *ctx, const char *upstream, const struct breaker_transition *t)
+{
+    struct agent *agent = ctx;
+
+    agent_log_breaker(agent->log, upstream, t);
+}
+
+static void on_fallback_switched(void *ctx, const char *upstream, const struct fallback_switch *s)
+{
+    struct agent *agent = ctx;
+
+    agent_log_fallback(agent->log, upstream, s);
+}
+
+static void on_check_changed(void *ctx, const struct endpoint_check_view *view)
+{
+    struct agent *agent = ctx;
+
+    agent_log_check(agent->log, view);
+}
+
+static void on_service_problem(void *ctx, const char *what)
+{
+    struct agent *agent = ctx;
+
+    LOG_WARNING(agent->log, "performance_tracker", "Not everything configured is in force",
+                LOG_STRING("reason", what));
+}
+
+static int create_live(struct agent *agent)
+{
+    const struct live_sources sources = {
+        .loop = agent->loop,
+        .clock = agent->clock,
+        .host = &host_default,
+        .probe = agent->probe,
+        .probe_missing = agent->probe_error,
+    };
+    const struct live_ops ops = {
+        .breaker_moved = on_breaker_moved,
+        .fallback_switched = on_fallback_switched,
+        .check_changed = on_check_changed,
+        .problem = on_service_problem,
+        .ctx = agent,
+    };
+    int r = live_create(&agent->live, &sources, &ops, agent->config);
+
+    if (r < 0)
+        fprintf(stderr, "moonwatch: services: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int create_parts(struct agent *agent)
+{
+    const struct collector_env env = {
+        .host = &host_default,
+        .clock = agent->clock,
+        .loop = agent->loop,
+        .probe = agent->probe,
+    };
+    const struct server_sources sources = {
+        .clock = agent->clock,
+        .host = &host_default,
+        .loop = agent->loop,
+        .probe = agent->probe,
+        .probe_missing = agent->probe_error,
+        .runtime_directory = config_runtime_directory(environ),
+        .reload = on_admin_reload,
+        .ctx = agent,
+    };
+    struct server_sources filled = sources;
+    char error[SERVER_ERROR_BYTES] = "";
+    int r;
+
+    r = collectors_create(&agent->collectors, &env);
+    if (r < 0) {
+        fprintf(stderr, "moonwatch: collectors: %s\n", strerror(-r));
+        return EXIT_FAILED;
+    }
+    r = health_create(&agent->health, agent->config);
+    if (r < 0) {
+        fprintf(stderr, "moonwatch: health: %s\n", strerror(-r));
+        return EXIT_FAILED;
+    }
+    health_set_services(agent->health, live_services(agent->live));
+    filled.collectors = agent->collectors;
+    filled.services = live_services(agent->live);
+    filled.health = agent->health;
+    r = server_create(&agent->server, agent->loop, agent->config, &filled, error);
+    if (r < 0) {
+        fprintf(stderr, "moonwatch: %s\n", error);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* Taken before anything is loaded: whoever asks for an end or a reload while the agent starts gets
+ * it when it has started. */
+static int take_signals(struct agent *agent)
+{
+    static const struct {
+        int signo;
+        loop_signal_fn *fn;
+    } signals[] = {
+        {SIGTERM, on_stop_signal},
+        {SIGINT, on_stop_signal},
+        {SIGHUP, on_reload_signal},
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(*signals); i++)
+        r = loop_add_signal(agent->loop, NULL, signals[i].signo, signals[i].fn, agent);
+    if (r < 0)
+        fprintf(stderr, "moonwatch: signals: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int add_sources(struct agent *agent)
+{
+    int r = 0;
+
+    if (agent->probe && probe_ring_fd(agent->probe) >= 0)
+        r = loop_add_fd(agent->loop, NULL, probe_ring_fd(agent->probe), EPOLLIN, on_ring, agent);
+    if (r == 0 && agent->probe)
+        r = loop_add_alarm(agent->loop, &agent->probe_alarm, on_probe_alarm, agent);
+    if (r == 0)
+        r = loop_add_timer(agent->loop, NULL, TICK_NS, on_tick, agent);
+    if (r < 0)
+        fprintf(stderr, "moonwatch: event loop: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int create(struct agent *agent)
+{
+    static int (*const steps[])(struct agent *) = {load_config, take_signals, create_probe,
+                                                   create_live, create_parts, add_sources};
+    int exit_code = EXIT_DONE;
+    int r;
+
+    /* A peer that closes early must not end the agent; the write's error is enough. */
+    signal(SIGPIPE, SIG_IGN);
+    agent->clock = clock_system();
+    agent->logged_status = STATUS_COUNT;
+    r = log_create(&agent->log, STDERR_FILENO, LOG_LEVEL_INFO, agent->clock);
+    if (r == 0)
+        r = loop_create(&agent->loop, agent->clock);
+    if (r < 0) {
+        fprintf(stderr, "moonwatch: %s\n", strerror(-r));
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; exit_code == EXIT_DONE && i < sizeof(steps) / sizeof(*steps); i++)
+        exit_code = steps[i](agent);
+    return exit_code;
+}
+
+static void destroy(struct agent *agent)
+{
+    server_destroy(agent->server);
+    health_destroy(agent->health);
+    live_destroy(agent->live);
+    collectors_destroy(agent->collectors);
+    loop_destroy(agent->loop);
+    probe_destroy(agent->probe);
+    config_destroy(agent->config);
+    log_destroy(agent->log);
+}
+
+int agent_run(const struct run_options *options)
+{
+    struct agent agent = {.options = options};
+    int exit_code = create(&agent);
+
+    if (exit_code == EXIT_DONE) {
+        tick(&agent, clock_monotonic_ns(agent.clock));
+        agent_log_start(agent.log, server_address(agent.server), agent.probe);
+        sd_notify(0, "READY=1");
+        if (loop_run(agent.loop) < 0)
+            exit_code = EXIT_FAILED;
+    }
+    destroy(&agent);
+    return exit_code;
+}

@@ -1,0 +1,35 @@
+/* What the agent logs: health checks, events, its own start, reloads. */
+#ifndef MOONWATCH_AGENT_LOG_H
+#define MOONWATCH_AGENT_LOG_H
+
+#include "base/log.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "model/snapshot.h"
+#include "probe/probe.h"
+#include "service/service.h"
+#include "transfer/check.h"
+
+/* The address served, and one line for each program that does not run. `probe` may be NULL. */
+void agent_log_start(struct log *log, const char *address, const struct probe *probe);
+
+/* "System health check completed", its level by the status. */
+void agent_log_health(struct log *log, const struct snapshot *snapshot,
+                      const struct health *health);
+
+/* Logs the records worth a line; true when the agent should judge at once. */
+bool agent_log_record(struct log *log, const struct record_head *record);
+
+void agent_log_breaker(struct log *log, const char *upstream, const struct breaker_transition *t);
+void agent_log_fallback(struct log *log, const char *upstream, const struct fallback_switch *s);
+
+/* A check that has begun to fail, or to succeed again. */
+void agent_log_check(struct log *log, const struct endpoint_check_view *view);
+
+void agent_log_config_errors(struct log *log, const char *path, const struct config_errors *errors);
+
+/* Names the keys that changed but are read at start only. */
+void agent_log_restart_keys(struct log *log, const struct config *before,
+                            const struct config *after);
+
+#endif

@@ -1,0 +1,73 @@
+/* moonwatch check: validates a configuration file, or prints what the tables say about it. */
+#include "alert/alert.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "config/document.h"
+#include <stdio.h>
+#include <unistd.h>
+
+#define DOCUMENT_BYTES_MAX (1024 * 1024)
+
+static int print_document(void (*write)(struct text *))
+{
+    struct text text;
+    int code = EXIT_DONE;
+
+    text_init(&text, DOCUMENT_BYTES_MAX);
+    write(&text);
+    if (text.failed) {
+        cli_error("out of memory");
+        code = EXIT_FAILED;
+    } else if (fputs(text.data, stdout) == EOF || fflush(stdout) == EOF) {
+        cli_error("cannot write to standard output: %m");
+        code = EXIT_FAILED;
+    }
+    text_free(&text);
+    return code;
+}
+
+void cli_print_config_errors(const char *file, const struct config_errors *errors)
+{
+    size_t i;
+
+    for (i = 0; i < errors->count && i < CONFIG_ERRORS_KEPT; i++)
+        fprintf(stderr, "%s: %s%s%s\n", file, errors->list[i].pointer,
+                *errors->list[i].pointer ? ": " : "", errors->list[i].message);
+    if (errors->count > CONFIG_ERRORS_KEPT)
+        fprintf(stderr, "%s: and more errors, %zu in all\n", file, errors->count);
+}
+
+int cli_check(int argc, char **argv)
+{
+    bool schema = false, reference = false;
+    const struct cli_option options[] = {{"--schema", .flag = &schema},
+                                         {"--reference", .flag = &reference}};
+    struct config_errors errors;
+    struct config *config;
+    int operands = cli_parse("check", argc, argv, options, 2, 1);
+
+    if (operands < 0)
+        return EXIT_USAGE;
+    if (schema + reference + operands != 1) {
+        cli_error("check wants one of FILE, --schema and --reference (see moonwatch check --help)");
+        return EXIT_USAGE;
+    }
+    if (schema)
+        return print_document(config_schema);
+    if (reference)
+        return print_document(config_reference);
+    if (config_load(&config, argv[0], environ, &errors) < 0) {
+        cli_print_config_errors(argv[0], &errors);
+        return EXIT_USAGE;
+    }
+    if (alert_check(config, &errors) < 0) {
+        cli_print_config_errors(argv[0], &errors);
+        config_destroy(config);
+        return EXIT_USAGE;
+    }
+    config_destroy(config);
+    printf("%s: ok\n", argv[0]);
+    return EXIT_DONE;
+}

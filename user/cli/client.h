@@ -1,0 +1,16 @@
+/* What the commands that ask a running agent share. */
+#ifndef MOONWATCH_CLI_CLIENT_H
+#define MOONWATCH_CLI_CLIENT_H
+
+#include "cli/http_client.h"
+#include <cjson/cJSON.h>
+
+/* The message of an error's body. */
+const char *client_error_message(const cJSON *json);
+/* The token in the file, from malloc; NULL for no path. A negative errno after one line on stderr.
+ */
+int client_read_token(const char *path, char **ret);
+/* To standard output; an exit code. */
+int client_print_json(const cJSON *answers);
+
+#endif

@@ -1,0 +1,73 @@
+/* The bodies that are not JSON: /metrics and the index. */
+#include "base/text.h"
+#include "http/metrics.h"
+#include "http/routes.h"
+#include <errno.h>
+
+/* Far beyond what bounded labels can make of it. */
+#define METRICS_BYTES_MAX (8 << 20)
+#define INDEX_BYTES_MAX (64 << 10)
+
+static int take(struct text *text, struct body *ret)
+{
+    size_t len = text->len;
+    char *data = text_steal(text);
+
+    if (!data) {
+        text_free(text);
+        return -ENOMEM;
+    }
+    *ret = (struct body){.data = data, .len = len, .status = 200};
+    return 0;
+}
+
+int body_metrics(const struct body_env *env, struct body *ret)
+{
+    struct loop_view loop = {0};
+    struct metrics_sources sources = {
+        .clock = env->sources->clock,
+        .snapshot = env->snapshot,
+        .health = env->sources->health,
+        .services = env->sources->services,
+        .probe = env->sources->probe,
+        .collectors = env->sources->collectors,
+        .loop = env->sources->loop ? &loop : NULL,
+        .server = env->server,
+        .started_realtime_ns = env->started_realtime_ns,
+    };
+    struct text out;
+    int r;
+
+    if (env->sources->loop)
+        loop_view(env->sources->loop, &loop);
+    text_init(&out, METRICS_BYTES_MAX);
+    r = metrics_render(env->metrics, &out, &sources, env->openmetrics);
+    if (r < 0) {
+        text_free(&out);
+        return r;
+    }
+    return take(&out, ret);
+}
+
+int body_index(const struct body_env *env, struct body *ret)
+{
+    struct text out;
+
+    (void)env;
+    text_init(&out, INDEX_BYTES_MAX);
+    text_add(&out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                   "<meta name=\"viewport\" content=\"width=device-width\">\n"
+                   "<title>Moonwatch</title>\n<h1>Moonwatch</h1>\n<ul>\n");
+    for (size_t i = 0; i < route_count; i++) {
+        const struct route *route = &routes[i];
+
+        if (route->acts)
+            text_printf(&out, "<li>%s %s: %s (%s)\n", route->method, route->path, route->summary,
+                        role_name(route->role));
+        else
+            text_printf(&out, "<li><a href=\"%s\">%s</a>: %s (%s)\n", route->path, route->path,
+                        route->summary, role_name(route->role));
+    }
+    text_add(&out, "</ul>\n");
+    return take(&out, ret);
+}

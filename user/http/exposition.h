@@ -1,0 +1,63 @@
+/* Writes metric families as Prometheus text 0.0.4 or OpenMetrics 1.0.
+ *
+ * The formats differ in what the header of a counter or an info is called (the family's name in
+ * OpenMetrics, the sample's name in the older one), in `# UNIT` lines and in the `# EOF` at the
+ * end. Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics
+ * 1.0 specification.
+ */
+#ifndef MOONWATCH_HTTP_EXPOSITION_H
+#define MOONWATCH_HTTP_EXPOSITION_H
+
+#include "abi/slots.h"
+#include "base/text.h"
+#include "model/reading.h"
+
+enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_INFO, METRIC_HISTOGRAM };
+
+struct metric_family {
+    const char *name; /* of the family: without `_total`, `_info` */
+    enum metric_type type;
+    const char *help; /* one line, no quotes or backslashes */
+};
+
+struct label {
+    const char *name;
+    const char *value; /* any bytes; NULL is "" */
+};
+
+struct exposition {
+    struct text *out;
+    bool openmetrics;
+    const struct metric_family *family;
+    bool headed; /* the family's header is written, which its first sample does */
+};
+
+void exposition_init(struct exposition *e, struct text *out, bool openmetrics);
+/* The samples that follow are of `family`. One family is written in one go. */
+void exposition_family(struct exposition *e, const struct metric_family *family);
+void exposition_sample(struct exposition *e, const struct label *labels, size_t label_count,
+                       double value);
+void exposition_count(struct exposition *e, const struct label *labels, size_t label_count,
+                      uint64_t value);
+/* value / divisor; no sample when the reading is unknown. */
+void exposition_reading(struct exposition *e, const struct label *labels, size_t label_count,
+                        struct reading value, double divisor);
+/* Cumulative buckets of every `step`-th bound, in seconds. _count is the sum of the slots, so the
+ * buckets agree with it even when an event came between the reads of the two. */
+void exposition_histogram(struct exposition *e, const struct label *labels, size_t label_count,
+                          const struct latency *latency, unsigned step);
+void exposition_end(struct exposition *e);
+
+/* A sample of a family that has just one. */
+static inline void exposition_single(struct exposition *e, const struct metric_family *family,
+                                     struct reading value, double divisor)
+{
+    exposition_family(e, family);
+    exposition_reading(e, NULL, 0, value, divisor);
+}
+
+#define LABELS(...)                                                                                \
+    (const struct label[]){__VA_ARGS__},                                                           \
+        sizeof((const struct label[]){__VA_ARGS__}) / sizeof(struct label)
+
+#endif

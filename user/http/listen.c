@@ -1,0 +1,119 @@
+#include "http/listen.h"
+#include "base/cleanup.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* What the agent holds beside connections: maps, programs, /proc and /sys files, timers. */
+#define FILES_RESERVED 256u
+
+static int parse_port(const char *text, in_port_t *ret)
+{
+    char *end;
+    unsigned long port;
+
+    if (*text < '0' || *text > '9')
+        return -EINVAL;
+    port = strtoul(text, &end, 10);
+    if (*end || port > UINT16_MAX)
+        return -EINVAL;
+    *ret = htons((uint16_t)port);
+    return 0;
+}
+
+int listen_parse(const char *text, struct listen_address *ret)
+{
+    struct listen_address a = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&a.address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a.address;
+    const char *colon = strrchr(text, ':');
+    bool bracketed = *text == '[';
+    char host[INET6_ADDRSTRLEN];
+    size_t len;
+
+    if (!colon || (bracketed && (colon == text || colon[-1] != ']')))
+        return -EINVAL;
+    len = (size_t)(colon - text) - (bracketed ? 2 : 0);
+    if (len == 0 || len >= sizeof(host))
+        return -EINVAL;
+    memcpy(host, text + bracketed, len);
+    host[len] = '\0';
+    if (strcmp(host, "localhost") == 0)
+        snprintf(host, sizeof(host), "127.0.0.1");
+    a.address.ss_family = bracketed ? AF_INET6 : AF_INET;
+    a.len = bracketed ? sizeof(*v6) : sizeof(*v4);
+    if (inet_pton(a.address.ss_family, host,
+                  bracketed ? (void *)&v6->sin6_addr : (void *)&v4->sin_addr) != 1)
+        return -EINVAL;
+    if (parse_port(colon + 1, bracketed ? &v6->sin6_port : &v4->sin_port) < 0)
+        return -EINVAL;
+    *ret = a;
+    return 0;
+}
+
+bool listen_is_loopback(const struct listen_address *a)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->address;
+
+    if (a->address.ss_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+static void format_address(const struct listen_address *a, char out[LISTEN_TEXT_BYTES])
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->address;
+    bool is_v6 = a->address.ss_family == AF_INET6;
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    inet_ntop(a->address.ss_family,
+              is_v6 ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr, host,
+              sizeof(host));
+    snprintf(out, LISTEN_TEXT_BYTES, is_v6 ? "[%s]:%u" : "%s:%u", host,
+             ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
+}
+
+int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TEXT_BYTES])
+{
+    CLEANUP_CLOSE int fd =
+        socket(a->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct listen_address bound = {.len = sizeof(bound.address)};
+    int on = 1;
+
+    if (fd < 0)
+        return -errno;
+    /* A restarted agent takes its port back at once, in spite of connections in TIME_WAIT. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (const struct sockaddr *)&a->address, a->len) < 0 || listen(fd, SOMAXCONN) < 0 ||
+        getsockname(fd, (struct sockaddr *)&bound.address, &bound.len) < 0)
+        return -errno;
+    format_address(&bound, name);
+    *ret_fd = fd;
+    fd = -1; /* kept from the cleanup */ // NOLINT(clang-analyzer-deadcode.DeadStores)
+    return 0;
+}
+
+unsigned listen_fit_connections(unsigned wanted)
+{
+    rlim_t needed = (rlim_t)wanted + FILES_RESERVED;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return wanted;
+    if (limit.rlim_cur < needed) {
+        struct rlimit raised = {.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max,
+                                .rlim_max = limit.rlim_max};
+
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    if (limit.rlim_cur >= needed)
+        return wanted;
+    return limit.rlim_cur > 2UL * FILES_RESERVED ? (unsigned)(limit.rlim_cur - FILES_RESERVED)
+                                                 : FILES_RESERVED / 4;
+}

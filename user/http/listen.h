@@ -1,0 +1,29 @@
+/* The listening socket, and how many connections this process can hold. */
+#ifndef MOONWATCH_HTTP_LISTEN_H
+#define MOONWATCH_HTTP_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+struct listen_address {
+    struct sockaddr_storage address;
+    socklen_t len;
+};
+
+/* "127.0.0.1:8000", "[::1]:8000", "localhost:8000"; port 0 lets the kernel choose. Names other
+ * than localhost are not looked up. -EINVAL otherwise. */
+int listen_parse(const char *text, struct listen_address *ret);
+bool listen_is_loopback(const struct listen_address *a);
+
+#define LISTEN_TEXT_BYTES 64
+
+/* Binds and listens; `*ret_fd` does not block, `name` is the address really bound. Returns 0 or a
+ * negative errno of bind. */
+int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TEXT_BYTES]);
+
+/* Raises the soft limit of open files so that `wanted` connections fit beside what the agent itself
+ * needs. Returns how many fit. */
+unsigned listen_fit_connections(unsigned wanted);
+
+#endif

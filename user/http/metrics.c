@@ -1,0 +1,48 @@
+#include "http/metrics.h"
+#include "http/metrics_sections.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* In the order of the page. */
+static metrics_section_fn *const sections[] = {
+    metrics_build,    metrics_health,      metrics_cpu,           metrics_memory,
+    metrics_pressure, metrics_filesystems, metrics_block_devices, metrics_network,
+    metrics_tcp,      metrics_processes,   metrics_throttle,      metrics_scheduler,
+    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_events,
+    metrics_missing,  metrics_programs,    metrics_records,       metrics_agent,
+};
+
+int metrics_create(struct metrics **ret, const struct host *host)
+{
+    struct metrics *m = calloc(1, sizeof(*m));
+
+    if (!m)
+        return -ENOMEM;
+    self_usage_open(&m->self, host);
+    m->last_seconds = NAN;
+    *ret = m;
+    return 0;
+}
+
+void metrics_destroy(struct metrics *metrics)
+{
+    if (!metrics)
+        return;
+    self_usage_close(&metrics->self);
+    free(metrics);
+}
+
+int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,
+                   bool openmetrics)
+{
+    uint64_t began_ns = clock_monotonic_ns(sources->clock);
+    struct exposition e;
+
+    exposition_init(&e, out, openmetrics);
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        sections[i](&e, metrics, sources);
+    exposition_end(&e);
+    metrics->last_seconds = (double)(clock_monotonic_ns(sources->clock) - began_ns) / NS_PER_SECOND;
+    return out->failed ? -ENOMEM : 0;
+}

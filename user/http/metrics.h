@@ -1,0 +1,48 @@
+/* /metrics: every figure of the agent as Prometheus text 0.0.4 or OpenMetrics 1.0.
+ *
+ * Names are `moonwatch_*` in base units: seconds, bytes, and `_ratio` 0..1 for shares (the JSON
+ * routes say `_percent` 0..100). Counters end in `_total`; latencies are histograms with `le` in
+ * seconds. An unknown reading has no sample, never 0. Every label is bounded: what does not fit is
+ * in the row `other`.
+ */
+#ifndef MOONWATCH_HTTP_METRICS_H
+#define MOONWATCH_HTTP_METRICS_H
+
+#include "base/clock.h"
+#include "base/host.h"
+#include "base/loop.h"
+#include "base/text.h"
+#include "collect/collectors.h"
+#include "health/health.h"
+#include "http/server.h"
+#include "model/snapshot.h"
+#include "probe/probe.h"
+
+/* All borrowed for the call. A NULL source leaves its families out. */
+struct metrics_sources {
+    const struct clock *clock;
+    const struct snapshot *snapshot;
+    const struct health *health;
+    const struct services *services;
+    const struct probe *probe;
+    const struct collectors *collectors;
+    const struct loop_view *loop;
+    const struct server_view *server;
+    uint64_t started_realtime_ns; /* of the agent; 0: not told */
+};
+
+/* What has to be remembered between two pages: which cgroups have a row of their own, what `other`
+ * has counted (a counter may not go back), the agent's own /proc files, what the last page took. */
+struct metrics;
+
+int metrics_create(struct metrics **ret, const struct host *host);
+void metrics_destroy(struct metrics *metrics);
+
+#define METRICS_TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define METRICS_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+/* Appends the page to `out`. Returns 0, or -ENOMEM when it did not fit (`out->failed`). */
+int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,
+                   bool openmetrics);
+
+#endif

@@ -1,0 +1,137 @@
+/* Health, events, and which sources are missing. */
+#include "http/metrics_sections.h"
+#include "http/metrics_table.h"
+
+static void add_statuses(struct exposition *e, const char *component, enum status is)
+{
+    for (int s = 0; s < STATUS_COUNT; s++) {
+        const char *name = status_name((enum status)s);
+
+        if (component)
+            exposition_count(e, LABELS({"component", component}, {"status", name}), (int)is == s);
+        else
+            exposition_count(e, LABELS({"status", name}), (int)is == s);
+    }
+}
+
+void metrics_health(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_family overall = {"moonwatch_health_status", METRIC_GAUGE,
+                                                 "1 for the host's status, 0 for the others."};
+    static const struct metric_family components = {
+        "moonwatch_health_component_status", METRIC_GAUGE,
+        "1 for the component's status, 0 for the others."};
+    static const struct metric_family checks = {
+        "moonwatch_health_check_severity", METRIC_GAUGE,
+        "Of each check: 0 healthy, 1 unknown, 2 degraded, 3 unhealthy."};
+    struct component_view component;
+    struct check_view check;
+
+    (void)m;
+    if (!s->health)
+        return;
+    exposition_family(e, &overall);
+    add_statuses(e, NULL, health_status(s->health));
+    exposition_family(e, &components);
+    for (int c = 0; c < COMPONENT_COUNT; c++) {
+        health_component(s->health, (enum component)c, &component);
+        add_statuses(e, component_name((enum component)c), component.status);
+    }
+    exposition_family(e, &checks);
+    for (size_t i = 0; i < metrics_shown(health_check_count(s->health), CHECKS_SHOWN); i++) {
+        health_check(s->health, i, &check);
+        exposition_count(e, LABELS({"check", check.name}), (uint64_t)check.status);
+    }
+}
+
+/* The records of a probe that does not run are not 0 in number: they are not known. */
+void metrics_events(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct {
+        enum probe_concern concern;
+        struct metric_column column;
+    } rows[] = {
+        {CONCERN_OOM, DOUBLE_COUNTER("moonwatch_oom_victims",
+                                     "Processes the OOM killer chose, since the agent started.",
+                                     struct event_snapshot, ooms_total, 1)},
+        {CONCERN_PROCESS,
+         DOUBLE_COUNTER("moonwatch_crashes",
+                        "Processes ended by a signal of their own making, since the agent started.",
+                        struct event_snapshot, crashes_total, 1)},
+        {CONCERN_PROCESS,
+         DOUBLE_COUNTER("moonwatch_abnormal_exits",
+                        "Records of processes ended by a signal or with a non-zero status.",
+                        struct event_snapshot, abnormal_exits_total, 1)},
+        {CONCERN_TCP,
+         DOUBLE_COUNTER("moonwatch_connects_failed", "Records of outgoing connects that failed.",
+                        struct event_snapshot, connects_failed_total, 1)},
+        {CONCERN_RECLAIM,
+         DOUBLE_COUNTER("moonwatch_reclaim_stalls",
+                        "Stalls in memory reclaim longer than performance_tracker.stall_ms.",
+                        struct event_snapshot, stalls_total, 1)},
+    };
+    const struct event_snapshot *events = &s->snapshot->events;
+
+    (void)m;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *reason;
+        struct metric_rows one = {events, sizeof(*events), 1, NULL};
+
+        one.count = s->probe && probe_concern_active(s->probe, rows[i].concern, &reason);
+        metric_columns(e, &rows[i].column, 1, &one);
+    }
+}
+
+void metrics_missing(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_source_missing", METRIC_GAUGE,
+        "1 for each source of figures that cannot be read, with the reason."};
+    static const struct metric_family omitted = {
+        "moonwatch_rows_omitted", METRIC_GAUGE,
+        "Rows that have no samples because the host has more of them than the page shows."};
+    const struct snapshot *n = s->snapshot;
+    const struct {
+        const char *source, *why;
+    } sources[] = {
+        {"cpu", n->cpu.missing},
+        {"memory", n->memory.missing},
+        {"filesystem", n->disk.missing},
+        {"block", n->disk.devices_missing},
+        {"block_latency", n->disk.traced_missing},
+        {"network", n->network.interfaces_missing},
+        {"conntrack", n->network.conntrack_entries.missing},
+        {"tcp", n->network.ports_missing},
+        {"pressure", n->pressure.missing},
+        {"pressure_triggers", n->pressure.triggers_missing},
+        {"throttle", n->throttle.missing},
+        {"tasks", n->process.top_missing},
+        {"process_lifecycle", n->process.lifecycle_missing},
+        {"scheduler", n->scheduler.missing},
+        {"blocked", n->scheduler.blocked_missing},
+        {"reclaim", n->scheduler.reclaim_missing},
+    };
+    const struct {
+        const char *rows;
+        size_t count, limit;
+    } tables[] = {
+        {"filesystem", n->disk.filesystem_count, FILESYSTEMS_SHOWN},
+        {"block", n->disk.device_count, BLOCK_DEVICES_SHOWN},
+        {"interface", n->network.interface_count, INTERFACES_SHOWN},
+        {"port", n->network.port_count, PORTS_SHOWN},
+        {"throttled_cgroup", n->throttle.count, THROTTLED_SHOWN},
+        {"check", s->health ? health_check_count(s->health) : 0, CHECKS_SHOWN},
+    };
+
+    (void)m;
+    exposition_family(e, &family);
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        if (sources[i].why)
+            exposition_count(e, LABELS({"source", sources[i].source}, {"reason", sources[i].why}),
+                             1);
+    }
+    exposition_family(e, &omitted);
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        exposition_count(e, LABELS({"rows", tables[i].rows}),
+                         tables[i].count - metrics_shown(tables[i].count, tables[i].limit));
+}

@@ -1,0 +1,168 @@
+/* Services, upstreams, circuit breakers. */
+#include "http/metrics_sections.h"
+#include "http/metrics_table.h"
+#include <stdlib.h>
+
+/* A row of either kind; its labels come first. */
+struct service_row {
+    const char *role, *name;
+    double degraded;
+    struct performance_view figures;
+};
+
+struct breaker_metrics {
+    const char *name;
+    double enforced;
+    struct breaker_view breaker;
+    struct fallback_view fallback;
+};
+
+static size_t label_service(const void *row, struct label ret[METRIC_LABELS_MAX],
+                            char scratch[METRIC_SCRATCH_BYTES])
+{
+    const struct service_row *service = row;
+
+    (void)scratch;
+    ret[0] = (struct label){"role", service->role};
+    ret[1] = (struct label){"name", service->name};
+    return 2;
+}
+
+static size_t label_breaker(const void *row, struct label ret[METRIC_LABELS_MAX],
+                            char scratch[METRIC_SCRATCH_BYTES])
+{
+    (void)scratch;
+    ret[0] = (struct label){"upstream", ((const struct breaker_metrics *)row)->name};
+    return 1;
+}
+
+/* What was not measured has no sample. */
+static size_t gather_rows(const struct services *s, uint64_t now_ns, struct service_row *rows)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < services_count(s); i++) {
+        struct service_view view;
+
+        services_service(s, i, &view);
+        if (!view.missing)
+            rows[count++] = (struct service_row){"service", view.config->name,
+                                                 view.performance.degraded, view.performance};
+    }
+    for (size_t i = 0; i < services_upstream_count(s); i++) {
+        struct upstream_view view;
+
+        services_upstream(s, i, now_ns, &view);
+        if (!view.missing)
+            rows[count++] = (struct service_row){"upstream", view.config->name,
+                                                 view.performance.degraded, view.performance};
+    }
+    return count;
+}
+
+static void gather_breakers(const struct services *s, uint64_t now_ns, struct breaker_metrics *rows)
+{
+    for (size_t i = 0; i < services_upstream_count(s); i++) {
+        struct upstream_view view;
+
+        services_upstream(s, i, now_ns, &view);
+        rows[i] = (struct breaker_metrics){view.config->name, !view.not_enforced, view.breaker,
+                                           view.fallback};
+    }
+}
+
+static void add_states(struct exposition *e, const struct breaker_metrics *rows, size_t count)
+{
+    static const struct metric_family family = {"moonwatch_breaker_state", METRIC_GAUGE,
+                                                "1 for the state a circuit breaker is in."};
+
+    exposition_family(e, &family);
+    for (size_t i = 0; i < count; i++)
+        for (int state = 0; state < BREAKER_STATE_COUNT; state++)
+            exposition_count(e,
+                             LABELS({"upstream", rows[i].name},
+                                    {"state", breaker_state_name((enum breaker_state)state)}),
+                             rows[i].breaker.state == (enum breaker_state)state);
+}
+
+static void add_switches(struct exposition *e, const struct breaker_metrics *rows, size_t count)
+{
+    static const struct metric_family family = {
+        "moonwatch_fallback_switches", METRIC_COUNTER,
+        "Changes of what callers get instead of an upstream, by what they got then."};
+
+    exposition_family(e, &family);
+    for (size_t i = 0; i < count; i++)
+        for (int offer = 0; offer < FALLBACK_OFFER_COUNT; offer++)
+            exposition_count(e,
+                             LABELS({"upstream", rows[i].name},
+                                    {"to", fallback_offer_name((enum fallback_offer)offer)}),
+                             rows[i].fallback.switches_total[offer]);
+}
+
+void metrics_services(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_column columns[] = {
+        U64_COUNTER("moonwatch_service_calls", "Calls, as far back as the kernel side counted.",
+                    struct service_row, figures.calls_total, 1),
+        U64_COUNTER("moonwatch_service_calls_failed", "Calls that failed, likewise.",
+                    struct service_row, figures.failed_total, 1),
+        READING_GAUGE("moonwatch_service_calls_per_second", "Calls per second over the window.",
+                      struct service_row, figures.calls_per_second, 1),
+        READING_GAUGE("moonwatch_service_failed_ratio", "Failed calls of all, over the window.",
+                      struct service_row, figures.failed_percent, FROM_PERCENT),
+        READING_GAUGE("moonwatch_service_latency_p50_seconds", "Median latency over the window.",
+                      struct service_row, figures.p50_seconds, 1),
+        READING_GAUGE("moonwatch_service_latency_p95_seconds", "Its 95th percentile.",
+                      struct service_row, figures.p95_seconds, 1),
+        READING_GAUGE("moonwatch_service_latency_p99_seconds", "Its 99th percentile.",
+                      struct service_row, figures.p99_seconds, 1),
+        DOUBLE_GAUGE("moonwatch_service_degraded",
+                     "1 when it performs significantly worse than usual.", struct service_row,
+                     degraded, 1),
+    };
+    size_t count =
+        s->services ? services_count(s->services) + services_upstream_count(s->services) : 0;
+    struct service_row *rows = count ? calloc(count, sizeof(*rows)) : NULL;
+
+    (void)m;
+    if (!rows)
+        return;
+    count = gather_rows(s->services, clock_monotonic_ns(s->clock), rows);
+    METRIC_COLUMNS(e, columns,
+                   (&(const struct metric_rows){rows, sizeof(*rows), count, label_service}));
+    free(rows);
+}
+
+void metrics_breakers(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_column columns[] = {
+        DOUBLE_GAUGE("moonwatch_breaker_enforced", "1 when connects are refused or redirected.",
+                     struct breaker_metrics, enforced, 1),
+        U64_COUNTER("moonwatch_breaker_opened", "Times it opened, since the agent started.",
+                    struct breaker_metrics, breaker.opened_total, 1),
+        U64_COUNTER("moonwatch_breaker_transitions", "Changes of state, since the agent started.",
+                    struct breaker_metrics, breaker.transitions_total, 1),
+        U64_COUNTER("moonwatch_breaker_connects_refused", "Connects refused.",
+                    struct breaker_metrics, breaker.refused_total, 1),
+        U64_COUNTER("moonwatch_breaker_connects_redirected", "Connects sent to the fallback.",
+                    struct breaker_metrics, breaker.redirected_total, 1),
+        U64_COUNTER("moonwatch_breaker_probes", "Connects let through while half open.",
+                    struct breaker_metrics, breaker.probes_total, 1),
+        U64_COUNTER("moonwatch_breaker_connects_would_refuse",
+                    "Connects that mode enforce had refused or redirected.", struct breaker_metrics,
+                    breaker.would_refuse_total, 1),
+    };
+    size_t count = s->services ? services_upstream_count(s->services) : 0;
+    struct breaker_metrics *rows = count ? calloc(count, sizeof(*rows)) : NULL;
+
+    (void)m;
+    if (!rows)
+        return;
+    gather_breakers(s->services, clock_monotonic_ns(s->clock), rows);
+    add_states(e, rows, count);
+    METRIC_COLUMNS(e, columns,
+                   (&(const struct metric_rows){rows, sizeof(*rows), count, label_breaker}));
+    add_switches(e, rows, count);
+    free(rows);
+}

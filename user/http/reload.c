@@ -1,0 +1,31 @@
+#include "http/reload.h"
+#include "http/error.h"
+
+struct reload_view {
+    const char *status;
+    uint64_t realtime_ns;
+};
+
+static const char *const outcomes[] = {"reloaded", NULL};
+
+static const struct field reload_fields[] = {
+    {.key = "status",
+     .kind = FIELD_STRING,
+     .offset = offsetof(struct reload_view, status),
+     .choices = outcomes},
+    {.key = "ts", .kind = FIELD_TIME, .offset = offsetof(struct reload_view, realtime_ns)},
+};
+
+const struct field_table reload_table = FIELD_TABLE("Reload", reload_fields, NULL);
+
+int body_reload(const struct body_env *env, struct body *ret)
+{
+    struct reload_view view = {"reloaded", clock_realtime_ns(env->sources->clock)};
+    char error[SERVER_ERROR_BYTES] = "the configuration was refused";
+
+    if (!env->sources->reload)
+        return error_body(ret, 503, "unavailable", "this agent cannot reload its configuration");
+    if (env->sources->reload(env->sources->ctx, error, sizeof(error)) < 0)
+        return error_body(ret, 422, "invalid_configuration", error);
+    return body_render(ret, 200, &reload_table, &view, NULL);
+}

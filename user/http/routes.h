@@ -1,0 +1,50 @@
+/* Every route: one row each, from which requests are dispatched and /openapi.json is written. */
+#ifndef MOONWATCH_HTTP_ROUTES_H
+#define MOONWATCH_HTTP_ROUTES_H
+
+#include "http/body.h"
+#include "http/token.h"
+
+/* What else than the snapshot a body depends on. */
+enum route_varies {
+    VARIES_NOT,
+    VARIES_BY_CALLER, /* public callers get `reduced` */
+    VARIES_BY_ACCEPT, /* text 0.0.4 or OpenMetrics */
+};
+
+struct route {
+    const char *method; /* "GET" is also HEAD */
+    const char *path;   /* a segment in braces stands for any: "/breakers/{name}" */
+    enum role role;     /* the least that may call it */
+    body_fn *body;
+    bool acts;  /* it changes something: never cached */
+    bool finds; /* it answers 404 when there is nothing of the path's name */
+    bool needs_sample;
+    enum route_varies varies;
+    const char *type, *type_alternative; /* content types */
+    const struct field_table *table;     /* of a JSON body, else NULL */
+    const struct field_table *reduced;
+    const struct field_table *takes;   /* the JSON body it may be sent; NULL: it takes none */
+    const char *id, *summary, *answer; /* for /openapi.json */
+};
+
+#define ROUTE_JSON "application/json; charset=utf-8"
+#define ROUTE_HTML "text/html; charset=utf-8"
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
+
+#define ROUTE_PARAM_BYTES 128
+
+/* Finds the row; HEAD is found as GET. `param` is what stands in the path for the segment in
+ * braces,
+ * "" for none; a longer one is not found. With ROUTE_NO_METHOD `allow` lists the methods there are.
+ */
+enum route_match route_find(const char *method, const char *path, const struct route **ret,
+                            char allow[64], char param[ROUTE_PARAM_BYTES]);
+/* Where the segment in braces begins in a route's path; NULL: there is none. */
+const char *route_param(const struct route *route);
+
+#endif

@@ -1,0 +1,194 @@
+#include "http/sections.h"
+#include "http/tables.h"
+
+#define MERGE(merged_table, ...)                                                                   \
+    {                                                                                              \
+        .kind = FIELD_MERGE, .offset = offsetof(TYPE, figures), .table = (merged_table),           \
+        __VA_ARGS__                                                                                \
+    }
+#define TOP(description)                                                                           \
+    LIST("top", top.rows, top.count, &process_table, struct process_row,                           \
+         .missing_at = MISSING_AT(TYPE, top.missing), .about = (description))
+
+#define TYPE struct throttle_snapshot
+static const struct field throttle_fields[] = {
+    LIST("throttled_cgroups", rows, count, &cpu_throttle_table, struct cpu_throttle,
+         .about = "cgroups with a CPU quota"),
+};
+static const struct field_table throttle_table =
+    FIELD_TABLE("Throttle", throttle_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
+#undef TYPE
+
+#define TYPE struct cpu_view
+static const struct field cpu_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&cpu_table),
+    {.kind = FIELD_MERGE, .offset = offsetof(TYPE, throttle), .table = &throttle_table},
+    TOP("processes by CPU"),
+};
+#undef TYPE
+
+static const struct field_table cpu_section_table =
+    FIELD_TABLE("CpuSection", cpu_section_fields, NULL);
+
+#define TYPE struct memory_view
+static const struct field memory_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&memory_table),
+    TOP("processes by resident memory"),
+};
+#undef TYPE
+
+static const struct field_table memory_section_table =
+    FIELD_TABLE("MemorySection", memory_section_fields, NULL);
+
+#define TYPE struct disk_view
+static const struct field disk_fields[] = {
+    MERGE(&filesystem_table),
+    SECTION_FIELDS,
+    ROW("inodes_thresholds", FIELD_OBJECT, inodes, .table = &thresholds_table),
+};
+#undef TYPE
+
+static const struct field_table disk_table = FIELD_TABLE("Disk", disk_fields, "A mount.");
+
+#define TYPE struct device_view
+static const struct field device_fields[] = {
+    MERGE(&block_device_table),
+    MERGE(&block_traced_table, .missing_at = MISSING_AT(TYPE, untraced)),
+};
+#undef TYPE
+
+static const struct field_table device_table = FIELD_TABLE("BlockDevice", device_fields, NULL);
+
+#define TYPE struct io_view
+static const struct field io_fields[] = {
+    LIST("devices", devices, device_count, &device_table, struct device_view,
+         .missing_at = MISSING_AT(TYPE, devices_missing)),
+    TOP("processes by time in uninterruptible sleep, mostly I/O"),
+};
+#undef TYPE
+
+static const struct field_table io_table = FIELD_TABLE("Io", io_fields, "Block devices.");
+
+#define TYPE struct network_view
+static const struct field network_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&network_table),
+    LIST("ports", ports, port_count, &tcp_port_table, struct tcp_port,
+         .missing_at = MISSING_AT(TYPE, ports_missing),
+         .about = "TCP by port: those that fail and retransmit first"),
+    ROW("ports_omitted", FIELD_U64, ports_omitted, .missing_at = MISSING_AT(TYPE, ports_missing),
+        .about = "ports in /metrics that are not shown here"),
+};
+#undef TYPE
+
+static const struct field_table network_section_table =
+    FIELD_TABLE("NetworkSection", network_section_fields, NULL);
+
+#define TYPE struct pressure_snapshot
+static const struct field pressure_resources_fields[] = {
+    ROW("cpu", FIELD_OBJECT, resource[PRESSURE_CPU], .table = &pressure_table),
+    ROW("memory", FIELD_OBJECT, resource[PRESSURE_MEMORY], .table = &pressure_table),
+    ROW("io", FIELD_OBJECT, resource[PRESSURE_IO], .table = &pressure_table),
+};
+static const struct field_table pressure_resources_table = FIELD_TABLE(
+    "PressureResources", pressure_resources_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
+#undef TYPE
+
+#define TYPE struct pressure_view
+static const struct field pressure_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&pressure_resources_table),
+};
+#undef TYPE
+
+static const struct field_table pressure_section_table =
+    FIELD_TABLE("PressureSection", pressure_section_fields, "Pressure stall information (PSI).");
+
+#define TYPE struct limit_view
+static const struct field files_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&files_table),
+};
+static const struct field processes_section_fields[] = {
+    SECTION_FIELDS,
+    MERGE(&processes_table),
+};
+#undef TYPE
+
+static const struct field_table files_section_table =
+    FIELD_TABLE("FilesSection", files_section_fields, NULL);
+static const struct field_table processes_section_table =
+    FIELD_TABLE("ProcessesSection", processes_section_fields, NULL);
+
+#define TYPE struct event_snapshot
+#define TOTAL(name, member) ROW(name, FIELD_DOUBLE, member, .about = "since the agent started")
+static const struct field oom_events_fields[] = {
+    TOTAL("oom_kills_total", ooms_total),
+    LIST("oom_kills", ooms, oom_count, &oom_table, struct oom_capsule),
+};
+static const struct field crash_events_fields[] = {
+    ROW("crashes_total", FIELD_DOUBLE, crashes_total,
+        .about = "of these, by a signal that is a crash"),
+    ROW("abnormal_exits_total", FIELD_DOUBLE, abnormal_exits_total,
+        .about = "by a signal or with a non-zero status, since the agent started"),
+    LIST("abnormal_exits", crashes, crash_count, &crash_table, struct crash,
+         .about = "crashes among them are kept longer"),
+};
+static const struct field connect_events_fields[] = {
+    TOTAL("connects_failed_total", connects_failed_total),
+    LIST("connects_failed", connects_failed, connect_failed_count, &connect_failed_table,
+         struct connect_failed),
+};
+static const struct field stall_events_fields[] = {
+    TOTAL("stalls_total", stalls_total),
+    LIST("stalls", stalls, stall_count, &stall_table, struct stall),
+};
+#undef TYPE
+
+static const struct field_table oom_events = FIELD_TABLE("OomEvents", oom_events_fields, NULL);
+static const struct field_table crash_events =
+    FIELD_TABLE("CrashEvents", crash_events_fields, NULL);
+static const struct field_table connect_events =
+    FIELD_TABLE("ConnectEvents", connect_events_fields, NULL);
+static const struct field_table stall_events =
+    FIELD_TABLE("StallEvents", stall_events_fields, NULL);
+
+#define TYPE struct events_view
+#define EVENTS(merged_table, why)                                                                  \
+    {                                                                                              \
+        .kind = FIELD_MERGE, .offset = offsetof(TYPE, events), .table = (merged_table),            \
+        .missing_at = MISSING_AT(TYPE, why)                                                        \
+    }
+static const struct field events_fields[] = {
+    EVENTS(&oom_events, ooms_missing),
+    EVENTS(&crash_events, crashes_missing),
+    EVENTS(&connect_events, connects_missing),
+    EVENTS(&stall_events, stalls_missing),
+};
+#undef TYPE
+
+static const struct field_table events_table =
+    FIELD_TABLE("Events", events_fields, "What happened lately, newest first.");
+
+#define TYPE struct resources_view
+static const struct field resources_fields[] = {
+    ROW("status", FIELD_STATUS, component.status),
+    ROW("reasons", FIELD_REASONS, component.reasons),
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
+    ROW("cpu", FIELD_OBJECT, cpu, .table = &cpu_section_table),
+    ROW("memory", FIELD_OBJECT, memory, .table = &memory_section_table),
+    LIST("disk", disks, disk_count, &disk_table, struct disk_view,
+         .missing_at = MISSING_AT(TYPE, disks_missing), .about = "every real mount"),
+    ROW("io", FIELD_OBJECT, io, .table = &io_table),
+    ROW("network", FIELD_OBJECT, network, .table = &network_section_table),
+    ROW("pressure", FIELD_OBJECT, pressure, .table = &pressure_section_table),
+    ROW("file_descriptors", FIELD_OBJECT, files, .table = &files_section_table),
+    ROW("processes", FIELD_OBJECT, processes, .table = &processes_section_table),
+    ROW("events", FIELD_OBJECT, events, .table = &events_table),
+};
+#undef TYPE
+
+const struct field_table resources_table =
+    FIELD_TABLE("Resources", resources_fields, "Usage, thresholds and status of what a host has.");

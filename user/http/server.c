@@ -1,0 +1,355 @@
+#include "http/server.h"
+#include "http/certificate.h"
+#include "http/connections.h"
+#include "http/listen.h"
+#include "http/metrics.h"
+#include "http/routes.h"
+#include "http/site.h"
+#include <errno.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* Holds a request's headers; longer ones are answered 431 by libmicrohttpd. One per connection,
+ * touched as far as it is used. */
+#define CONNECTION_BYTES 8192
+/* A longer body than a route may take is read and dropped up to here, so that the client gets its
+ * answer. */
+#define UPLOAD_BYTES_MAX (64 << 10)
+/* From so many connections on their memory is given back once all are gone: it is more than the
+ * agent's own. */
+#define CROWD 64
+/* Rounds in one wake-up before the rest of the agent gets its turn. */
+#define RUNS_PER_WAKEUP 8
+
+struct server {
+    struct site site;
+    struct connections connections;
+    bool crowded; /* memory of many connections may be lying idle */
+    struct MHD_Daemon *daemon;
+    struct certificate certificate; /* borrowed by the daemon */
+    struct loop_source *readable, *timeout;
+    struct listen_address address;
+    char name[LISTEN_TEXT_BYTES];
+    char admin_error[TOKEN_ERROR_BYTES];
+};
+
+_Static_assert(TOKEN_ERROR_BYTES <= SERVER_ERROR_BYTES, "token errors are passed on");
+
+static void give_back_memory(struct server *server)
+{
+    if (server->connections.count >= CROWD)
+        server->crowded = true;
+    if (!server->crowded || server->connections.count > 0)
+        return;
+    server->crowded = false;
+    malloc_trim(0);
+}
+
+static void run(struct server *server)
+{
+    unsigned long long timeout_ms = 0;
+
+    /* A timeout of 0: there is more to do that no fd will announce. */
+    for (int i = 0; i < RUNS_PER_WAKEUP && timeout_ms == 0; i++) {
+        MHD_run(server->daemon);
+        give_back_memory(server);
+        if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES) {
+            loop_set_alarm(server->timeout, 0);
+            return;
+        }
+    }
+    loop_set_alarm(server->timeout,
+                   clock_monotonic_ns(server->site.sources.clock) + timeout_ms * NS_PER_MS + 1);
+}
+
+static void on_readable(void *ctx, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    run(ctx);
+}
+
+static void on_timeout(void *ctx, uint64_t now_ns)
+{
+    (void)now_ns;
+    run(ctx);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *server = cls;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+        *socket_context = info ? connections_add(&server->connections, info->connect_fd) : NULL;
+    } else {
+        connections_remove(&server->connections, *socket_context);
+        *socket_context = NULL;
+    }
+    server->site.view.connections = server->connections.count;
+    server->site.view.connections_evicted_total = server->connections.evicted_total;
+}
+
+static void touch(struct server *server, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    if (info && info->socket_context)
+        connections_touch(&server->connections, info->socket_context);
+}
+
+/* How long a request's body is; UINT64_MAX when it does not say (chunked). */
+static uint64_t upload_length(struct MHD_Connection *mhd)
+{
+    const char *length =
+        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    if (MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        return UINT64_MAX;
+    return length ? strtoull(length, NULL, 10) : 0;
+}
+
+/* A request while it is being read. */
+struct upload {
+    size_t len;
+    bool too_long;
+    char data[];
+};
+
+static struct upload *begin_upload(uint64_t length)
+{
+    struct upload *upload =
+        calloc(1, sizeof(*upload) + (length <= REQUEST_BODY_BYTES ? length : 0));
+
+    if (upload)
+        upload->too_long = length > REQUEST_BODY_BYTES;
+    return upload;
+}
+
+/* libmicrohttpd hands out no more than the Content-Length that the memory was taken for. */
+static void keep_upload(struct upload *upload, const char *data, size_t size)
+{
+    if (upload->too_long)
+        return;
+    memcpy(upload->data + upload->len, data, size);
+    upload->len += size;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)cls;
+    (void)mhd;
+    (void)code;
+    free(*request);
+    *request = NULL;
+}
+
+/* Called once with the headers, then with each part of a body, then once at its end. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **request)
+{
+    struct server *server = cls;
+    struct upload *kept = *request;
+
+    (void)version;
+    if (!kept) {
+        uint64_t length = upload_length(mhd);
+
+        if (length > UPLOAD_BYTES_MAX)
+            return site_refuse(mhd, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+                               "no route takes a body of that size or of unknown length");
+        *request = begin_upload(length);
+        return *request ? MHD_YES : MHD_NO;
+    }
+    if (*upload_size) {
+        keep_upload(kept, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    server->site.view.requests_total++;
+    touch(server, mhd);
+    return site_answer(&server->site, mhd,
+                       &(struct request){.url = url,
+                                         .method = method,
+                                         .body = kept->len ? kept->data : NULL,
+                                         .body_len = kept->len,
+                                         .body_too_long = kept->too_long});
+}
+
+static int start_daemon(struct server *server, const struct config *config, int listen_fd)
+{
+    const struct MHD_OptionItem https[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate.chain},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, server->certificate.key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    bool plain = !server->certificate.chain;
+    double idle = ceil(config->server.idle_timeout_seconds);
+
+    server->connections.limit = listen_fit_connections(config->server.max_connections);
+    server->site.view.connection_limit = server->connections.limit;
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | (plain ? 0 : MHD_USE_TLS), 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_ARRAY, plain ? &https[2] : https,
+        MHD_OPTION_CONNECTION_LIMIT, server->connections.limit, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle > 1 ? (unsigned)idle : 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_END);
+    if (server->daemon)
+        return 0;
+    close(listen_fd);
+    return -EIO;
+}
+
+static int join_loop(struct server *server, struct loop *loop)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    int r = info ? loop_add_alarm(loop, &server->timeout, on_timeout, server) : -EIO;
+
+    return r < 0
+               ? r
+               : loop_add_fd(loop, &server->readable, info->epoll_fd, EPOLLIN, on_readable, server);
+}
+
+/* Tokens first: what is new must be good before anything changes. */
+static int apply_config(struct server *server, const struct config *config,
+                        char error[SERVER_ERROR_BYTES])
+{
+    struct tokens *tokens = NULL;
+    int r = config->auth.tokens_file ? tokens_load(&tokens, config->auth.tokens_file, error) : 0;
+
+    if (r < 0)
+        return r;
+    if (!tokens && !listen_is_loopback(&server->address)) {
+        snprintf(error, SERVER_ERROR_BYTES,
+                 "cannot listen on %s: not a loopback address, and no tokens are configured (set "
+                 "auth.tokens_file, or listen on 127.0.0.1)",
+                 *server->name ? server->name : config->server.listen);
+        return -EACCES;
+    }
+    tokens_destroy(server->site.auth.tokens);
+    server->site.auth.tokens = tokens;
+    site_forget_rendered(&server->site);
+    return 0;
+}
+
+/* Without the local token everything is served but /admin, which says why. */
+static void make_admin_token(struct server *server)
+{
+    const char *directory = server->site.sources.runtime_directory;
+
+    if (!directory)
+        server->site.view.admin_missing = "there is no runtime directory";
+    else if (token_write_local(directory, &server->site.auth.local, server->admin_error) < 0)
+        server->site.view.admin_missing = server->admin_error;
+    else
+        server->site.auth.has_local = true;
+}
+
+static int open_server(struct server *server, struct loop *loop, const struct config *config,
+                       char error[SERVER_ERROR_BYTES])
+{
+    const char *listen_text = config->server.listen;
+    int fd, r = listen_parse(listen_text, &server->address);
+
+    if (r < 0) {
+        snprintf(error, SERVER_ERROR_BYTES,
+                 "server.listen \"%s\" is not an address (allowed: 127.0.0.1:8000, [::1]:8000)",
+                 listen_text);
+        return r;
+    }
+    r = apply_config(server, config, error);
+    if (r < 0)
+        return r;
+    /* The programs were loaded with it, and keep it until the next start. */
+    server->site.slow_wait_seconds = config->performance_tracker.slow_wait_ms > 0
+                                         ? config->performance_tracker.slow_wait_ms / 1000
+                                         : NAN;
+    if (config->server.tls_certificate_file)
+        r = certificate_load(&server->certificate, config->server.tls_certificate_file,
+                             config->server.tls_key_file, error, SERVER_ERROR_BYTES);
+    if (r < 0)
+        return r;
+    r = listen_open(&server->address, &fd, server->name);
+    if (r < 0) {
+        snprintf(error, SERVER_ERROR_BYTES, "cannot listen on %s: %s%s", listen_text, strerror(-r),
+                 r == -EADDRINUSE ? " (another agent or program has the port: stop it, or set "
+                                    "server.listen)"
+                                  : "");
+        return r;
+    }
+    r = start_daemon(server, config, fd);
+    if (r == 0)
+        r = join_loop(server, loop);
+    if (r == 0)
+        r = metrics_create(&server->site.metrics, server->site.sources.host);
+    if (r < 0)
+        snprintf(error, SERVER_ERROR_BYTES, "cannot serve HTTP: %s", strerror(-r));
+    return r;
+}
+
+int server_create(struct server **ret, struct loop *loop, const struct config *config,
+                  const struct server_sources *sources, char error[SERVER_ERROR_BYTES])
+{
+    struct server *server = calloc(1, sizeof(*server));
+    int r;
+
+    _Static_assert(SITE_ROUTES_MAX >= 16, "a place for each route");
+    if (!server)
+        return -ENOMEM;
+    server->site.sources = *sources;
+    server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
+    server->site.started_realtime_ns = clock_realtime_ns(sources->clock);
+    r = open_server(server, loop, config, error);
+    if (r < 0) {
+        server_destroy(server);
+        return r;
+    }
+    make_admin_token(server);
+    *ret = server;
+    return 0;
+}
+
+void server_destroy(struct server *server)
+{
+    if (!server)
+        return;
+    loop_remove(server->readable);
+    loop_remove(server->timeout);
+    site_forget_rendered(&server->site);
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    if (server->site.auth.has_local)
+        token_remove_local(server->site.sources.runtime_directory);
+    certificate_free(&server->certificate);
+    metrics_destroy(server->site.metrics);
+    tokens_destroy(server->site.auth.tokens);
+    free(server);
+}
+
+int server_set_config(struct server *server, const struct config *config,
+                      char error[SERVER_ERROR_BYTES])
+{
+    return apply_config(server, config, error);
+}
+
+const char *server_address(const struct server *server)
+{
+    return server->name;
+}
+
+void server_view(const struct server *server, struct server_view *ret)
+{
+    *ret = server->site.view;
+}

@@ -1,0 +1,60 @@
+/* The HTTP interface: libmicrohttpd on the agent's own epoll loop, no thread of its own. */
+#ifndef MOONWATCH_HTTP_SERVER_H
+#define MOONWATCH_HTTP_SERVER_H
+
+#include "base/host.h"
+#include "base/loop.h"
+#include "collect/collectors.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "probe/probe.h"
+#include "service/service.h"
+
+/* What the handlers read. All borrowed for the server's life; the configuration is not in here
+ * because a reload replaces it: server_set_config(). */
+struct server_sources {
+    const struct clock *clock;
+    const struct host *host;
+    const struct loop *loop;
+    const struct collectors *collectors;
+    const struct health *health;
+    const struct probe *probe;     /* may be NULL */
+    const char *probe_missing;     /* why, when it is NULL */
+    struct services *services;     /* may be NULL; /admin changes it */
+    const char *services_missing;  /* why, when it is NULL */
+    const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
+    /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
+     * server_set_config(). */
+    int (*reload)(void *ctx, char *error, size_t size);
+    void *ctx;
+};
+
+struct server;
+
+#define SERVER_ERROR_BYTES 256
+
+/* Listens where `config->server.listen` says. `error` holds one line for the operator on failure:
+ * -EADDRINUSE, -EACCES (a non-loopback address without tokens), ... `config` is borrowed for the
+ * call only. */
+int server_create(struct server **ret, struct loop *loop, const struct config *config,
+                  const struct server_sources *sources, char error[SERVER_ERROR_BYTES]);
+void server_destroy(struct server *server);
+/* After a reload: new tokens and thresholds. The listening address and the connection limits stay
+ * as they were at the start. On an error (an unreadable tokens file, tokens taken away from a
+ * server that listens beyond loopback) the tokens stay as they were. `config` is borrowed for the
+ * call only. */
+int server_set_config(struct server *server, const struct config *config,
+                      char error[SERVER_ERROR_BYTES]);
+/* The address really bound, "127.0.0.1:8000". */
+const char *server_address(const struct server *server);
+
+struct server_view {
+    uint64_t requests_total;
+    uint64_t connections_evicted_total; /* closed to make room, the longest silent first */
+    unsigned connections;
+    unsigned connection_limit;
+    const char *admin_missing; /* why /admin has no local token, else NULL */
+};
+void server_view(const struct server *server, struct server_view *ret);
+
+#endif

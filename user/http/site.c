@@ -1,0 +1,234 @@
+#include "http/site.h"
+#include "http/error.h"
+#include "http/routes.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct MHD_Response *create_response(const struct body *body, const char *type)
+{
+    static const char *const headers[][2] = {
+        {MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+    };
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_FREE);
+    bool added;
+
+    if (!response) {
+        free(body->data);
+        return NULL;
+    }
+    added = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+        added = added && MHD_add_response_header(response, headers[i][0], headers[i][1]) == MHD_YES;
+    if (added)
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
+/* `header` is one more header and its value, or NULL. */
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *code,
+                              const char *message, const char *header, const char *value)
+{
+    struct MHD_Response *response;
+    struct body body;
+    enum MHD_Result r = MHD_NO;
+
+    if (error_body(&body, status, code, message) < 0)
+        return MHD_NO;
+    response = create_response(&body, ROUTE_JSON);
+    if (!response)
+        return MHD_NO;
+    if (!header || MHD_add_response_header(response, header, value) == MHD_YES)
+        r = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return r;
+}
+
+enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, const char *code,
+                            const char *message)
+{
+    return refuse(connection, status, code, message, NULL, NULL);
+}
+
+void site_forget_rendered(struct site *site)
+{
+    for (size_t i = 0; i < SITE_ROUTES_MAX; i++) {
+        for (size_t v = 0; v < SITE_VARIANTS; v++) {
+            if (site->rendered[i][v].response)
+                MHD_destroy_response(site->rendered[i][v].response);
+            site->rendered[i][v].response = NULL;
+        }
+    }
+}
+
+static const char *header_of(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static struct caller caller_of(const struct site *site, struct MHD_Connection *connection)
+{
+    return auth_caller(&site->auth, header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+                       header_of(connection, MHD_HTTP_HEADER_HOST));
+}
+
+static enum MHD_Result unauthorized(struct MHD_Connection *connection, const struct caller *caller,
+                                    enum role needed)
+{
+    char message[160];
+
+    if (caller->bad_token)
+        return refuse(connection, 401, "invalid_token", "the token is not known here",
+                      MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                      "Bearer realm=\"moonwatch\", error=\"invalid_token\"");
+    snprintf(message, sizeof(message), "needs the token of %s %s: Authorization: Bearer TOKEN%s",
+             needed == ROLE_ADMIN ? "an" : "a", role_name(needed),
+             needed == ROLE_ADMIN ? " (the agent's own is in RUNTIME_DIRECTORY/admin.token)" : "");
+    return refuse(connection, 401, "unauthorized", message, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                  "Bearer realm=\"moonwatch\"");
+}
+
+static enum MHD_Result forbid(struct site *site, struct MHD_Connection *connection,
+                              const struct caller *caller, const struct route *route)
+{
+    char message[SERVER_ERROR_BYTES + 64];
+
+    if (caller->foreign_host)
+        return site_refuse(connection, 403, "foreign_host",
+                           "without tokens only requests for localhost or an IP address are "
+                           "answered in full (a guard against DNS rebinding); use such an address "
+                           "or set auth.tokens_file");
+    if (route->role == ROLE_ADMIN && !site->auth.tokens && !site->auth.has_local) {
+        snprintf(message, sizeof(message), "there is no admin's token: %s",
+                 site->view.admin_missing ? site->view.admin_missing : "unknown");
+        return site_refuse(connection, 403, "no_admin_token", message);
+    }
+    if (caller->bad_token || caller->role == ROLE_PUBLIC || !site->auth.tokens)
+        return unauthorized(connection, caller, route->role);
+    snprintf(message, sizeof(message), "needs the role %s; the token's is %s",
+             role_name(route->role), role_name(caller->role));
+    return site_refuse(connection, 403, "forbidden", message);
+}
+
+static bool wants_openmetrics(struct MHD_Connection *connection)
+{
+    const char *accept = header_of(connection, MHD_HTTP_HEADER_ACCEPT);
+
+    return accept && strstr(accept, "application/openmetrics-text");
+}
+
+/* What an answer depends on beside the route. */
+struct asked {
+    const struct snapshot *snapshot;
+    const struct request *request;
+    const char *param;
+    bool variant;
+};
+
+static int render(struct site *site, const struct route *route, const struct asked *asked,
+                  struct MHD_Response **ret, unsigned *ret_status)
+{
+    struct body_env env = {
+        .sources = &site->sources,
+        .snapshot = asked->snapshot,
+        .server = &site->view,
+        .metrics = site->metrics,
+        .uptime_ns = clock_monotonic_ns(site->sources.clock) - site->started_monotonic_ns,
+        .started_realtime_ns = site->started_realtime_ns,
+        .slow_wait_seconds = site->slow_wait_seconds,
+        .reduced = route->varies == VARIES_BY_CALLER && asked->variant,
+        .openmetrics = route->varies == VARIES_BY_ACCEPT && asked->variant,
+        .param = asked->param,
+        .request = asked->request->body,
+        .request_len = asked->request->body_len,
+    };
+    struct body body;
+    int r = route->body(&env, &body);
+
+    if (r < 0)
+        return r;
+    *ret_status = body.status;
+    *ret = create_response(&body, body.status < 400 || route->reduced
+                                      ? (env.openmetrics ? route->type_alternative : route->type)
+                                      : ROUTE_JSON);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* What was done shows at once, not with the next sample. */
+static enum MHD_Result answer_fresh(struct site *site, struct MHD_Connection *connection,
+                                    const struct route *route, const struct asked *asked)
+{
+    struct MHD_Response *response = NULL;
+    unsigned status = 0;
+    enum MHD_Result r;
+
+    if (render(site, route, asked, &response, &status) < 0)
+        return site_refuse(connection, 500, "out_of_memory", "the answer could not be made");
+    if (route->acts)
+        site_forget_rendered(site);
+    r = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return r;
+}
+
+static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *connection,
+                                    const struct route *route, const struct caller *caller,
+                                    const struct request *request, const char *param)
+{
+    const struct snapshot *snapshot = collectors_snapshot(site->sources.collectors);
+    bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) ||
+                   (route->varies == VARIES_BY_ACCEPT && wants_openmetrics(connection));
+    const struct asked asked = {snapshot, request, param, variant};
+    struct MHD_Response *response = site->rendered[route - routes][variant].response;
+    unsigned status = site->rendered[route - routes][variant].status;
+    enum MHD_Result r;
+
+    if (route->needs_sample && snapshot->sequence == 0)
+        return refuse(connection, 503, "not_ready", "nothing was sampled yet; try again",
+                      MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    if (request->body_too_long && route->takes)
+        return site_refuse(connection, 413, "body_too_large", "a body here has at most 4096 bytes");
+    if (route->acts || *param || snapshot->sequence == 0)
+        return answer_fresh(site, connection, route, &asked);
+    if (response && site->rendered[route - routes][variant].sequence == snapshot->sequence)
+        return MHD_queue_response(connection, status, response);
+    if (render(site, route, &asked, &response, &status) < 0)
+        return site_refuse(connection, 500, "out_of_memory", "the answer could not be made");
+    r = MHD_queue_response(connection, status, response);
+    if (site->rendered[route - routes][variant].response)
+        MHD_destroy_response(site->rendered[route - routes][variant].response);
+    site->rendered[route - routes][variant].response = response;
+    site->rendered[route - routes][variant].status = status;
+    site->rendered[route - routes][variant].sequence = snapshot->sequence;
+    return r;
+}
+
+enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection,
+                            const struct request *request)
+{
+    struct caller caller = caller_of(site, connection);
+    const struct route *route;
+    char allow[64], param[ROUTE_PARAM_BYTES];
+
+    switch (route_find(request->method, request->url, &route, allow, param)) {
+    case ROUTE_NO_PATH:
+        return site_refuse(connection, 404, "not_found",
+                           "there is no such route; /openapi.json lists them");
+    case ROUTE_NO_METHOD:
+        return refuse(connection, 405, "method_not_allowed",
+                      "the route has other methods, see the Allow header", MHD_HTTP_HEADER_ALLOW,
+                      allow);
+    case ROUTE_FOUND:
+        break;
+    }
+    if (caller.bad_token && site->auth.tokens)
+        return unauthorized(connection, &caller, route->role);
+    if (caller.role < route->role || (caller.foreign_host && route->acts))
+        return forbid(site, connection, &caller, route);
+    return answer_route(site, connection, route, &caller, request, param);
+}

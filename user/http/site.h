@@ -1,0 +1,47 @@
+/* What requests are answered from: the agent's state, who may see it, and the bodies rendered
+ * already. A body is rendered once per snapshot and caller, however often it is asked for. */
+#ifndef MOONWATCH_HTTP_SITE_H
+#define MOONWATCH_HTTP_SITE_H
+
+#include "http/auth.h"
+#include "http/server.h"
+#include <microhttpd.h>
+
+#define SITE_ROUTES_MAX 64
+#define SITE_VARIANTS 2
+
+struct site {
+    struct server_sources sources;
+    struct auth auth;
+    struct metrics *metrics;
+    struct server_view view; /* kept by the server */
+    uint64_t started_monotonic_ns, started_realtime_ns;
+    double slow_wait_seconds;
+    struct {
+        struct MHD_Response *response; /* counted by libmicrohttpd while it is being sent */
+        unsigned status;
+        uint64_t sequence;
+    } rendered[SITE_ROUTES_MAX][SITE_VARIANTS];
+};
+
+void site_forget_rendered(struct site *site);
+
+/* A request as it was read. */
+struct request {
+    const char *url, *method;
+    const char *body; /* NULL: none, or one that is too long to be kept */
+    size_t body_len;
+    bool body_too_long;
+};
+
+/* What a request's body may be, to be kept. */
+#define REQUEST_BODY_BYTES 4096
+
+/* Answers a request whose body was read. MHD_NO closes the connection. */
+enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection,
+                            const struct request *request);
+/* Answers with an error and no regard to the route. */
+enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, const char *code,
+                            const char *message);
+
+#endif

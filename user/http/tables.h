@@ -1,0 +1,28 @@
+/* How the parts of the snapshot read in JSON. The `ctx` of their texts is the snapshot. */
+#ifndef MOONWATCH_HTTP_TABLES_H
+#define MOONWATCH_HTTP_TABLES_H
+
+#include "http/fields.h"
+
+extern const struct field_table cpu_table, cpu_throttle_table, memory_table, filesystem_table,
+    block_device_table, block_traced_table, interface_table, network_table, tcp_port_table,
+    pressure_table;
+extern const struct field_table process_table, processes_table, files_table, oom_table, crash_table,
+    connect_failed_table, stall_table, slow_wait_table, cgroup_waits_table, queue_table;
+
+/* Shorthands for rows of a table over structure TYPE (defined by the file that uses them). */
+#define ROW(name, field_kind, member, ...)                                                         \
+    {                                                                                              \
+        .key = (name), .kind = (field_kind), .offset = offsetof(TYPE, member), __VA_ARGS__         \
+    }
+#define PERCENT(name, member, ...) ROW(name, FIELD_READING, member, .decimals = 1, __VA_ARGS__)
+#define WHOLE(name, member, ...) ROW(name, FIELD_READING, member, .decimals = 0, __VA_ARGS__)
+#define LIST(name, member, counter, row_table, row_type, ...)                                      \
+    ROW(name, FIELD_LIST, member, .table = (row_table), .stride = sizeof(row_type),                \
+        .count_offset = offsetof(TYPE, counter), __VA_ARGS__)
+#define COMPUTED(name, function, ...)                                                              \
+    {                                                                                              \
+        .key = (name), .kind = FIELD_TEXT, .text = (function), __VA_ARGS__                         \
+    }
+
+#endif

@@ -1,0 +1,150 @@
+/* How breakers read in JSON. */
+#include "http/breakers.h"
+#include "http/tables.h"
+
+static const char *const states[] = {"closed",      "open",     "half_open",
+                                     "forced_open", "disabled", NULL};
+static const char *const modes[] = {"observe", "enforce", "forced_open", "disabled", NULL};
+static const char *const offers[] = {"primary", "alternative", "cached",
+                                     "reduced", "nothing",     NULL};
+static const char *const causes[] = {"consecutive_failures",
+                                     "failure_rate",
+                                     "slow_call_rate",
+                                     "recovery_timeout",
+                                     "probe_failed",
+                                     "probes_succeeded",
+                                     "half_open_timeout",
+                                     "mode",
+                                     "opened_by_hand",
+                                     "closed_by_hand",
+                                     "reset_by_hand",
+                                     "adopted",
+                                     NULL};
+
+#define TYPE struct breaker_figures
+static const struct field figures_fields[] = {
+    ROW("consecutive_failures", FIELD_U64, consecutive_failures),
+    ROW("window_calls", FIELD_U64, window.count, .about = "calls the two shares are taken over"),
+    ROW("failed_percent", FIELD_DOUBLE, failure_percent, .decimals = 1,
+        .unknown = "no calls in the window"),
+    ROW("slow_percent", FIELD_DOUBLE, slow_percent, .decimals = 1,
+        .unknown = "no calls in the window"),
+    ROW("probes", FIELD_U64, probes, .about = "let through since it was last half open"),
+    ROW("probes_succeeded", FIELD_U64, probe_successes),
+    ROW("probes_failed", FIELD_U64, probe_failures),
+};
+static const struct field_table figures_table =
+    FIELD_TABLE("BreakerFigures", figures_fields, "What a breaker decides by.");
+#undef TYPE
+
+static const char *say(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct transition_entry *entry = object;
+
+    (void)ctx;
+    /* As it was said then: the next try counts from the transition. */
+    breaker_say(entry->transition, entry->transition->at_ns, buffer, FIELD_TEXT_BYTES);
+    return buffer;
+}
+
+static const char *address_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return ((const struct transition_entry *)object)->transition->address;
+}
+
+#define TYPE struct breaker_transition
+static const struct field transition_facts[] = {
+    ROW("epoch", FIELD_U64, epoch, .about = "counts transitions"),
+    ROW("by_kernel", FIELD_BOOL, by_kernel, .about = "made by the kernel's side"),
+    ROW("threshold", FIELD_DOUBLE, figures.threshold, .decimals = 1,
+        .unknown = "the cause has no threshold", .about = "the one that was reached"),
+    ROW("figures", FIELD_OBJECT, figures, .table = &figures_table),
+};
+static const struct field_table facts_table =
+    FIELD_TABLE("TransitionFacts", transition_facts, NULL);
+#undef TYPE
+
+#define TYPE struct transition_entry
+static const struct field transition_fields[] = {
+    ROW("at", FIELD_TIME, at_realtime_ns, .unknown = "before the agent started"),
+    ROW("from", FIELD_STRING, from, .choices = states),
+    ROW("to", FIELD_STRING, to, .choices = states),
+    ROW("cause", FIELD_STRING, cause, .choices = causes),
+    COMPUTED("reason", say, .about = "in words"),
+    COMPUTED("address", address_of),
+    ROW("retry_at", FIELD_TIME, retry_realtime_ns, .unknown = "it did not open"),
+    {.kind = FIELD_MERGE,
+     .offset = offsetof(struct transition_entry, transition),
+     .table = &facts_table},
+};
+static const struct field_table transition_table =
+    FIELD_TABLE("BreakerTransition", transition_fields, "A change of a breaker's state.");
+#undef TYPE
+
+#define TYPE struct breaker_entry
+static const struct field breaker_fields[] = {
+    ROW("name", FIELD_STRING, name),
+    ROW("addresses", FIELD_STRINGS, addresses, .count_offset = offsetof(TYPE, address_count)),
+    ROW("state", FIELD_STRING, state, .choices = states),
+    ROW("mode", FIELD_STRING, mode, .choices = modes),
+    ROW("enforced", FIELD_BOOL, enforced, .about = "whether connects are refused or redirected"),
+    ROW("not_enforced_because", FIELD_STRING, not_enforced, .unknown = "it is enforced"),
+    ROW("since", FIELD_TIME, since_realtime_ns, .unknown = "before the agent started"),
+    ROW("retry_at", FIELD_TIME, retry_realtime_ns, .unknown = "it is not open"),
+    ROW("recovery_timeout_seconds", FIELD_DURATION, breaker.recovery_timeout_ns, .decimals = 3,
+        .about = "of the next opening, before jitter"),
+    ROW("figures", FIELD_OBJECT, breaker.figures, .table = &figures_table),
+    ROW("last_transition", FIELD_OBJECT, history[0], .table = &transition_table,
+        .missing_at = MISSING_AT(TYPE, no_transition)),
+    ROW("fallback", FIELD_STRING, fallback, .choices = offers, .about = "where callers go now"),
+    ROW("fallback_endpoint", FIELD_STRING, fallback_endpoint, .unknown = "none is in use"),
+    ROW("fallback_refusal", FIELD_STRING, fallback_refusal, .unknown = "nothing was refused",
+        .about = "why the fallback has nothing to offer"),
+    ROW("fallback_switches_total", FIELD_U64, fallback_switches_total),
+    ROW("opened_total", FIELD_U64, breaker.opened_total, .about = "since the agent started"),
+    ROW("transitions_total", FIELD_U64, breaker.transitions_total, .about = "likewise"),
+    ROW("refused_total", FIELD_U64, breaker.refused_total, .about = "connects"),
+    ROW("redirected_total", FIELD_U64, breaker.redirected_total, .about = "connects"),
+    ROW("probes_total", FIELD_U64, breaker.probes_total, .about = "connects let through half open"),
+    ROW("would_refuse_total", FIELD_U64, breaker.would_refuse_total,
+        .about = "connects that mode enforce had refused or redirected"),
+};
+const struct field_table breaker_table =
+    FIELD_TABLE("CircuitBreaker", breaker_fields, "The circuit breaker of an upstream.");
+
+#undef TYPE
+
+#define TYPE struct breaker_detail
+static const struct field detail_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
+    {.kind = FIELD_MERGE, .offset = offsetof(TYPE, entry), .table = &breaker_table},
+    LIST("history", history, history_count, &transition_table, struct transition_entry,
+         .about = "the latest transitions, the newest first"),
+};
+const struct field_table breaker_detail_table =
+    FIELD_TABLE("CircuitBreakerDetail", detail_fields, "One circuit breaker.");
+#undef TYPE
+
+#define TYPE struct breakers_body
+static const struct field breakers_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
+    LIST("breakers", entries, count, &breaker_table, struct breaker_entry,
+         .missing_at = MISSING_AT(TYPE, missing)),
+};
+const struct field_table breakers_table =
+    FIELD_TABLE("CircuitBreakers", breakers_fields, "Circuit breakers.");
+#undef TYPE
+
+struct reset_request {
+    const char *name;
+};
+
+#define TYPE struct reset_request
+static const struct field reset_fields[] = {
+    ROW("name", FIELD_STRING, name, .about = "the upstream's; without a body: all"),
+};
+const struct field_table breaker_reset_table =
+    FIELD_TABLE("CircuitBreakerReset", reset_fields, "Which breaker to reset.");
+#undef TYPE

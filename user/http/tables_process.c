@@ -1,0 +1,295 @@
+/* Processes, limits, and what happened to them. */
+#include "abi/reclaim.h"
+#include "http/tables.h"
+#include "model/snapshot.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Only cgroups that something is counted for have a path here; the others keep their id. */
+#define CGROUP_UNKNOWN "the cgroup is gone or not among those measured"
+
+static const char *rooted(const char *path, char buffer[FIELD_TEXT_BYTES])
+{
+    if (!path || *path == '/')
+        return path;
+    snprintf(buffer, FIELD_TEXT_BYTES, "/%s", path);
+    return buffer;
+}
+
+static const char *cgroup_of_id(const struct snapshot *snapshot, uint64_t id,
+                                char buffer[FIELD_TEXT_BYTES])
+{
+    const struct scheduler_snapshot *s = &snapshot->scheduler;
+    const struct process_snapshot *p = &snapshot->process;
+
+    for (size_t i = 0; id && !s->missing && i < s->cgroup_count; i++)
+        if (s->cgroups[i].cgroup_id == id)
+            return rooted(s->cgroups[i].path, buffer);
+    for (size_t i = 0; id && !p->lifecycle_missing && i < p->lifecycle_cgroup_count; i++)
+        if (p->lifecycle_cgroups[i].cgroup_id == id)
+            return rooted(p->lifecycle_cgroups[i].path, buffer);
+    return NULL;
+}
+
+static const char *process_cgroup(const void *object, const void *ctx,
+                                  char buffer[FIELD_TEXT_BYTES])
+{
+    return cgroup_of_id(ctx, ((const struct process_row *)object)->cgroup_id, buffer);
+}
+
+static const char *const priority_classes[] = {"realtime", "high", "normal", "low", "idle", NULL};
+
+static const char *process_priority(const void *object, const void *ctx,
+                                    char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return priority_class_name(((const struct process_row *)object)->priority_class);
+}
+
+#define TYPE struct process_row
+static const struct field process_fields[] = {
+    ROW("pid", FIELD_U32, pid),
+    ROW("ppid", FIELD_U32, ppid),
+    ROW("comm", FIELD_CHARS, comm),
+    ROW("threads", FIELD_U32, thread_count),
+    COMPUTED("cgroup", process_cgroup, .unknown = CGROUP_UNKNOWN),
+    ROW("cgroup_id", FIELD_U64, cgroup_id),
+    COMPUTED("priority_class", process_priority, .choices = priority_classes,
+             .unknown = "not a class known to this version"),
+    ROW("oom_score_adj", FIELD_I32, oom_score_adj),
+    PERCENT("cpu_percent", cpu_percent, .about = "of one core"),
+    PERCENT("run_delay_percent", run_delay_percent, .about = "of the time it waited for a CPU"),
+    PERCENT("blocked_percent", blocked_percent, .about = "of the time in uninterruptible sleep"),
+    ROW("rss_bytes", FIELD_U64, rss_bytes),
+    WHOLE("rss_bytes_per_second", rss_bytes_per_second, .about = "trend of about five minutes"),
+    ROW("swap_bytes", FIELD_U64, swap_bytes),
+    WHOLE("read_bytes_per_second", read_bytes_per_second),
+    WHOLE("written_bytes_per_second", written_bytes_per_second),
+};
+#undef TYPE
+
+const struct field_table process_table = FIELD_TABLE("Process", process_fields, NULL);
+
+#define TYPE struct process_snapshot
+static const struct field files_fields[] = {
+    PERCENT("usage_percent", files_usage_percent),
+    WHOLE("open", files_open, .about = "on the whole host"),
+    WHOLE("limit", files_limit, .about = "fs.file-max"),
+};
+
+const struct field_table files_table = FIELD_TABLE("FileDescriptors", files_fields, NULL);
+
+static const struct field lifecycle_fields[] = {
+    ROW("forks_total", FIELD_U64, lifecycle.forks),
+    ROW("execs_total", FIELD_U64, lifecycle.execs),
+    ROW("exits_total", FIELD_U64, lifecycle.exits),
+    ROW("exits_abnormal_total", FIELD_U64, lifecycle.exits_abnormal,
+        .about = "by a signal or with a non-zero status"),
+    ROW("exits_by_signal_total", FIELD_U64, lifecycle.exits_by_signal),
+};
+
+static const struct field_table lifecycle_table =
+    FIELD_TABLE("Lifecycle", lifecycle_fields, "Since the agent started.");
+
+static const struct field processes_fields[] = {
+    PERCENT("usage_percent", pid_usage_percent, .about = "threads against the lower limit"),
+    WHOLE("processes", processes),
+    WHOLE("threads", threads),
+    WHOLE("pid_limit", pid_limit),
+    WHOLE("threads_limit", threads_limit),
+    ROW("forks_per_second", FIELD_READING, forks_per_second, .decimals = 1),
+    {.key = "lifecycle",
+     .kind = FIELD_OBJECT,
+     .table = &lifecycle_table,
+     .missing_at = MISSING_AT(TYPE, lifecycle_missing)},
+};
+#undef TYPE
+
+const struct field_table processes_table = FIELD_TABLE("Processes", processes_fields, NULL);
+
+static const char *const oom_scopes[] = {"host", "cgroup", NULL};
+
+static const char *oom_scope(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return oom_scopes[((const struct oom_capsule *)object)->global ? 0 : 1];
+}
+
+static const char *oom_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const char *path = ((const struct oom_capsule *)object)->cgroup_path;
+
+    (void)ctx;
+    return *path ? rooted(path, buffer) : NULL;
+}
+
+static const char *oom_limit_cgroup(const void *object, const void *ctx,
+                                    char buffer[FIELD_TEXT_BYTES])
+{
+    const char *path = ((const struct oom_capsule *)object)->limit_path;
+
+    (void)ctx;
+    return *path ? rooted(path, buffer) : NULL;
+}
+
+#define TYPE struct oom_capsule
+static const struct field oom_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
+    ROW("pid", FIELD_U32, record.pid, .about = "of the victim"),
+    ROW("comm", FIELD_CHARS, record.comm),
+    ROW("uid", FIELD_U32, record.uid),
+    ROW("oom_score_adj", FIELD_I32, record.oom_score_adj),
+    ROW("anon_rss_bytes", FIELD_U64, record.anon_rss_bytes),
+    ROW("file_rss_bytes", FIELD_U64, record.file_rss_bytes),
+    ROW("total_vm_bytes", FIELD_U64, record.total_vm_bytes),
+    COMPUTED("scope", oom_scope, .choices = oom_scopes,
+             .about = "host: the host ran out; cgroup: a cgroup was at its limit"),
+    COMPUTED("cgroup", oom_cgroup, .unknown = "the victim's cgroup could not be resolved"),
+    COMPUTED("limit_cgroup", oom_limit_cgroup,
+             .unknown = "no cgroup was at its limit, or it could not be resolved"),
+    ROW("limit_bytes", FIELD_U64, record.limit_bytes, .about = "0: no cgroup was at its limit"),
+    ROW("snapshot_age_seconds", FIELD_DURATION, snapshot_age_ns, .decimals = 1,
+        .about = "how old the rows below were when it struck"),
+    ROW("top", FIELD_ROWS, top, .table = &process_table, .stride = sizeof(struct process_row),
+        .count_offset = offsetof(TYPE, top_count), .about = "largest processes concerned"),
+};
+#undef TYPE
+
+const struct field_table oom_table = FIELD_TABLE("OomKill", oom_fields, "An OOM kill.");
+
+static const char *const exit_kinds[] = {"crash", "killed", "exit", NULL};
+
+static const char *exit_kind(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct record_exit *record = &((const struct crash *)object)->record;
+
+    (void)ctx;
+    (void)buffer;
+    if (signal_is_crash(record->signal))
+        return exit_kinds[0];
+    return exit_kinds[record->signal ? 1 : 2];
+}
+
+static const char *crash_cause(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct record_exit *record = &((const struct crash *)object)->record;
+    const char *name = sigabbrev_np((int)record->signal);
+
+    (void)ctx;
+    if (record->signal == 0)
+        snprintf(buffer, FIELD_TEXT_BYTES, "exit status %u", record->status);
+    else
+        snprintf(buffer, FIELD_TEXT_BYTES, "signal %u (%s%s)", record->signal, name ? "SIG" : "",
+                 name ? name : "real-time");
+    return buffer;
+}
+
+static const char *crash_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const char *path = ((const struct crash *)object)->cgroup_path;
+
+    (void)ctx;
+    return *path ? rooted(path, buffer) : NULL;
+}
+
+#define TYPE struct crash
+static const struct field crash_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
+    ROW("pid", FIELD_U32, record.pid),
+    ROW("ppid", FIELD_U32, record.ppid),
+    ROW("comm", FIELD_CHARS, record.comm),
+    COMPUTED("kind", exit_kind, .choices = exit_kinds,
+             .about = "crash: by a signal the program brought on itself; killed: by another "
+                      "signal; exit: with a non-zero status"),
+    COMPUTED("cause", crash_cause, .about = "\"signal 11 (SIGSEGV)\" or \"exit status 3\""),
+    ROW("signal", FIELD_U32, record.signal, .about = "0: it ended by itself"),
+    ROW("exit_status", FIELD_U32, record.status, .about = "when it ended by itself"),
+    ROW("age_seconds", FIELD_DURATION, record.age_ns, .decimals = 3),
+    COMPUTED("cgroup", crash_cgroup, .unknown = "the cgroup could not be resolved"),
+};
+#undef TYPE
+
+const struct field_table crash_table = FIELD_TABLE(
+    "AbnormalExit", crash_fields, "A process that ended by a signal or a non-zero status.");
+
+static const char *const stall_kinds[] = {
+    [RECLAIM_DIRECT] = "direct", [RECLAIM_MEMCG] = "memcg", NULL};
+
+static const char *stall_kind(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct record_stall *record = &((const struct stall *)object)->record;
+
+    (void)ctx;
+    (void)buffer;
+    return record->kind < RECLAIM_KIND_COUNT ? stall_kinds[record->kind] : NULL;
+}
+
+static const char *stall_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const char *path = ((const struct stall *)object)->cgroup_path;
+
+    (void)ctx;
+    return *path ? rooted(path, buffer) : NULL;
+}
+
+#define TYPE struct stall
+static const struct field stall_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
+    ROW("pid", FIELD_U32, record.pid),
+    ROW("comm", FIELD_CHARS, record.comm),
+    ROW("stall_seconds", FIELD_DURATION, record.stall_ns, .decimals = 6),
+    COMPUTED("kind", stall_kind, .choices = stall_kinds, .unknown = "not known to this version",
+             .about = "direct: the host ran low; memcg: a cgroup was at its limit"),
+    COMPUTED("cgroup", stall_cgroup, .unknown = "the cgroup could not be resolved"),
+};
+#undef TYPE
+
+const struct field_table stall_table =
+    FIELD_TABLE("Stall", stall_fields, "A task that stood still to reclaim memory.");
+
+static const char *wait_priority(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return priority_class_name(((const struct slow_wait *)object)->priority_class);
+}
+
+#define TYPE struct slow_wait
+static const struct field slow_wait_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
+    ROW("wait_seconds", FIELD_DURATION, wait_ns, .decimals = 6),
+    ROW("pid", FIELD_U32, pid, .about = "who waited"),
+    ROW("comm", FIELD_CHARS, comm),
+    COMPUTED("priority_class", wait_priority, .choices = priority_classes,
+             .unknown = "not a class known to this version"),
+    ROW("running_pid", FIELD_U32, running_pid, .about = "who had the CPU meanwhile"),
+    ROW("running_comm", FIELD_CHARS, running_comm),
+};
+#undef TYPE
+
+const struct field_table slow_wait_table =
+    FIELD_TABLE("SlowWait", slow_wait_fields, "A wait on a run queue over the threshold.");
+
+static const char *waits_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct cgroup_waits *row = object;
+
+    (void)ctx;
+    return row->cgroup_id ? rooted(row->path, buffer) : "other";
+}
+
+#define TYPE struct cgroup_waits
+static const struct field cgroup_waits_fields[] = {
+    COMPUTED("cgroup", waits_cgroup, .unknown = "the cgroup is gone",
+             .about = "path, or `other` for those without a row of their own"),
+    ROW("cgroup_id", FIELD_U64, cgroup_id),
+    ROW("run_queue_delay", FIELD_LATENCY, delay, .about = "since the agent started"),
+    ROW("blocked", FIELD_LATENCY, blocked, .about = "uninterruptible sleep, likewise"),
+    ROW("reclaim", FIELD_LATENCY, reclaim, .about = "stalls to reclaim memory, likewise"),
+};
+#undef TYPE
+
+const struct field_table cgroup_waits_table =
+    FIELD_TABLE("CgroupWaits", cgroup_waits_fields, "What the tasks of one cgroup waited for.");

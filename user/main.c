@@ -1,0 +1,7 @@
+#include "agent.h"
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv, agent_run);
+}
