@@ -1,0 +1,126 @@
+/* Ids of real cgroups against the directories they came from. */
+#include "collect/cgroup_path.h"
+#include "own_cgroup.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NS_PER_MS 1000000ULL
+
+static struct cgroup_paths *paths;
+static char mount_path[256], cgroup[320], name[64];
+
+static int clean_up(void **state)
+{
+    (void)state;
+    cgroup_paths_destroy(paths);
+    paths = NULL;
+    cgroup_remove(cgroup);
+    return 0;
+}
+
+static uint64_t make(enum cgroup_hierarchy hierarchy)
+{
+    const char *controller = hierarchy == CGROUP_MEMORY ? "memory" : NULL;
+
+    if (geteuid() != 0) {
+        print_message("needs root to make a cgroup\n");
+        skip();
+    }
+    assert_int_equal(cgroup_paths_create(&paths, &host_default, hierarchy), 0);
+    if (!cgroup_mount(controller, mount_path, sizeof(mount_path)))
+        assert_true(cgroup_mount(NULL, mount_path, sizeof(mount_path)));
+    snprintf(name, sizeof(name), "moonwatch-test-%d", getpid());
+    snprintf(cgroup, sizeof(cgroup), "%s/%s", mount_path, name);
+    return cgroup_make(cgroup);
+}
+
+static void check_hierarchy(enum cgroup_hierarchy hierarchy)
+{
+    uint64_t id = make(hierarchy);
+    struct cgroup_name found;
+    struct stat root;
+
+    found = cgroup_paths_find(paths, id, 1);
+    assert_null(cgroup_paths_missing(paths));
+    assert_non_null(found.path);
+    assert_string_equal(found.path, name);
+    assert_false(found.gone);
+    assert_int_equal(stat(mount_path, &root), 0);
+    found = cgroup_paths_find(paths, root.st_ino, 1);
+    assert_non_null(found.path);
+    assert_string_equal(found.path, "");
+}
+
+static void a_unified_cgroup_has_its_path(void **state)
+{
+    (void)state;
+    check_hierarchy(CGROUP_UNIFIED);
+}
+
+static void a_memory_cgroup_has_its_path(void **state)
+{
+    (void)state;
+    check_hierarchy(CGROUP_MEMORY);
+}
+
+static void a_cgroup_that_is_gone_is_remembered_for_a_while(void **state)
+{
+    uint64_t id = make(CGROUP_UNIFIED), t = 1000 * NS_PER_MS;
+    struct cgroup_name found;
+
+    (void)state;
+    assert_non_null(cgroup_paths_find(paths, id, t).path);
+    cgroup_remove(cgroup);
+    found = cgroup_paths_find(paths, id, t + CGROUP_PATH_FRESH_NS - 1);
+    assert_false(found.gone);
+    found = cgroup_paths_find(paths, id, t + CGROUP_PATH_FRESH_NS);
+    assert_true(found.gone);
+    assert_string_equal(found.path, name);
+    found = cgroup_paths_find(paths, id, t + CGROUP_PATH_GONE_NS + 1);
+    assert_true(found.gone);
+    assert_null(found.path);
+}
+
+/* More than the table begins with; the ids that never were are forgotten again. */
+static void many_ids_that_never_were(void **state)
+{
+    uint64_t id = make(CGROUP_UNIFIED), t = 1000 * NS_PER_MS;
+
+    (void)state;
+    for (uint64_t i = 1; i < 5000; i++) {
+        struct cgroup_name found =
+            cgroup_paths_find(paths, 1ull << 40 | i, t + i * 100 * NS_PER_MS);
+
+        assert_true(found.gone);
+        assert_null(found.path);
+        assert_string_equal(cgroup_paths_find(paths, id, t + i * 100 * NS_PER_MS).path, name);
+    }
+    assert_true(cgroup_paths_find(paths, 0, t).gone);
+}
+
+static void without_a_mount_the_reason_is_said(void **state)
+{
+    const struct host nowhere = {.proc = "/nonexistent", .sys = "/nonexistent"};
+
+    (void)state;
+    assert_int_equal(cgroup_paths_create(&paths, &nowhere, CGROUP_UNIFIED), 0);
+    assert_null(cgroup_paths_find(paths, 5, 1).path);
+    assert_non_null(cgroup_paths_missing(paths));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_unified_cgroup_has_its_path, clean_up),
+        cmocka_unit_test_teardown(a_memory_cgroup_has_its_path, clean_up),
+        cmocka_unit_test_teardown(a_cgroup_that_is_gone_is_remembered_for_a_while, clean_up),
+        cmocka_unit_test_teardown(many_ids_that_never_were, clean_up),
+        cmocka_unit_test_teardown(without_a_mount_the_reason_is_said, clean_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

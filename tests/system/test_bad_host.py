@@ -1,0 +1,189 @@
+"""An agent on a host that lacks something: privileges, BTF, bpffs, tracefs, /proc. It serves what it can,
+null with a reason for the rest, and says what is missing once."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from conftest import BINARY, wait_for
+from test_http import check_unknowns
+
+# How families begin that only BPF programs can fill.
+OF_PROGRAMS = [
+    "run_queue_delay", "on_cpu", "blocked_seconds", "process_forks", "process_exits", "block_latency",
+    "tcp_connect", "tcp_retransmits", "reclaim_stall", "oom_victims",
+]
+WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
+def enclosed(agent, prepare):
+    """Starts the agent in a mount namespace of its own, after `prepare` has changed it."""
+    script = f'{prepare} && exec "$0" "$@"'
+    agent.command = ["unshare", "--mount", "sh", "-e", "-c", script, *agent.command]
+    return agent.start()
+
+
+def inside(agent, *command):
+    prefix = ["nsenter", "--target", str(agent.process.pid), "--mount"]
+    return subprocess.run([*prefix, *command], capture_output=True, text=True, timeout=60)
+
+
+def not_attached(agent):
+    return [e for e in agent.events() if e.get("msg") == "BPF programs not attached"]
+
+
+def started(agent):
+    return agent.wait_log(lambda e: e.get("msg") == "Agent started")
+
+
+def assert_serves_without_bpf(agent, reason):
+    """Everything the kernel's files tell is there, of the rest nothing is, not even a zero."""
+    assert started(agent)["programs_attached"] == 0
+    assert len(not_attached(agent)) == 1
+    line = not_attached(agent)[0]
+    assert reason in line["reason"] and line["level"] == "WARNING"
+    assert {"runq_switch", "tasks"} <= set(line["programs"].split(", "))
+    agent.next_tick()
+    for path in ("/health", "/health/resources", "/health/scheduler", "/health/priority"):
+        check_unknowns(agent.json(path), path)
+    assert {row["state"] for row in agent.json("/health")["probes"]} == {"unsupported"}
+    scheduler = agent.json("/health/scheduler")
+    assert reason in agent.text("/health/scheduler")
+    assert scheduler["cgroups"] in (None, [])
+    assert agent.json("/health/resources")["memory"]["total_bytes"] > 0
+    samples = agent.metrics()
+    for name in OF_PROGRAMS:
+        assert not [key for key in samples if key.startswith(f"moonwatch_{name}")], name
+    assert samples["moonwatch_memory_total_bytes"] > 0
+    assert agent.stop() == 0
+
+
+def public_binary():
+    """A copy that everybody may run: the build may be in somebody's home."""
+    directory = Path(tempfile.mkdtemp(prefix="moonwatch-", dir="/tmp"))
+    directory.chmod(0o755)
+    shutil.copy(BINARY, directory / "moonwatch")
+    return directory
+
+
+@pytest.fixture
+def as_nobody():
+    directory = public_binary()
+    (directory / "run").mkdir()
+    os.chown(directory / "run", 65534, 65534)
+    yield ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], directory
+    shutil.rmtree(directory)
+
+
+def test_not_root(make_agent, as_nobody):
+    prefix, directory = as_nobody
+    agent = make_agent(environment={"RUNTIME_DIRECTORY": str(directory / "run")})
+    listen = ["--listen", "127.0.0.1:0"]
+    agent.command = [*prefix, str(directory / "moonwatch"), "run", *listen]
+    agent.start()
+    assert_serves_without_bpf(agent, "CAP_BPF is missing (run as root or grant CAP_BPF and CAP_PERFMON)")
+
+
+def test_capabilities_dropped(make_agent):
+    agent = make_agent()
+    agent.command = [*WITHOUT_CAPABILITIES, *agent.command]
+    agent.start()
+    assert_serves_without_bpf(agent, "CAP_BPF is missing")
+
+
+def test_one_capability_missing(make_agent):
+    """CAP_BPF alone loads maps, not tracing programs."""
+    agent = make_agent()
+    keep = ["setpriv", "--bounding-set=-all,+bpf", "--inh-caps=-all"]
+    agent.command = [*keep, *agent.command]
+    agent.start()
+    assert_serves_without_bpf(agent, "CAP_PERFMON is missing (run as root or grant")
+
+
+def test_no_btf(make_agent):
+    agent = enclosed(make_agent(), "mount -t tmpfs tmpfs /sys/kernel/btf")
+    doctor = inside(agent, str(BINARY), "doctor")
+    assert doctor.returncode == 1
+    btf = [line for line in doctor.stdout.splitlines() if line.startswith("btf ")]
+    assert " no " in btf[0] and "CONFIG_DEBUG_INFO_BTF" in btf[0]
+    assert_serves_without_bpf(agent, "no kernel BTF at /sys/kernel/btf/vmlinux")
+
+
+def test_bpffs_is_mounted_where_it_is_missing(make_agent):
+    agent = enclosed(make_agent(), "umount -l /sys/fs/bpf && ! mountpoint -q /sys/fs/bpf")
+    assert started(agent)["programs_attached"] > 0
+    assert inside(agent, "stat", "-f", "-c", "%T", "/sys/fs/bpf").stdout.strip() == "bpf_fs"
+    assert "events" in inside(agent, "ls", agent.pins).stdout.split()
+    assert not os.path.exists(agent.pins), "the mount is the agent's namespace's own"
+    assert agent.stop() == 0
+
+
+def test_a_pin_directory_that_is_on_no_bpffs(make_agent, tmp_path):
+    """It says so and goes on: pins are for people who look."""
+    directory = tmp_path / "pins"
+    agent = make_agent(config={"server": {"bpffs_directory": str(directory)}}).start()
+    assert started(agent)["programs_attached"] > 0
+    said = [e for e in agent.events() if e.get("msg", "").startswith("Maps not pinned")]
+    assert len(said) == 1 and said[0]["reason"] == f"{tmp_path} is not on a bpffs"
+    assert not directory.exists()
+    agent.next_tick()
+    assert agent.json("/health/scheduler")["cgroups"]
+    assert agent.stop() == 0
+
+
+def test_no_tracefs(make_agent):
+    """No probe needs it."""
+    without = "{ umount -l /sys/kernel/tracing || true; umount -l /sys/kernel/debug || true; } 2>/dev/null"
+    whole = make_agent().start()
+    agent = enclosed(make_agent(), without)
+    assert inside(agent, "stat", "-f", "-c", "%T", "/sys/kernel/tracing").stdout.strip() != "tracefs"
+    assert started(agent)["programs_attached"] == started(whole)["programs_attached"] > 0
+
+
+def assert_serves_with_unknowns(agent):
+    for path in ("/health", "/health/resources", "/health/scheduler", "/health/priority"):
+        assert agent.request(path)[0] in (200, 503), path
+        check_unknowns(agent.json(path), path)
+
+
+def test_proc_hidden(make_agent):
+    agent = enclosed(make_agent(), "mount -t tmpfs tmpfs /proc")
+    wait_for(lambda: agent.request("/health/resources")[0] == 200, what="a sample")
+    assert_serves_with_unknowns(agent)
+    resources = agent.json("/health/resources")
+    assert resources["cpu"]["usage_percent"] is None
+    assert "/proc/stat" in resources["cpu"]["usage_percent_reason"]
+    assert resources["memory"]["usage_percent"] is None
+    assert "/proc/meminfo" in resources["memory"]["usage_percent_reason"]
+    assert agent.json("/health")["status"] == "unknown"
+    samples = agent.metrics()
+    for name in ("cpu_seconds_total", "memory_total_bytes", "memory_usage_ratio", "filesystem_size_bytes"):
+        assert not [key for key in samples if key.split("{")[0] == f"moonwatch_{name}"], name
+    assert agent.stop(signal.SIGTERM) == 0
+
+
+TRUNCATED = {
+    "meminfo": (b"MemTotal:  1000 kB\nMemFr", lambda r: r["memory"]["usage_percent"]),
+    "stat": (b"cpu  1 2", lambda r: r["cpu"]["usage_percent"]),
+    "self/mountinfo": (b"22 1 0:21 / /pr", lambda r: r["disk"] or None),
+}
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+@pytest.mark.parametrize("content", ["cut", "empty"])
+def test_a_proc_file_cut_short(make_agent, tmp_path, name, content):
+    cut, figure = TRUNCATED[name]
+    file = tmp_path / "cut"
+    file.write_bytes(cut if content == "cut" else b"")
+    where = f"/proc/{name}" if "self" not in name else "/proc/$$/mountinfo"
+    agent = enclosed(make_agent(), f"mount --bind {file} {where}")
+    wait_for(lambda: agent.request("/health/resources")[0] == 200, what="a sample")
+    agent.next_tick()
+    assert_serves_with_unknowns(agent)
+    assert figure(agent.json("/health/resources")) is None
+    assert agent.stop() == 0

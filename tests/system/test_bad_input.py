@@ -1,0 +1,178 @@
+"""Configurations that are wrong or not there: one line per error that names the thing and the mend, and
+exit code 2; and the same for the command line."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import BINARY
+
+
+def moonwatch(*arguments, prefix=(), **kwargs):
+    run = subprocess.run(
+        [*prefix, str(BINARY), *arguments], capture_output=True, text=True, timeout=60, **kwargs
+    )
+    return run.returncode, run.stdout, run.stderr.splitlines()
+
+
+
+def write(content):
+    def write_to(path):
+        path.write_bytes(content)
+
+    return write_to
+
+
+# What the file is, what the line has to say.
+WRONG_FILES = {
+    "missing": (lambda path: None, ["No such file or directory"]),
+    "a directory": (lambda path: path.mkdir(), ["Is a directory"]),
+    "empty": (write(b""), ["empty", "{}"]),
+    "blanks": (write(b" \n\t\n"), ["empty"]),
+    "truncated": (write(b'{"health_monitor": {"check_interval": 30'), ["ends too early"]),
+    "garbled": (write(b'{"health_monitor": {]}'), ["line 1", "not JSON"]),
+    "binary": (write(b"\x7fELF\x02\x01\x01\x00" + bytes(range(256))), ["not UTF-8"]),
+    "NUL bytes": (write(b'{"server": {}}\0\0'), ["NUL"]),
+    "too large": (write(b" " * (1 << 20) + b"{}"), ["too large", "1048576"]),
+    "too deep": (write(b"[" * 100000), ["nested too deep"]),
+    "a list": (write(b"[]"), ["object"]),
+    "an unknown key": (write(b'{"helth_monitor": {}}'), ["/helth_monitor", "nearest is health_monitor"]),
+    "a wrong type": (write(b'{"server": {"listen": 8000}}'), ["/server/listen"]),
+    "out of range": (write(b'{"health_monitor": {"check_interval": 0}}'), ["check_interval", "from 1 to"]),
+    "warning above critical": (
+        write(b'{"health_monitor": {"thresholds": {"disk_warning": 99}}}'),
+        ["/health_monitor/thresholds/disk_warning", "disk_critical"],
+    ),
+    "no address": (write(b'{"server": {"listen": "here"}}'), ["/server/listen", "HOST:PORT"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_a_wrong_file(tmp_path, name):
+    make, expected = WRONG_FILES[name]
+    path = tmp_path / "monitoring.json"
+    make(path)
+    for command in (["run", "--config", str(path)], ["check", str(path)]):
+        code, out, errors = moonwatch(*command)
+        assert code == 2 and out == "", command
+        assert len(errors) == 1, errors
+        assert errors[0].startswith(f"{path}: ") and ": :" not in errors[0]
+        assert all(ord(c) >= 0x20 for c in errors[0])
+        for words in expected:
+            assert words in errors[0], errors[0]
+
+
+def test_every_error_has_its_line(tmp_path):
+    path = tmp_path / "monitoring.json"
+    path.write_text(json.dumps({"surver": {}, "retry": {"jitter": "some", "max_attempts": -1}}))
+    code, _, errors = moonwatch("run", "--config", str(path))
+    assert code == 2
+    for pointer in ("/surver", "/retry/jitter", "/retry/max_attempts"):
+        assert [e for e in errors if e.startswith(f"{path}: {pointer}: ")], pointer
+    assert len(errors) == 3
+    assert moonwatch("check", str(path))[2] == errors
+
+
+def test_an_unreadable_file(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to be somebody else")
+    path = tmp_path / "monitoring.json"
+    path.write_text("{}")
+    path.chmod(0)
+    # Without the capability to read everything, root is told as everybody is.
+    prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    os.chown(path, 65534, 65534)
+    code, _, errors = moonwatch("run", "--config", str(path), prefix=prefix)
+    assert code == 2
+    assert errors == [f"{path}: cannot read it: Permission denied (allowed: a readable JSON file)"]
+
+
+def test_a_good_file(tmp_path):
+    path = tmp_path / "monitoring.json"
+    path.write_text("{}")
+    assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [])
+
+
+WRONG_USAGE = [
+    ([], ["command is missing", "--help"]),
+    (["walk"], ["unknown command walk", "--help"]),
+    (["--walk"], ["unknown option --walk"]),
+    (["run", "--config"], ["--config wants a value"]),
+    (["run", "--speed", "1"], ["unknown option --speed", "run --help"]),
+    (["run", "file.json"], ["unexpected argument file.json"]),
+    (["run", "--listen", "here"], ["--listen here", "127.0.0.1:8000"]),
+    (["run", "--listen", "127.0.0.1:99999"], ["127.0.0.1:99999"]),
+    (["run", "--dry-run=yes"], ["--dry-run takes no value"]),
+    (["check"], ["FILE", "check --help"]),
+    (["check", "a", "b"], ["unexpected argument b"]),
+    (["check", "--schema", "a"], ["one of FILE"]),
+    (["check", "--speed"], ["unknown option --speed"]),
+    (["doctor", "me"], ["unexpected argument me"]),
+    (["doctor", "--json=1"], ["--json takes no value"]),
+    (["status", "now"], ["unexpected argument now"]),
+    (["status", "--url"], ["--url wants a value"]),
+    (["status", "--url", "gopher://x"], ["gopher://x", "http://HOST:PORT"]),
+]
+
+
+@pytest.mark.parametrize("arguments, expected", WRONG_USAGE, ids=lambda v: " ".join(v) if v else "nothing")
+def test_wrong_usage(arguments, expected):
+    code, out, errors = moonwatch(*arguments)
+    assert code == 2 and out == ""
+    assert len(errors) == 1 and errors[0].startswith("moonwatch: ")
+    for words in expected:
+        assert words in errors[0]
+
+
+def test_a_token_file_that_is_not_there(tmp_path):
+    code, out, errors = moonwatch("status", "--token-file", str(tmp_path / "none"))
+    assert code == 1 and out == "" and len(errors) == 1
+    assert str(tmp_path / "none") in errors[0] and "No such file" in errors[0]
+
+
+def test_help():
+    code, text, errors = moonwatch("--help")
+    assert code == 0 and not errors
+    commands = [line.split()[0] for line in text.splitlines() if line.startswith("  ") and line[2].isalpha()]
+    assert {"run", "check", "doctor", "status"} <= set(commands)
+    assert "exit codes: 0 done, 1 failed at run time, 2 wrong usage" in text
+    for command in commands:
+        for flag in ("--help", "-h"):
+            code, text, errors = moonwatch(command, flag)
+            assert code == 0 and not errors and text.startswith(f"usage: moonwatch {command} ")
+        # Every option of the synopsis is explained.
+        synopsis, rest = text.split("\n", 1)
+        options = {word.strip("[]") for word in synopsis.split() if word.strip("[]").startswith("--")}
+        assert all(f"  {option} " in rest for option in options), (command, options)
+
+
+def test_version():
+    code, text, errors = moonwatch("--version")
+    assert code == 0 and not errors
+    cmake = (BINARY.parents[1] / "CMakeLists.txt")
+    name, version = text.split()
+    assert name == "moonwatch" and len(version.split(".")) == 3
+    if cmake.exists():
+        assert f"VERSION {version} " in cmake.read_text()
+
+
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "w") as full:
+        for arguments in (["--help"], ["--version"], ["check", "--schema"]):
+            run = subprocess.run(
+                [str(BINARY), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            )
+            assert run.returncode == 1, arguments
+            assert "standard output: No space left" in run.stderr
+
+
+def test_the_schema_accepts_what_is_shipped():
+    jsonschema = pytest.importorskip("jsonschema")
+    _, schema, _ = moonwatch("check", "--schema")
+    schema = json.loads(schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"helth_monitor": {}}, schema)
+    jsonschema.validate({"health_monitor": {"check_interval": 30}}, schema)

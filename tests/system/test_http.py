@@ -1,0 +1,371 @@
+"""The HTTP interface: every route against its own description, callers and their roles, errors."""
+
+import hashlib
+import http.client
+import json
+import socket
+import ssl
+import stat
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from conftest import BINARY, ROOT, wait_for
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+
+def openapi(agent):
+    return agent.json("/openapi.json")
+
+
+def sampled(agent):
+    wait_for(lambda: agent.request("/health/resources")[0] == 200, what="a first sample")
+    return agent
+
+
+def get_routes(document):
+    """Those without a name in the path: what there is of that name, its own tests know."""
+    return [path for path, item in document["paths"].items() if "get" in item and "{" not in path]
+
+
+def validator(document, schema):
+    whole = {**schema, "components": document["components"]}
+    jsonschema.Draft202012Validator.check_schema(whole)
+    return jsonschema.Draft202012Validator(whole)
+
+
+def check_unknowns(value, where=""):
+    """Null stands beside a reason, a reason beside nothing but null or a list."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            check_unknowns(item, f"{where}[{i}]")
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if item is None:
+            assert value.get(f"{key}_reason"), f"{where}.{key} is null without a reason"
+        if key.endswith("_reason"):
+            known = value[key.removesuffix("_reason")]
+            assert known is None or isinstance(known, list), f"{where}.{key} beside a value"
+        check_unknowns(item, f"{where}.{key}")
+
+
+def test_every_route_answers_as_described(agent):
+    sampled(agent)
+    document = openapi(agent)
+    assert {"/health", "/health/resources", "/health/scheduler", "/health/priority"} <= set(
+        get_routes(document)
+    )
+    for path in get_routes(document):
+        status, headers, body = agent.request(path)
+        answer = document["paths"][path]["get"]["responses"][str(status)]
+        kind = headers["Content-Type"].split(";")[0]
+        assert status == 200 or (path == "/health" and status == 503), (path, status)
+        assert kind in answer["content"], (path, kind)
+        assert headers["Cache-Control"] == "no-store"
+        if kind != "application/json":
+            continue
+        parsed = json.loads(body)
+        errors = list(validator(document, answer["content"][kind]["schema"]).iter_errors(parsed))
+        assert not errors, (path, [f"{e.json_path}: {e.message[:300]}" for e in errors[:5]])
+        if path != "/openapi.json":
+            check_unknowns(parsed, path)
+
+
+def test_description_is_whole(agent):
+    document = openapi(agent)
+    identifiers = [op["operationId"] for item in document["paths"].values() for op in item.values()]
+    assert document["openapi"].startswith("3.1")
+    assert len(identifiers) == len(set(identifiers))
+
+    def refs(value):
+        if isinstance(value, dict):
+            if "$ref" in value:
+                yield value["$ref"]
+            for item in value.values():
+                yield from refs(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from refs(item)
+
+    for ref in refs(document):
+        assert ref.removeprefix("#/components/schemas/") in document["components"]["schemas"], ref
+
+
+def test_contract(agent):
+    """What the contract names, by name."""
+    sampled(agent)
+    health = agent.json("/health")
+    assert health["status"] in ("healthy", "degraded", "unhealthy", "unknown")
+    assert set(health["components"]) == {"scheduler", "resources", "performance", "priority"}
+    assert health["uptime_seconds"] >= 0
+    resources = agent.json("/health/resources")
+    for key in ("cpu", "memory", "network", "pressure"):
+        assert {"status", "reasons", "thresholds"} <= set(resources[key]), key
+    assert all({"status", "thresholds", "mount"} <= set(disk) for disk in resources["disk"])
+    scheduler = agent.json("/health/scheduler")
+    assert scheduler["jobs"] == [] and scheduler["jobs_reason"]
+    assert scheduler["queues"] == [] and scheduler["queues_reason"]
+    performance = agent.json("/health/performance")
+    assert performance["metrics"] == [] and performance["metrics_reason"]
+    assert performance["circuit_breakers"] == [] and performance["circuit_breakers_reason"]
+    classes = [row["class"] for row in agent.json("/health/priority")["classes"]]
+    assert classes == ["realtime", "high", "normal", "low", "idle"]
+
+
+def test_figures_are_this_hosts(agent):
+    sampled(agent)
+    memory = agent.json("/health/resources")["memory"]
+    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    assert memory["total_bytes"] == int(meminfo["MemTotal"].split()[0]) * 1024
+    mounts = {disk["mount"]: disk for disk in agent.json("/health/resources")["disk"]}
+    df = subprocess.run(
+        ["df", "-B1", "--output=size", "/"], check=True, capture_output=True, text=True
+    ).stdout.split()[-1]
+    assert mounts["/"]["size_bytes"] == int(df)
+
+
+def test_head_is_get_without_the_body(agent):
+    sampled(agent)
+    host = agent.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=5)
+    for path in ("/health", "/metrics", "/openapi.json", "/nothing"):
+        connection.request("GET", path)
+        get = connection.getresponse()
+        get.read()
+        connection.request("HEAD", path)
+        head = connection.getresponse()
+        assert head.status == get.status and head.read() == b""
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+        assert int(head.headers["Content-Length"]) > 0
+
+
+def test_refusals(agent):
+    status, headers, body = agent.request("/nothing")
+    assert status == 404 and headers["Content-Type"] == JSON_TYPE
+    assert "/openapi.json" in json.loads(body)["error"]["message"]
+    for method in ("DELETE", "POST", "PUT", "OPTIONS", "BREW"):
+        status, headers, body = agent.request("/health", method=method)
+        assert status == 405 and headers["Allow"] == "GET, HEAD", method
+        assert json.loads(body)["error"]["code"] == "method_not_allowed"
+    status, headers, _ = agent.request("/admin/reload")
+    assert status == 405 and headers["Allow"] == "POST"
+    document = openapi(agent)
+    error = validator(document, {"$ref": "#/components/schemas/Error"})
+    error.validate(json.loads(body))
+
+
+def test_bodies_are_rendered_once_a_tick(agent):
+    """Of many requests in a row, at least two fall into one tick: these are the same bytes."""
+    sampled(agent)
+    bodies = [agent.text("/health/resources") for _ in range(10)]
+    assert len(set(bodies)) < len(bodies)
+    before = json.loads(bodies[-1])["ts"]
+    wait_for(lambda: agent.json("/health/resources")["ts"] != before, what="the next tick")
+
+
+def test_openmetrics_by_accept(agent):
+    sampled(agent)
+    _, headers, body = agent.request("/metrics")
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert not body.endswith("# EOF\n")
+    _, headers, body = agent.request(
+        "/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,*/*;q=0.1"}
+    )
+    assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith("# EOF\n")
+
+
+def test_names_are_not_believed_to_be_local(agent):
+    """DNS rebinding: a web page makes its own name point here."""
+    for host in ("evil.example", "localhost.evil.example:8000", "127.0.0.1.evil.example"):
+        status, _, body = agent.request("/health/resources", headers={"Host": host})
+        assert status == 403 and json.loads(body)["error"]["code"] == "foreign_host", host
+        status, _, body = agent.request("/health", headers={"Host": host})
+        assert status in (200, 503) and "probes" not in json.loads(body)
+    for host in ("localhost:9999", "127.0.0.1", "[::1]:8000", "LOCALHOST"):
+        assert agent.request("/health", headers={"Host": host})[0] in (200, 503), host
+
+
+def admin_token(agent):
+    return agent.directory / "run" / "admin.token"
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_admin_token(agent):
+    path = admin_token(agent)
+    token = path.read_text().strip()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    status, headers, body = agent.request("/admin/reload", method="POST")
+    assert status == 401 and headers["WWW-Authenticate"].startswith("Bearer")
+    assert json.loads(body)["error"]["code"] == "unauthorized"
+    for wrong in (token[:-1], token + "0", token.upper(), "", "x" * 4000):
+        assert agent.request("/admin/reload", method="POST", headers=bearer(wrong))[0] == 401
+    assert agent.request("/admin/reload", "POST", {"Authorization": f"Basic {token}"})[0] == 401
+    foreign = {**bearer(token), "Host": "evil.example"}
+    assert agent.request("/admin/reload", method="POST", headers=foreign)[0] == 403
+    status, _, body = agent.request("/admin/reload", method="POST", headers=bearer(token))
+    assert status == 200 and json.loads(body)["status"] == "reloaded"
+    agent.stop()
+    assert not path.exists()
+
+
+def test_reload_refuses_a_bad_file(agent):
+    token = admin_token(agent).read_text().strip()
+    agent.write_config({**agent.config, "health_monitor": {"check_interval": "often"}})
+    status, _, body = agent.request("/admin/reload", method="POST", headers=bearer(token))
+    error = json.loads(body)["error"]
+    assert status == 422 and error["code"] == "invalid_configuration"
+    assert "/health_monitor/check_interval" in error["message"]
+    assert agent.request("/health")[0] in (200, 503)
+
+
+def tokens_file(directory, **roles):
+    path = Path(directory) / "tokens"
+    lines = [f"{r} {hashlib.sha256(t.encode()).hexdigest()} of-the-test" for r, t in roles.items()]
+    path.write_text("# tokens of a test\n\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_roles(make_agent, tmp_path):
+    path = tokens_file(tmp_path, public="p-secret", viewer="v-secret", admin="a-secret")
+    agent = make_agent(config={"auth": {"tokens_file": path}}).start()
+
+    def status(route, token=None, method="GET"):
+        return agent.request(route, method, bearer(token) if token else {})[0]
+
+    viewer = bearer("v-secret")
+    wait_for(lambda: agent.request("/health/resources", headers=viewer)[0] == 200, what="a sample")
+    _, _, body = agent.request("/health")
+    reduced = json.loads(body)
+    document = openapi(agent)
+    validator(document, {"$ref": "#/components/schemas/HealthReduced"}).validate(reduced)
+    whole = json.loads(agent.request("/health", headers=viewer)[2])
+    validator(document, {"$ref": "#/components/schemas/Health"}).validate(whole)
+    for component in whole["components"]:
+        for reason in whole["components"][component]["reasons"]:
+            assert reason not in body
+    for route in get_routes(document):
+        needed = document["paths"][route]["get"]["x-role"]
+        assert (status(route) in (200, 503)) == (needed == "public"), route
+        assert status(route, "v-secret") in (200, 503), route
+        assert status(route, "wrong") == 401, route
+    status_code, headers, _ = agent.request("/metrics")
+    assert status_code == 401 and headers["WWW-Authenticate"].startswith("Bearer")
+    assert status("/metrics", "p-secret") in (401, 403)
+    assert status("/admin/reload", "v-secret", "POST") == 403
+    assert status("/admin/reload", "a-secret", "POST") == 200
+    assert status("/admin/reload", admin_token(agent).read_text().strip(), "POST") == 200
+
+
+def test_new_tokens_after_a_reload(make_agent, tmp_path):
+    path = tokens_file(tmp_path, viewer="old", admin="a-secret")
+    agent = make_agent(config={"auth": {"tokens_file": path}}).start()
+    Path(path).write_text("viewer nonsense name\n")
+    status, _, body = agent.request("/admin/reload", "POST", bearer("a-secret"))
+    assert status == 422 and f"{path}:1:" in json.loads(body)["error"]["message"]
+    assert agent.request("/health", headers=bearer("old"))[0] in (200, 503)
+    tokens_file(tmp_path, viewer="new", admin="a-secret")
+    assert agent.request("/admin/reload", "POST", bearer("a-secret"))[0] == 200
+    assert agent.request("/health", headers=bearer("old"))[0] == 401
+    assert agent.request("/health", headers=bearer("new"))[0] in (200, 503)
+
+
+def run_to_end(agent):
+    """A start that must fail: exit code and what the operator reads."""
+    result = subprocess.run(
+        [str(BINARY), "run", "--config", str(agent.config_path)],
+        env=agent.environment, capture_output=True, text=True, timeout=30,
+    )
+    return result.returncode, result.stderr
+
+
+def test_port_in_use(make_agent):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        code, errors = run_to_end(make_agent(config={"server": {"listen": address}}))
+    assert code == 1
+    assert address in errors and "Address already in use" in errors
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+def test_beyond_loopback_only_with_tokens(make_agent, tmp_path, address):
+    code, errors = run_to_end(make_agent(config={"server": {"listen": address}}))
+    assert code == 1
+    assert address in errors and "auth.tokens_file" in errors
+    path = tokens_file(tmp_path, viewer="v-secret")
+    config = {"server": {"listen": address}, "auth": {"tokens_file": path}}
+    agent = make_agent(config=config).start()
+    agent.url = "http://127.0.0.1:" + agent.url.rsplit(":", 1)[1]
+    assert agent.request("/metrics")[0] == 401
+    agent.stop()
+    Path(path).write_text("")
+    code, errors = run_to_end(agent)
+    assert code == 1 and path in errors
+
+
+def test_status_command(agent):
+    sampled(agent)
+    command = [str(BINARY), "status", "--url", agent.url]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    for word in ("scheduler", "resources", "priority", "cpu", "memory", "disk", "pressure"):
+        assert word in shown
+    printed = subprocess.run([*command, "--json"], capture_output=True, timeout=20, check=True)
+    assert set(json.loads(printed.stdout)) == {"health", "resources", "scheduler", "priority"}
+    agent.stop()
+    gone = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert gone.returncode == 1 and gone.stderr.count("\n") == 1
+    assert "no agent answers" in gone.stderr and gone.stdout == ""
+    wrong = subprocess.run([*command[:2], "--url", "ftp://x"], capture_output=True, timeout=20)
+    assert wrong.returncode == 2
+
+
+def test_the_readme_tells_every_route(agent):
+    readme = (ROOT / "README.md").read_text()
+    for path, operations in agent.json("/openapi.json")["paths"].items():
+        for method in operations:
+            assert f"{method.upper()} {path}" in readme
+
+
+def make_certificate(directory, name):
+    chain, key = directory / f"{name}.pem", directory / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", key, "-out", chain, "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )
+    return chain, key
+
+
+def test_https(make_agent, tmp_path):
+    chain, key = make_certificate(tmp_path, "server")
+    tls = {"tls_certificate_file": str(chain), "tls_key_file": str(key)}
+    agent = make_agent(config={"server": tls}).start()
+    host = agent.url.removeprefix("http://")
+    trust = ssl.create_default_context(cafile=chain)
+    for _ in range(3):
+        with urllib.request.urlopen(f"https://{host}/metrics", context=trust, timeout=30) as answer:
+            assert answer.status == 200 and b"moonwatch_" in answer.read()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        urllib.request.urlopen(f"http://{host}/metrics", timeout=30)
+
+
+def test_a_key_of_another_certificate(make_agent, tmp_path):
+    chain, _ = make_certificate(tmp_path, "server")
+    _, key = make_certificate(tmp_path, "other")
+    tls = {"tls_certificate_file": str(chain), "tls_key_file": str(key)}
+    agent = make_agent(config={"server": tls})
+    ended = subprocess.run(
+        [BINARY, "run", "--config", agent.config_path], env=agent.environment, capture_output=True, text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert str(key) in ended.stderr.splitlines()[-1]

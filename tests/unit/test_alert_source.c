@@ -1,0 +1,226 @@
+/* From a snapshot and its health to alerts: what the built-in rules make of an ill host. */
+#include "alert/alert.h"
+#include "alert/source.h"
+#include "config_text.h"
+#include "health_fixture.h"
+#include <signal.h>
+
+struct seen {
+    struct alert_manager *manager;
+    struct alert_source *source;
+    struct config *config;
+    char name[32];
+    struct alert_view view;
+    size_t count;
+};
+
+static void ignore(void *ctx, const struct notification *n)
+{
+}
+
+static void open_seen(struct seen *seen)
+{
+    const struct alert_ops ops = {ignore, NULL};
+    struct config_errors errors = {0};
+
+    memset(seen, 0, sizeof(*seen));
+    seen->config = load_valid("{}", NULL);
+    assert_int_equal(alert_manager_create(&seen->manager, seen->config, &ops, &errors), 0);
+    assert_int_equal(alert_source_create(&seen->source), 0);
+}
+
+static void close_seen(struct seen *seen)
+{
+    alert_manager_destroy(seen->manager);
+    alert_source_destroy(seen->source);
+    config_destroy(seen->config);
+}
+
+static void tick(struct fixture *f, struct seen *seen, struct alert_input *input)
+{
+    const struct loop_view loop = {.lag_ns = 2 * NS_PER_SECOND};
+    const struct alert_facts facts = {.snapshot = &f->snapshot, .health = f->health, .loop = &loop};
+
+    fixture_ticks(f, 1);
+    assert_int_equal(alert_source_fill(seen->source, &facts, input), 0);
+    alert_manager_tick(seen->manager, input);
+}
+
+static void match(void *ctx, const struct alert_view *view)
+{
+    struct seen *seen = ctx;
+
+    if (strcmp(labels_get(view->labels, "alertname"), seen->name) != 0 ||
+        view->state != ALERT_FIRING)
+        return;
+    seen->view = *view;
+    seen->count++;
+}
+
+static void expect_firing(struct seen *seen, const char *name, size_t count)
+{
+    snprintf(seen->name, sizeof(seen->name), "%s", name);
+    seen->count = 0;
+    alert_manager_each(seen->manager, match, seen);
+    if (seen->count != count)
+        fail_msg("%zu of %s fire, not %zu", seen->count, name, count);
+}
+
+static void a_well_host_has_no_alerts(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    for (int i = 0; i < 50; i++)
+        tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 0);
+    assert_in_range(input.condition_count, 8, 100);
+    /* The loop's lag of 2 s has lasted 50 s. */
+    assert_int_equal(alert_manager_count(seen.manager), 1);
+    for (int i = 0; i < 15; i++)
+        tick(f, &seen, &input);
+    expect_firing(&seen, "AgentLate", 1);
+    close_seen(&seen);
+}
+
+static void a_full_disk_fires_with_its_mount(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    fixture_filesystem(&f->filesystems[1], "/var", 97);
+    for (int i = 0; i < 3; i++)
+        tick(f, &seen, &input);
+    expect_firing(&seen, "HostDisk", 1);
+    assert_string_equal(labels_get(seen.view.labels, "check"), "disk");
+    assert_string_equal(labels_get(seen.view.labels, "subject"), "/var");
+    assert_string_equal(labels_get(seen.view.labels, "component"), "resources");
+    assert_int_equal(seen.view.severity, SEVERITY_CRITICAL);
+    assert_float_equal(seen.view.value, 97, 0);
+    assert_non_null(strstr(seen.view.summary, "/var"));
+    close_seen(&seen);
+}
+
+static void memory_names_the_largest(void **state)
+{
+    struct fixture *f = *state;
+    struct process_row *row = &f->snapshot.process.top[TOP_RSS][0];
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    snprintf(row->comm, sizeof(row->comm), "hog");
+    row->pid = 42;
+    row->rss_bytes = 3ULL << 30;
+    f->snapshot.process.top_count[TOP_RSS] = 1;
+    f->snapshot.memory.usage_percent = reading_of(80);
+    for (int i = 0; i < 40; i++)
+        tick(f, &seen, &input);
+    expect_firing(&seen, "HostMemory", 1);
+    assert_string_equal(seen.view.offenders, "hog (pid 42) 3.0 GiB");
+    close_seen(&seen);
+}
+
+static void crash(struct fixture *f, const char *comm, unsigned pid, unsigned signal)
+{
+    struct event_snapshot *events = &f->snapshot.events;
+
+    memmove(f->crashes + 1, f->crashes, (EVENTS_KEPT - 1) * sizeof(f->crashes[0]));
+    memset(&f->crashes[0], 0, sizeof(f->crashes[0]));
+    f->crashes[0].record.pid = pid;
+    f->crashes[0].record.signal = signal;
+    f->crashes[0].record.age_ns = 60 * NS_PER_SECOND;
+    snprintf(f->crashes[0].record.comm, COMM_BYTES, "%s", comm);
+    snprintf(f->crashes[0].cgroup_path, CGROUP_PATH_BYTES, "/web");
+    events->abnormal_exits_total++;
+    if (events->crash_count < EVENTS_KEPT)
+        events->crash_count++;
+}
+
+static void each_crash_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    crash(f, "web", 7, SIGSEGV);
+    crash(f, "grep", 8, 0);
+    crash(f, "sh", 9, SIGTERM);
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 1);
+    expect_firing(&seen, "ProcessCrash", 1);
+    assert_string_equal(labels_get(seen.view.labels, "comm"), "web");
+    assert_string_equal(labels_get(seen.view.labels, "signal"), "SIGSEGV");
+    assert_string_equal(seen.view.summary,
+                        "web (pid 7) was ended by SIGSEGV after 60 s in cgroup /web");
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 0);
+    expect_firing(&seen, "CrashLoop", 0);
+    crash(f, "web", 10, SIGSEGV);
+    tick(f, &seen, &input);
+    crash(f, "web", 11, SIGSEGV);
+    tick(f, &seen, &input);
+    expect_firing(&seen, "ProcessCrash", 1);
+    expect_firing(&seen, "CrashLoop", 1);
+    assert_int_equal(seen.view.severity, SEVERITY_CRITICAL);
+    close_seen(&seen);
+}
+
+static void an_oom_kill_names_the_cgroup(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    tick(f, &seen, &input);
+    f->ooms[0].record.pid = 5;
+    f->ooms[0].record.limit_bytes = 64 << 20;
+    f->ooms[0].record.anon_rss_bytes = 60 << 20;
+    snprintf(f->ooms[0].record.comm, COMM_BYTES, "db");
+    snprintf(f->ooms[0].limit_path, CGROUP_PATH_BYTES, "/db.service");
+    f->ooms[0].top_count = 1;
+    snprintf(f->ooms[0].top[0].comm, COMM_BYTES, "db");
+    f->ooms[0].top[0].pid = 5;
+    f->ooms[0].top[0].rss_bytes = 60 << 20;
+    f->snapshot.events.ooms_total = f->snapshot.events.oom_count = 1;
+    tick(f, &seen, &input);
+    expect_firing(&seen, "OomKill", 1);
+    assert_string_equal(labels_get(seen.view.labels, "cgroup"), "/db.service");
+    assert_string_equal(
+        seen.view.summary,
+        "db (pid 5, 60 MiB) was killed: cgroup /db.service reached its limit of 64 MiB");
+    assert_string_equal(seen.view.offenders, "db (pid 5) 60 MiB");
+    close_seen(&seen);
+}
+
+static void what_cannot_be_read_is_an_alert(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    f->snapshot.memory.usage_percent = reading_missing("gone");
+    for (int i = 0; i < 302; i++)
+        tick(f, &seen, &input);
+    expect_firing(&seen, "MemoryUnknown", 1);
+    expect_firing(&seen, "CpuUnknown", 0);
+    close_seen(&seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_well_host_has_no_alerts),    FIXTURE_TEST(a_full_disk_fires_with_its_mount),
+        FIXTURE_TEST(memory_names_the_largest),     FIXTURE_TEST(each_crash_counts_once),
+        FIXTURE_TEST(an_oom_kill_names_the_cgroup), FIXTURE_TEST(what_cannot_be_read_is_an_alert),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

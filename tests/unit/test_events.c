@@ -1,0 +1,226 @@
+/* The event collector, fed by hand. */
+#include "collect/collector.h"
+#include "model/task_table.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* No cgroups are mounted there: ids stay without names. */
+static const struct host nowhere = {.proc = "/nonexistent", .sys = "/nonexistent"};
+
+static struct collector_env env;
+static struct snapshot shot;
+static struct task_table *table;
+static void *collector;
+static uint64_t tick_ns;
+
+static int set_up(void **state)
+{
+    (void)state;
+    tick_ns = NS_PER_SECOND;
+    memset(&shot, 0, sizeof(shot));
+    env = (struct collector_env){.host = &nowhere, .clock = clock_system()};
+    collector = calloc(1, event_collector.state_size);
+    if (!collector || cgroup_paths_create(&env.cgroups, &nowhere, CGROUP_UNIFIED) < 0 ||
+        cgroup_paths_create(&env.memory_cgroups, &nowhere, CGROUP_MEMORY) < 0 ||
+        task_table_create(&table) < 0)
+        return -1;
+    return event_collector.open(collector, &env);
+}
+
+static int clean_up(void **state)
+{
+    (void)state;
+    event_collector.close(collector);
+    free(collector);
+    cgroup_paths_destroy(env.cgroups);
+    cgroup_paths_destroy(env.memory_cgroups);
+    task_table_destroy(table);
+    return 0;
+}
+
+static void sample(void)
+{
+    tick_ns += NS_PER_SECOND;
+    event_collector.sample(collector, tick_ns, &shot);
+}
+
+static void send_exit(uint32_t pid, uint32_t signal, uint32_t status, uint64_t time_ns)
+{
+    struct record_exit record = {
+        .head = {.type = RECORD_EXIT, .time_ns = time_ns},
+        .pid = pid,
+        .signal = signal,
+        .status = status,
+        .cgroup_id = 5,
+    };
+
+    event_collector.on_record(collector, &record.head, time_ns + 7);
+}
+
+static void an_empty_snapshot_has_no_events(void **state)
+{
+    (void)state;
+    sample();
+    assert_int_equal(shot.events.oom_count, 0);
+    assert_int_equal(shot.events.crash_count, 0);
+    assert_int_equal(shot.events.stall_count, 0);
+    assert_int_equal(shot.events.connect_failed_count, 0);
+}
+
+static void exits_are_newest_first_whatever_their_kind(void **state)
+{
+    (void)state;
+    send_exit(1, SIGSEGV, 0, 10);
+    send_exit(2, 0, 3, 20);
+    send_exit(3, SIGTERM, 0, 30);
+    send_exit(4, SIGABRT, 0, 40);
+    sample();
+    assert_int_equal(shot.events.crash_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(shot.events.crashes[i].record.pid, 4 - i);
+    assert_int_equal(shot.events.crashes[0].realtime_ns, 47);
+    assert_string_equal(shot.events.crashes[0].cgroup_path, "");
+    assert_true(shot.events.abnormal_exits_total == 4);
+    assert_true(shot.events.crashes_total == 2);
+}
+
+static void everyday_exits_do_not_push_crashes_out(void **state)
+{
+    size_t crashes = 0;
+
+    (void)state;
+    send_exit(1, SIGSEGV, 0, 1);
+    send_exit(2, SIGABRT, 0, 2);
+    for (uint32_t i = 0; i < 1000; i++) {
+        send_exit(100 + i, 0, 1, 10 + i);
+        if (i % 100 == 0)
+            sample();
+    }
+    sample();
+    assert_true(shot.events.crash_count <= EVENTS_KEPT);
+    for (size_t i = 0; i < shot.events.crash_count; i++)
+        crashes += shot.events.crashes[i].record.signal != 0;
+    assert_int_equal(crashes, 2);
+    assert_int_equal(shot.events.crashes[0].record.pid, 1099);
+    assert_true(shot.events.abnormal_exits_total == 1002);
+}
+
+static void what_is_shown_stands_still_between_ticks(void **state)
+{
+    (void)state;
+    send_exit(1, SIGSEGV, 0, 1);
+    sample();
+    for (uint32_t i = 0; i < 100; i++)
+        send_exit(100 + i, SIGSEGV, 0, 10 + i);
+    assert_int_equal(shot.events.crash_count, 1);
+    assert_int_equal(shot.events.crashes[0].record.pid, 1);
+}
+
+static void add_process(uint32_t pid, uint64_t rss, uint64_t memory_cgroup_id)
+{
+    struct task_row row = {
+        .pid = pid,
+        .tgid = pid,
+        .start_boot_ns = pid,
+        .rss_anon_bytes = rss,
+        .memory_cgroup_id = memory_cgroup_id,
+    };
+
+    snprintf(row.comm, sizeof(row.comm), "p%u", pid);
+    task_table_add(table, &row);
+}
+
+static void send_oom(uint32_t pid, uint64_t limit_cgroup_id)
+{
+    struct record_oom record = {
+        .head = {.type = RECORD_OOM, .time_ns = 5 * NS_PER_SECOND},
+        .pid = pid,
+        .cgroup_id = 70,
+        .limit_cgroup_id = limit_cgroup_id,
+        .anon_rss_bytes = 450,
+        .file_rss_bytes = 50,
+    };
+
+    snprintf(record.comm, sizeof(record.comm), "p%u", pid);
+    event_collector.on_record(collector, &record.head, 1);
+}
+
+static void take_snapshot(void)
+{
+    task_table_begin(table, 3 * NS_PER_SECOND, true);
+    for (uint32_t pid = 1; pid <= 9; pid++)
+        add_process(pid, 100ull * pid, pid % 2 ? 70 : 80);
+    assert_int_equal(task_table_end(table), 0);
+    shot.process.tasks = table;
+}
+
+static void assert_top(const struct oom_capsule *oom, size_t count, const uint32_t *pids)
+{
+    assert_int_equal(oom->top_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(oom->top[i].pid, pids[i]);
+}
+
+static void a_capsule_of_the_host_lists_its_largest(void **state)
+{
+    (void)state;
+    take_snapshot();
+    send_oom(8, 0);
+    sample();
+    assert_int_equal(shot.events.oom_count, 1);
+    assert_true(shot.events.ooms[0].global);
+    /* The victim has the size of its record, 500. */
+    assert_top(&shot.events.ooms[0], 5, (uint32_t[]){9, 7, 6, 5, 8});
+    assert_int_equal(shot.events.ooms[0].top[4].rss_bytes, 500);
+    assert_int_equal(shot.events.ooms[0].snapshot_age_ns, 2 * NS_PER_SECOND);
+}
+
+static void a_capsule_of_a_cgroup_lists_only_that(void **state)
+{
+    (void)state;
+    take_snapshot();
+    send_oom(1, 70);
+    sample();
+    assert_false(shot.events.ooms[0].global);
+    assert_top(&shot.events.ooms[0], 5, (uint32_t[]){9, 7, 5, 1, 3});
+}
+
+static void an_unknown_victim_is_listed_all_the_same(void **state)
+{
+    (void)state;
+    take_snapshot();
+    send_oom(1234, 0);
+    sample();
+    assert_top(&shot.events.ooms[0], 5, (uint32_t[]){9, 8, 7, 6, 1234});
+    assert_false(reading_known(shot.events.ooms[0].top[4].rss_bytes_per_second));
+
+    shot.process.tasks = NULL;
+    send_oom(1235, 0);
+    sample();
+    assert_int_equal(shot.events.oom_count, 2);
+    assert_top(&shot.events.ooms[0], 1, (uint32_t[]){1235});
+    assert_true(shot.events.ooms_total == 2);
+}
+
+#define FED(test) cmocka_unit_test_setup_teardown(test, set_up, clean_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FED(an_empty_snapshot_has_no_events),
+        FED(exits_are_newest_first_whatever_their_kind),
+        FED(everyday_exits_do_not_push_crashes_out),
+        FED(what_is_shown_stands_still_between_ticks),
+        FED(a_capsule_of_the_host_lists_its_largest),
+        FED(a_capsule_of_a_cgroup_lists_only_that),
+        FED(an_unknown_victim_is_listed_all_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,233 @@
+/* Reading small files again and again, on files of the test's own and the real /proc. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/host.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static int set_up(void **state)
+{
+    static char directory[64];
+
+    strcpy(directory, "/tmp/moonwatch-test-XXXXXX");
+    *state = mkdtemp(directory);
+    return *state ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    return nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void put(const char *directory, const char *name, const char *content, size_t n)
+{
+    char path[128];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, n), (ssize_t)n);
+    close(fd);
+}
+
+static void a_file_is_read_anew_each_time(void **state)
+{
+    CLEANUP_FREE char *buffer = NULL;
+    size_t capacity = 0;
+    struct proc_file file;
+    char *before;
+
+    put(*state, "f", "one\n", 4);
+    assert_int_equal(proc_file_open(&file, *state, "f"), 0);
+    assert_int_equal(file.open_error, 0);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), 4);
+    assert_string_equal(buffer, "one\n");
+    put(*state, "f", "three\n", 6);
+    before = buffer;
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), 6);
+    assert_string_equal(buffer, "three\n");
+    assert_ptr_equal(before, buffer); /* no allocation per reading */
+    put(*state, "f", "", 0);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), -ENODATA);
+    proc_file_close(&file);
+    proc_file_close(&file);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), -EBADF);
+}
+
+static void a_large_file_grows_the_buffer(void **state)
+{
+    CLEANUP_FREE char *buffer = NULL;
+    char *content = malloc(100000);
+    size_t capacity = 0, i;
+    struct proc_file file;
+
+    for (i = 0; i < 100000; i++)
+        content[i] = (char)('a' + i % 26);
+    put(*state, "f", content, 100000);
+    assert_int_equal(proc_file_open(&file, *state, "f"), 0);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), 100000);
+    assert_memory_equal(buffer, content, 100000);
+    assert_int_equal(buffer[100000], 0);
+    /* Sizes around the buffer's, where the NUL has to fit too. */
+    for (i = 4090; i < 4100; i++) {
+        put(*state, "f", content, i);
+        assert_int_equal(proc_file_read(&file, &buffer, &capacity), i);
+        assert_int_equal(strlen(buffer), i);
+    }
+    proc_file_close(&file);
+    free(content);
+}
+
+static void a_missing_file_is_opened_when_it_comes(void **state)
+{
+    CLEANUP_FREE char *buffer = NULL;
+    size_t capacity = 0;
+    struct proc_file file, zeroed = {0};
+
+    assert_int_equal(proc_file_open(&file, *state, "f"), -ENOENT);
+    assert_int_equal(file.open_error, ENOENT);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), -ENOENT);
+    put(*state, "f", "x", 1);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), 1);
+    assert_int_equal(file.open_error, 0);
+    proc_file_close(&file);
+    assert_int_equal(proc_file_open(&file, "/", "proc"), 0);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), -EISDIR);
+    proc_file_close(&file);
+    proc_file_close(&zeroed);
+}
+
+static void the_real_proc_moves_on(void **state)
+{
+    CLEANUP_FREE char *buffer = NULL;
+    CLEANUP_FREE char *first = NULL;
+    size_t capacity = 0;
+    struct proc_file file;
+    ssize_t n;
+
+    assert_int_equal(proc_file_open(&file, host_default.proc, "self/schedstat"), 0);
+    n = proc_file_read(&file, &buffer, &capacity);
+    if (n < 0) { /* a kernel without SCHED_INFO */
+        proc_file_close(&file);
+        skip();
+    }
+    first = strdup(buffer);
+    /* Run time grows while we read it. */
+    do
+        n = proc_file_read(&file, &buffer, &capacity);
+    while (n > 0 && strcmp(first, buffer) == 0);
+    assert_true(n > 0);
+    proc_file_close(&file);
+    assert_string_equal(host_default.sys, "/sys");
+}
+
+static void whole_files_and_their_limit(void **state)
+{
+    char *content = NULL;
+    size_t len = 99;
+
+    put(*state, "f", "12345", 5);
+    assert_int_equal(file_read_all(*state, "f", 5, &content, &len), 0);
+    assert_int_equal(len, 5);
+    assert_string_equal(content, "12345");
+    free(content);
+    content = NULL;
+    assert_int_equal(file_read_all(*state, "f", 4, &content, &len), -EFBIG);
+    assert_int_equal(file_read_all(*state, "none", 4, &content, &len), -ENOENT);
+    assert_int_equal(file_read_all(NULL, "/proc", 4, &content, &len), -EISDIR);
+    assert_int_equal(file_read_all(NULL, "/dev/zero", 1000, &content, &len), -EFBIG);
+    assert_null(content);
+    assert_int_equal(len, 5);
+    assert_int_equal(file_read_all(NULL, "/dev/null", 1000, &content, &len), 0);
+    assert_int_equal(len, 0);
+    assert_string_equal(content, "");
+    free(content);
+}
+
+static void numbers(void **state)
+{
+    static const struct {
+        const char *content;
+        int err;
+        unsigned long long value;
+    } cases[] = {
+        {"0\n", 0, 0},
+        {"123", 0, 123},
+        {"18446744073709551615\n", 0, UINT64_MAX},
+        {"max\n", 0, UINT64_MAX},
+        {"18446744073709551616\n", -ERANGE, 0},
+        {"", -EINVAL, 0},
+        {"\n", -EINVAL, 0},
+        {"-1\n", -EINVAL, 0},
+        {" 1\n", -EINVAL, 0},
+        {"1 2\n", -EINVAL, 0},
+        {"1\n\n", -EINVAL, 0},
+        {"maximum\n", -EINVAL, 0},
+        {"0x10\n", -EINVAL, 0},
+    };
+    unsigned long long value;
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        value = 77;
+        put(*state, "n", cases[i].content, strlen(cases[i].content));
+        assert_int_equal(file_read_u64(*state, "n", &value), cases[i].err);
+        assert_int_equal(value, cases[i].err ? 77 : cases[i].value);
+    }
+    put(*state, "n", "1\0\n", 3);
+    assert_int_equal(file_read_u64(*state, "n", &value), -EINVAL);
+    assert_int_equal(file_read_u64(NULL, "/proc/self/maps", &value), -EINVAL);
+}
+
+static void directories(void **state)
+{
+    char path[5000];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/a/b//c/", (char *)*state);
+    assert_int_equal(dir_create_all(path, 0700), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(dir_create_all(path, 0700), 0);
+    put(*state, "file", "x", 1);
+    snprintf(path, sizeof(path), "%s/file", (char *)*state);
+    assert_int_equal(dir_create_all(path, 0700), -ENOTDIR);
+    snprintf(path, sizeof(path), "%s/file/x", (char *)*state);
+    assert_int_equal(dir_create_all(path, 0700), -ENOTDIR);
+    assert_int_equal(dir_create_all("", 0700), -ENOENT);
+    memset(path, 'x', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(dir_create_all(path, 0700), -ENAMETOOLONG);
+}
+
+#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILE_TEST(a_file_is_read_anew_each_time),
+        FILE_TEST(a_large_file_grows_the_buffer),
+        FILE_TEST(a_missing_file_is_opened_when_it_comes),
+        FILE_TEST(the_real_proc_moves_on),
+        FILE_TEST(whole_files_and_their_limit),
+        FILE_TEST(numbers),
+        FILE_TEST(directories),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,279 @@
+#include "collect/filesystems.h"
+#include "collect/mounts.h"
+#include "tree.h"
+#include <errno.h>
+#include <sys/statvfs.h>
+
+/* What the test's kernel answers, by path. */
+struct answer {
+    const char *target;
+    int err;
+    struct statvfs v;
+};
+
+static const struct answer *answers;
+static size_t answer_count;
+static char asked[4096];
+
+static int usage(void *ctx, const char *target, unsigned mount_id, struct statvfs *ret)
+{
+    static const struct statvfs plain = {.f_frsize = 4096,
+                                         .f_blocks = 1000,
+                                         .f_bfree = 400,
+                                         .f_bavail = 350,
+                                         .f_files = 100,
+                                         .f_ffree = 90};
+
+    strncat(asked, target, sizeof(asked) - strlen(asked) - 2);
+    strcat(asked, " ");
+    for (size_t i = 0; i < answer_count; i++) {
+        if (strcmp(answers[i].target, target) != 0)
+            continue;
+        *ret = answers[i].v;
+        return answers[i].err;
+    }
+    *ret = plain;
+    return 0;
+}
+
+static const struct filesystems_ops ops = {.usage = usage};
+
+static struct disk_snapshot sample(const char *mountinfo, struct tree **ret_tree,
+                                   struct filesystems **ret_fs)
+{
+    struct disk_snapshot disk = {.missing = NULL};
+
+    *ret_tree = tree_create();
+    asked[0] = '\0';
+    if (mountinfo)
+        tree_write(*ret_tree, "proc/self/mountinfo", mountinfo);
+    assert_int_equal(filesystems_create(ret_fs, &(*ret_tree)->host, &ops), 0);
+    filesystems_sample(*ret_fs, (*ret_tree)->now_ns, &disk);
+    return disk;
+}
+
+static void done(struct tree *t, struct filesystems *fs)
+{
+    filesystems_destroy(fs);
+    tree_destroy(t);
+    answers = NULL;
+    answer_count = 0;
+}
+
+static const struct filesystem *find(const struct disk_snapshot *disk, const char *mount)
+{
+    for (size_t i = 0; i < disk->filesystem_count; i++)
+        if (strcmp(disk->filesystems[i].mount, mount) == 0)
+            return &disk->filesystems[i];
+    return NULL;
+}
+
+/* A Debian host with a bit of everything. */
+static const char debian[] =
+    "22 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw\n"
+    "23 28 0:22 / /sys rw shared:7 - sysfs sysfs rw\n"
+    "26 28 0:24 / /run rw shared:5 - tmpfs tmpfs rw,size=1k\n"
+    "28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro\n"
+    "40 28 254:15 / /boot/efi rw shared:3 - vfat /dev/vda15 rw\n"
+    "41 28 8:17 / /srv/my\\040data\\134x rw - xfs /dev/sdb1 rw\n"
+    "42 28 8:17 /sub /home/bind rw - xfs /dev/sdb1 rw\n"
+    "43 28 254:1 /var/lib/x /mnt/bind ro - ext4 /dev/vda1 rw\n"
+    "44 28 7:0 / /snap/core/1 ro,nodev shared:9 - squashfs /dev/loop0 ro\n"
+    "45 28 0:40 / /pool rw - zfs tank/data rw\n"
+    "46 28 0:41 /@home /home rw - btrfs /dev/sdc rw,subvol=/@home\n"
+    "47 28 0:41 /@ /btr rw - btrfs /dev/sdc rw,subvol=/@\n"
+    "48 28 0:50 / /var/lib/docker/overlay2/a/merged rw - overlay overlay rw,lowerdir=a\n"
+    "49 28 0:51 / /net rw - nfs4 server:/export rw\n"
+    "50 49 8:33 / /net/local rw - ext4 /dev/sdc1 rw\n"
+    "51 28 0:52 / /remote rw - fuse.sshfs me@there: rw\n"
+    "52 28 8:49 / /usb rw - fuseblk /dev/sdd1 rw\n"
+    "53 28 0:53 / /sys/fs/fuse/connections rw - fusectl fusectl rw\n"
+    "54 28 8:65 / /network rw - ext4 /dev/sde1 rw\n";
+
+static void test_choice_of_mounts(void **state)
+{
+    static const char *const wanted[] = {"/",     "/boot/efi", "/srv/my data\\x", "/snap/core/1",
+                                         "/pool", "/btr",      "/network"};
+    struct filesystems *fs;
+    struct tree *t;
+    struct disk_snapshot disk = sample(debian, &t, &fs);
+
+    assert_null(disk.missing);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (!find(&disk, wanted[i]))
+            fail_msg("no row for %s", wanted[i]);
+    assert_int_equal(disk.filesystem_count, sizeof(wanted) / sizeof(wanted[0]));
+    /* Never asked, not even once: a hung server would stop the agent. */
+    assert_null(strstr(asked, "/net "));
+    assert_null(strstr(asked, "/net/local"));
+    assert_null(strstr(asked, "/remote"));
+    assert_null(strstr(asked, "/usb"));
+    assert_string_equal(find(&disk, "/")->device, "/dev/vda1");
+    assert_string_equal(find(&disk, "/")->type, "ext4");
+    assert_false(find(&disk, "/")->read_only);
+    assert_true(find(&disk, "/snap/core/1")->read_only);
+    done(t, fs);
+}
+
+static void test_figures_as_df(void **state)
+{
+    struct filesystems *fs;
+    struct tree *t;
+    struct disk_snapshot disk = sample(debian, &t, &fs);
+    const struct filesystem *f = find(&disk, "/");
+
+    assert_known(f->size_bytes, 4096000);
+    assert_known(f->free_bytes, 400 * 4096);
+    assert_known(f->available_bytes, 350 * 4096);
+    assert_known(f->usage_percent, 100.0 * 600 / 950);
+    assert_known(f->inodes_total, 100);
+    assert_known(f->inodes_free, 90);
+    assert_known(f->inodes_usage_percent, 10);
+    assert_missing(f->full_in_seconds, "ten minutes");
+    assert_missing(find(&disk, "/snap/core/1")->full_in_seconds, "read-only");
+    done(t, fs);
+}
+
+static void test_odd_answers(void **state)
+{
+    static const struct answer odd[] = {
+        {"/", 0, {.f_frsize = 4096}},
+        {"/boot/efi", 0, {.f_frsize = 512, .f_blocks = 10, .f_bfree = 5, .f_bavail = 5}},
+        {"/pool", -EIO, {0}},
+        {"/network",
+         0,
+         {.f_frsize = 1, .f_blocks = 1, .f_bfree = 9, .f_bavail = 0, .f_files = 3, .f_ffree = 7}},
+    };
+    struct filesystems *fs;
+    struct disk_snapshot disk;
+    struct tree *t;
+
+    answers = odd;
+    answer_count = 4;
+    disk = sample(debian, &t, &fs);
+    assert_missing(find(&disk, "/")->usage_percent, "no size");
+    assert_missing(find(&disk, "/")->size_bytes, "no size");
+    assert_known(find(&disk, "/boot/efi")->usage_percent, 50);
+    assert_missing(find(&disk, "/boot/efi")->inodes_usage_percent, "inodes");
+    assert_missing(find(&disk, "/pool")->usage_percent, "Input/output error");
+    assert_missing(find(&disk, "/network")->usage_percent, "no size");
+    assert_known(find(&disk, "/network")->inodes_usage_percent, 0);
+    done(t, fs);
+}
+
+/* A mount that another one covers answers for the other: the next mount of its device is taken. */
+static void test_covered_mount(void **state)
+{
+    static const struct answer covered[] = {{"/a", -ESTALE, {0}}};
+    struct filesystems *fs;
+    struct disk_snapshot disk;
+    struct tree *t;
+
+    answers = covered;
+    answer_count = 1;
+    disk = sample("60 1 8:1 / /a rw - ext4 /dev/sda1 rw\n61 1 8:1 / /much/longer rw - ext4 "
+                  "/dev/sda1 rw\n",
+                  &t, &fs);
+    assert_int_equal(disk.filesystem_count, 1);
+    assert_string_equal(disk.filesystems[0].mount, "/much/longer");
+    done(t, fs);
+}
+
+static void test_inside_a_container(void **state)
+{
+    struct filesystems *fs;
+    struct tree *t;
+    struct disk_snapshot disk =
+        sample("70 1 0:60 / / rw - overlay overlay rw,lowerdir=x\n"
+               "71 70 8:1 /var/lib/docker/containers/x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n"
+               "72 70 8:1 /var/lib/docker/containers/x/resolv /etc/resolv.conf rw - ext4 "
+               "/dev/sda1 rw\n",
+               &t, &fs);
+
+    assert_int_equal(disk.filesystem_count, 2);
+    assert_non_null(find(&disk, "/"));
+    assert_non_null(find(&disk, "/etc/hosts"));
+    done(t, fs);
+}
+
+static void test_nothing_to_read(void **state)
+{
+    struct filesystems *fs;
+    struct tree *t;
+    struct disk_snapshot disk = sample(NULL, &t, &fs);
+
+    assert_string_equal(disk.missing, "/proc/self/mountinfo: No such file or directory");
+    assert_int_equal(disk.filesystem_count, 0);
+    tree_write(t, "proc/self/mountinfo", debian);
+    filesystems_sample(fs, t->now_ns + 6 * NS_PER_SECOND, &disk);
+    assert_null(disk.missing);
+    done(t, fs);
+    disk = sample("garbage\n1 2\n\n3 4 5:6 / / rw\n1 2 x:y / / rw - ext4 /dev/a rw\n", &t, &fs);
+    assert_non_null(strstr(disk.missing, "no filesystem"));
+    done(t, fs);
+}
+
+static void test_mount_lines(void **state)
+{
+    static struct mount_line line;
+    const char *text = "1 0 8:1 / /a rw master:1 propagate_from:2 - ext4  rw,data=ordered\n"
+                       "2 0 8:2 / /b\\999\\04 rw - ext4 /dev/b ro\n";
+    struct scan file = scan_of(text, strlen(text));
+
+    assert_true(mounts_next(&file, &line));
+    assert_string_equal(line.source, "");
+    assert_true(mounts_option(line.options, "data=ordered"));
+    assert_false(mounts_option(line.options, "data"));
+    assert_false(line.read_only);
+    assert_true(mounts_next(&file, &line));
+    assert_string_equal(line.target, "/b\\999\\04");
+    assert_true(line.read_only);
+    assert_false(mounts_next(&file, &line));
+}
+
+/* The real host, against df at the same time. */
+static void test_agrees_with_df(void **state)
+{
+    static const struct host real = {.proc = "/proc", .sys = "/sys"};
+    struct disk_snapshot disk = {.missing = NULL};
+    unsigned long long size, available;
+    struct filesystems *fs;
+    char command[512];
+    size_t compared = 0;
+
+    assert_int_equal(filesystems_create(&fs, &real, NULL), 0);
+    filesystems_sample(fs, NS_PER_SECOND, &disk);
+    for (size_t i = 0; i < disk.filesystem_count; i++) {
+        const struct filesystem *f = &disk.filesystems[i];
+        FILE *df;
+
+        if (strchr(f->mount, '\'') || !reading_known(f->usage_percent))
+            continue;
+        snprintf(command, sizeof(command), "df -B1 --output=size,avail '%s' | tail -n 1", f->mount);
+        df = popen(command, "re");
+        assert_non_null(df);
+        assert_int_equal(fscanf(df, "%llu %llu", &size, &available), 2);
+        pclose(df);
+        assert_known(f->size_bytes, (double)size);
+        /* Others write meanwhile. */
+        assert_true(fabs(f->available_bytes.value - (double)available) < 0.01 * (double)size);
+        compared++;
+    }
+    filesystems_destroy(fs);
+    if (compared == 0) {
+        print_message("skipped: %s\n", disk.missing ? disk.missing : "no filesystem to compare");
+        skip();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choice_of_mounts),   cmocka_unit_test(test_figures_as_df),
+        cmocka_unit_test(test_odd_answers),        cmocka_unit_test(test_covered_mount),
+        cmocka_unit_test(test_inside_a_container), cmocka_unit_test(test_nothing_to_read),
+        cmocka_unit_test(test_mount_lines),        cmocka_unit_test(test_agrees_with_df),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,413 @@
+/* The outbox: what was put is there until it is removed, whatever happens to the process, the
+ * database or the disk. */
+#include "alert/outbox.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define DEADLINE_SECONDS 30
+#define KEYS_MAX 2048
+
+static char directory[64], path[128];
+
+struct inbox {
+    struct outbox *outbox;
+    size_t count, durable, recovered;
+    char keys[KEYS_MAX][32];
+    size_t body_bytes;
+    unsigned attempts;
+    uint64_t next_attempt_ns;
+};
+
+static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
+{
+    struct inbox *inbox = ctx;
+
+    assert_true(inbox->count < KEYS_MAX);
+    snprintf(inbox->keys[inbox->count++], sizeof(inbox->keys[0]), "%s", entry->key);
+    inbox->durable += durable;
+    inbox->recovered += recovered;
+    inbox->body_bytes = entry->body_bytes;
+    inbox->attempts = entry->attempts;
+    inbox->next_attempt_ns = entry->next_attempt_ns;
+}
+
+static void open_inbox(struct inbox *inbox, uint64_t max_bytes)
+{
+    const struct outbox_config config = {.path = path, .max_bytes = max_bytes};
+    const struct outbox_ops ops = {on_ready, inbox};
+
+    memset(inbox, 0, sizeof(*inbox));
+    assert_int_equal(outbox_create(&inbox->outbox, &config, &ops), 0);
+}
+
+static time_t now_seconds(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec;
+}
+
+/* Dispatches until so many entries were ready. */
+static void wait_for(struct inbox *inbox, size_t count)
+{
+    time_t deadline = now_seconds() + DEADLINE_SECONDS;
+
+    while (inbox->count < count) {
+        struct pollfd fd = {outbox_fd(inbox->outbox), POLLIN, 0};
+
+        poll(&fd, 1, 1000);
+        outbox_dispatch(inbox->outbox);
+        if (now_seconds() > deadline)
+            fail_msg("%zu of %zu entries are ready", inbox->count, count);
+    }
+}
+
+static void put(struct inbox *inbox, const char *key, size_t body_bytes)
+{
+    char *body = calloc(1, body_bytes + 1);
+    int r;
+
+    memset(body, 'b', body_bytes);
+    while ((r = outbox_put(inbox->outbox, &(struct outbox_entry){.channel = "ops",
+                                                                 .key = key,
+                                                                 .body = body,
+                                                                 .body_bytes = body_bytes,
+                                                                 .created_ns = 1})) == -EAGAIN)
+        wait_for(inbox, inbox->count + 1);
+    assert_int_equal(r, 0);
+    free(body);
+}
+
+static int set_up(void **state)
+{
+    snprintf(directory, sizeof(directory), "/tmp/moonwatch-outbox-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/outbox.sqlite", directory);
+    return 0;
+}
+
+static int clean_up(void **state)
+{
+    char command[160];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static void what_was_put_is_ready_and_stays_until_removed(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+
+    open_inbox(&inbox, 0);
+    put(&inbox, "a", 100);
+    put(&inbox, "b", 0);
+    put(&inbox, "c", 70000);
+    wait_for(&inbox, 3);
+    assert_int_equal(inbox.durable, 3);
+    assert_int_equal(inbox.recovered, 0);
+    assert_string_equal(inbox.keys[0], "a");
+    assert_string_equal(inbox.keys[2], "c");
+    assert_int_equal(inbox.body_bytes, 70000);
+    assert_int_equal(outbox_remove(inbox.outbox, "ops", "a"), 0);
+    assert_int_equal(outbox_remove(inbox.outbox, "other", "b"), 0);
+    assert_int_equal(outbox_retry(inbox.outbox, "ops", "c", 77), 0);
+    outbox_destroy(inbox.outbox);
+
+    open_inbox(&inbox, 0);
+    wait_for(&inbox, 2);
+    assert_int_equal(inbox.recovered, 2);
+    assert_string_equal(inbox.keys[0], "b");
+    assert_string_equal(inbox.keys[1], "c");
+    assert_int_equal(inbox.attempts, 1);
+    assert_int_equal(inbox.next_attempt_ns, 77);
+    assert_int_equal(inbox.body_bytes, 70000);
+    outbox_view(inbox.outbox, &view);
+    assert_true(view.open);
+    assert_int_equal(view.recovered, 2);
+    assert_string_equal(view.error, "");
+    outbox_destroy(inbox.outbox);
+}
+
+static void a_key_is_ready_once(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+
+    open_inbox(&inbox, 0);
+    put(&inbox, "a", 1);
+    put(&inbox, "a", 1);
+    put(&inbox, "b", 1);
+    wait_for(&inbox, 2);
+    assert_string_equal(inbox.keys[1], "b");
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.stored, 2);
+    assert_int_equal(view.duplicates, 1);
+    assert_int_equal(outbox_put(inbox.outbox, &(struct outbox_entry){.channel = "ops"}), -EINVAL);
+    assert_int_equal(outbox_put(inbox.outbox, &(struct outbox_entry){.channel = "", .key = "a"}),
+                     -EINVAL);
+    outbox_destroy(inbox.outbox);
+}
+
+/* sqlite3's own tool is not needed to damage a file. */
+static void overwrite(long offset, size_t bytes)
+{
+    FILE *file = fopen(path, "r+");
+
+    assert_non_null(file);
+    fseek(file, offset, SEEK_SET);
+    while (bytes-- > 0)
+        fputc('x', file);
+    fclose(file);
+}
+
+static void fill(size_t count, size_t body_bytes)
+{
+    struct inbox inbox;
+    char key[16];
+
+    open_inbox(&inbox, 0);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        put(&inbox, key, body_bytes);
+    }
+    wait_for(&inbox, count);
+    outbox_destroy(inbox.outbox);
+}
+
+static void expect_new_database(void)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+    struct stat st;
+
+    open_inbox(&inbox, 0);
+    put(&inbox, "new", 10);
+    wait_for(&inbox, 1);
+    assert_string_equal(inbox.keys[inbox.count - 1], "new");
+    assert_int_equal(inbox.durable, inbox.count);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    assert_int_equal(stat(view.moved_to, &st), 0);
+    assert_int_equal(outbox_remove(inbox.outbox, "ops", "new"), 0);
+    outbox_destroy(inbox.outbox);
+    unlink(view.moved_to);
+}
+
+static void a_file_that_is_no_database_is_moved_aside(void **state)
+{
+    FILE *file = fopen(path, "w");
+
+    fputs("this is not a database, whatever its name says, and it is long enough", file);
+    fclose(file);
+    expect_new_database();
+}
+
+static void a_damaged_database_is_moved_aside(void **state)
+{
+    fill(200, 500);
+    overwrite(4096 + 10, 4096);
+    expect_new_database();
+    fill(200, 500);
+    overwrite(0, 100);
+    expect_new_database();
+}
+
+static void a_full_database_delivers_what_it_cannot_store(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+    char key[16];
+
+    open_inbox(&inbox, 128 * 1024);
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        put(&inbox, key, 4000);
+    }
+    wait_for(&inbox, 100);
+    assert_int_equal(inbox.count, 100);
+    assert_in_range(inbox.durable, 10, 40);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.stored, inbox.durable);
+    assert_int_equal(view.not_durable, 100 - inbox.durable);
+    assert_string_not_equal(view.error, "");
+    assert_int_equal(view.moved_aside, 0);
+    /* Room again. */
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        assert_int_equal(outbox_remove(inbox.outbox, "ops", key), 0);
+    }
+    inbox.durable = 0;
+    put(&inbox, "later", 4000);
+    wait_for(&inbox, 101);
+    assert_int_equal(inbox.durable, 1);
+    outbox_view(inbox.outbox, &view);
+    assert_string_equal(view.error, "");
+    outbox_destroy(inbox.outbox);
+}
+
+static void a_directory_that_is_not_there_delivers_too(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+
+    snprintf(path, sizeof(path), "%s/none/outbox.sqlite", directory);
+    open_inbox(&inbox, 0);
+    put(&inbox, "a", 10);
+    wait_for(&inbox, 1);
+    assert_int_equal(inbox.durable, 0);
+    outbox_view(inbox.outbox, &view);
+    assert_false(view.open);
+    assert_non_null(strstr(view.error, "unable to open database file"));
+    outbox_destroy(inbox.outbox);
+}
+
+static void a_burst_is_bounded_and_complete(void **state)
+{
+    struct inbox inbox;
+    char key[16];
+
+    open_inbox(&inbox, 0);
+    for (size_t i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        put(&inbox, key, 200);
+    }
+    wait_for(&inbox, 2000);
+    for (size_t i = 0; i < 2000; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        assert_string_equal(inbox.keys[i], key);
+    }
+    assert_int_equal(inbox.durable, 2000);
+    outbox_destroy(inbox.outbox);
+}
+
+/* The child puts, sends and removes messages one by one. Before and after every step it says so
+ * and waits for a byte, so that the parent can kill it at exactly this step. */
+#define MESSAGES 3
+#define STEPS (MESSAGES * 4)
+
+static void step(int say, int hear, char what)
+{
+    char byte;
+
+    if (write(say, &what, 1) != 1 || read(hear, &byte, 1) != 1)
+        _exit(1);
+}
+
+static void run_child(int say, int hear)
+{
+    struct inbox inbox;
+    char key[16];
+
+    open_inbox(&inbox, 0);
+    for (int i = 0; i < MESSAGES; i++) {
+        snprintf(key, sizeof(key), "m%d", i);
+        put(&inbox, key, 300);
+        step(say, hear, 'p'); /* put: somewhere between the queue and the disk */
+        wait_for(&inbox, (size_t)i + 1);
+        step(say, hear, 'r'); /* ready: must be on the disk */
+        step(say, hear, 's'); /* sent */
+        outbox_remove(inbox.outbox, "ops", key);
+        step(say, hear, 'd'); /* being removed */
+    }
+    _exit(0);
+}
+
+static bool has_key(const struct inbox *inbox, const char *key)
+{
+    for (size_t i = 0; i < inbox->count; i++)
+        if (strcmp(inbox->keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* Which messages the new agent must find, may find and must not. */
+static void check_after_kill(int steps)
+{
+    struct inbox inbox;
+    char key[16];
+
+    open_inbox(&inbox, 0);
+    put(&inbox, "probe", 1);
+    while (!has_key(&inbox, "probe"))
+        wait_for(&inbox, inbox.count + 1);
+    for (int i = 0; i < MESSAGES; i++) {
+        int done = steps - 4 * i; /* of this message */
+
+        snprintf(key, sizeof(key), "m%d", i);
+        /* Ready or sent and not yet removed: there, with its key. A removal that was queued when
+         * the next message was ready is on the disk. */
+        if ((done == 2 || done == 3) && !has_key(&inbox, key))
+            fail_msg("killed after step %d: %s is lost", steps, key);
+        if ((done < 1 || done >= 6) && has_key(&inbox, key))
+            fail_msg("killed after step %d: %s is there", steps, key);
+    }
+    outbox_destroy(inbox.outbox);
+}
+
+static void killed_at_each_step_nothing_is_lost(void **state)
+{
+    for (int steps = 1; steps <= STEPS; steps++) {
+        int to_child[2], to_parent[2], status;
+        char byte;
+        pid_t pid;
+
+        assert_int_equal(pipe2(to_child, O_CLOEXEC), 0);
+        assert_int_equal(pipe2(to_parent, O_CLOEXEC), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            close(to_child[1]);
+            close(to_parent[0]);
+            run_child(to_parent[1], to_child[0]);
+        }
+        close(to_child[0]);
+        close(to_parent[1]);
+        for (int i = 1; i <= steps; i++) {
+            assert_int_equal(read(to_parent[0], &byte, 1), 1);
+            if (i < steps)
+                assert_int_equal(write(to_child[1], "g", 1), 1);
+        }
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        close(to_child[1]);
+        close(to_parent[0]);
+        check_after_kill(steps);
+        clean_up(state);
+        set_up(state);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_put_is_ready_and_stays_until_removed),
+        TEST(a_key_is_ready_once),
+        TEST(a_file_that_is_no_database_is_moved_aside),
+        TEST(a_damaged_database_is_moved_aside),
+        TEST(a_full_database_delivers_what_it_cannot_store),
+        TEST(a_directory_that_is_not_there_delivers_too),
+        TEST(a_burst_is_bounded_and_complete),
+        TEST(killed_at_each_step_nothing_is_lost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+/* Recordings: what a good one holds, and what is said about a bad one. */
+#include "alert/recording.h"
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static int file_of(const char *text, char path[64])
+{
+    int fd = memfd_create("recording", MFD_CLOEXEC);
+
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static void columns_are_series_checks_and_events(void **state)
+{
+    static const char text[] =
+        "timestamp,plain,\"m{mount=\"\"/a,b\"\",x=\"\"\"\"}\",check:disk:/var,check:cpu,"
+        "\"event:crash{comm=\"\"web\"\"}\"\r\n"
+        "1767225600,1.5,,degraded,,2\n"
+        "\n"
+        "2026-01-01 00:00:10,-1e3,7,unhealthy,healthy,\n"
+        "2026-01-01T01:00:20.5+01:00,nan,8,unknown,healthy,0\n";
+    char path[64], error[RECORDING_ERROR_BYTES];
+    struct recording *recording = NULL;
+    struct alert_input first, second;
+    int fd = file_of(text, path);
+
+    if (recording_open(&recording, path, error) < 0)
+        fail_msg("%s", error);
+    assert_int_equal(recording_next(recording, &first, error), 1);
+    assert_int_equal(first.realtime_ns / NS_PER_SECOND, 1767225600);
+    assert_int_equal(first.sample_count, 2);
+    assert_string_equal(first.samples[0].metric, "plain");
+    assert_float_equal(first.samples[0].value, 1.5, 0);
+    assert_true(isnan(first.samples[1].value));
+    assert_string_equal(first.samples[1].labels[0].name, "mount");
+    assert_string_equal(first.samples[1].labels[0].value, "/a,b");
+    assert_int_equal(first.condition_count, 2);
+    assert_int_equal(first.conditions[0].status, STATUS_DEGRADED);
+    assert_string_equal(first.conditions[0].labels[1].value, "/var");
+    assert_int_equal(first.conditions[1].status, STATUS_UNKNOWN);
+    assert_int_equal(first.event_count, 2);
+    assert_int_equal(first.events[1].event, RULE_EVENT_CRASH);
+    assert_string_equal(first.events[1].labels[1].value, "web");
+    /* The row before is still there. */
+    assert_int_equal(recording_next(recording, &second, error), 1);
+    assert_float_equal(first.samples[0].value, 1.5, 0);
+    assert_float_equal(second.samples[0].value, -1000, 0);
+    assert_int_equal((second.realtime_ns - first.realtime_ns) / NS_PER_SECOND, 10);
+    assert_int_equal(second.event_count, 0);
+    assert_int_equal(recording_next(recording, &second, error), 1);
+    assert_true(second.realtime_ns - first.realtime_ns == 20500000000ULL);
+    assert_int_equal(recording_next(recording, &second, error), 0);
+    recording_close(recording);
+    close(fd);
+}
+
+static void bad_recordings_name_the_place(void **state)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"", "the file is empty"},
+        {"time,a\n", "line 1: the header is not timestamp,SERIES"},
+        {"timestamp\n", "the header is not"},
+        {"timestamp,\n", "a column without a name"},
+        {"timestamp,\"a{b=c\n", "line 1: a quote is not closed"},
+        {"timestamp,\"a{b}\"\n", "a{b}: labels: column 3: no operator"},
+        {"timestamp,\"a{b=\"\"c\"\"\"\n", "the labels do not end with }"},
+        {"timestamp,\"a{b=~\"\"c\"\"}\"\n", "labels are {NAME=\"VALUE\",...}"},
+        {"timestamp,event:boom\n", "event:boom: there is no such event (allowed: crash"},
+        {"timestamp,\"a\"b\n", "line 1: text behind a closing quote"},
+        {"timestamp,a\n1,2,3\n", "line 2: 3 fields, the header has 2"},
+        {"timestamp,a\n1\n", "line 2: 1 fields"},
+        {"timestamp,a\nyesterday,2\n", "line 2, column 1: \"yesterday\" is not accepted"},
+        {"timestamp,a\n-5,2\n", "line 2, column 1: \"-5\""},
+        {"timestamp,a\n1767225600000,2\n", "line 2, column 1"},
+        {"timestamp,a\n2026-01-01T00:00:00+1,2\n", "line 2, column 1"},
+        {"timestamp,a\n5,1\n4,1\n", "line 3, column 1: \"4\" is not accepted (allowed: a time not"},
+        {"timestamp,a\n5,x\n", "line 2, column 2: \"x\" is not accepted (allowed: a number"},
+        {"timestamp,check:a\n5,ill\n",
+         "line 2, column 2: \"ill\" is not accepted (allowed: healthy"},
+        {"timestamp,event:oom\n5,1.5\n", "(allowed: a whole number up to 1000)"},
+        {"timestamp,event:oom\n5,1e9\n", "(allowed: a whole number up to 1000)"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char path[64], error[RECORDING_ERROR_BYTES] = "";
+        struct recording *recording = NULL;
+        struct alert_input input;
+        int fd = file_of(cases[i].text, path), r;
+
+        r = recording_open(&recording, path, error);
+        while (r == 0 || r == 1) {
+            r = recording_next(recording, &input, error);
+            if (r == 0)
+                fail_msg("%s is accepted", cases[i].text);
+        }
+        assert_int_equal(r, -EINVAL);
+        if (!strstr(error, cases[i].error))
+            fail_msg("%s: \"%s\"", cases[i].text, error);
+        recording_close(recording);
+        close(fd);
+    }
+}
+
+static void a_missing_file_is_an_error(void **state)
+{
+    char error[RECORDING_ERROR_BYTES];
+    struct recording *recording;
+
+    assert_int_equal(recording_open(&recording, "/nonexistent", error), -ENOENT);
+    assert_string_equal(error, "No such file or directory");
+}
+
+/* What the command prints, from the arguments on. */
+static int run_alert(const char *rules, const char *recording, char *output, size_t size)
+{
+    char rules_path[64], input_path[64];
+    char *argv[] = {"test", "--rules", rules_path, "--input", input_path, NULL};
+    int rules_fd = file_of(rules, rules_path), input_fd = file_of(recording, input_path);
+    int out = memfd_create("out", MFD_CLOEXEC), kept = dup(STDOUT_FILENO), code;
+    ssize_t n;
+
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    code = cli_alert(5, argv);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    n = pread(out, output, size - 1, 0);
+    output[n < 0 ? 0 : n] = '\0';
+    close(rules_fd);
+    close(input_fd);
+    close(out);
+    close(kept);
+    return code;
+}
+
+static void the_command_prints_the_timeline(void **state)
+{
+    static const char rules[] =
+        "{\"rules\":[{\"name\":\"Full\",\"metric\":\"m\",\"above\":0.9,\"for\":20,"
+        "\"severity\":\"error\",\"summary\":\"{{ $labels.mount }} at {{ $value }}\"},"
+        "{\"name\":\"CpuUnknown\",\"metric\":\"m\",\"above\":9},"
+        "{\"name\":\"MemoryUnknown\",\"metric\":\"m\",\"above\":9}]}";
+    static const char recording[] = "timestamp,\"m{mount=\"\"/\"\"}\"\n"
+                                    "2026-01-01T00:00:00Z,0.5\n"
+                                    "2026-01-01T00:00:10Z,0.95\n"
+                                    "2026-01-01T00:02:00Z,0.5\n";
+    char output[2048];
+
+    assert_int_equal(run_alert(rules, recording, output, sizeof(output)), EXIT_DONE);
+    assert_string_equal(output,
+                        "2026-01-01T00:00:10Z  pending   ERROR      Full{mount=\"/\"}\n"
+                        "2026-01-01T00:00:30Z  firing    ERROR      Full{mount=\"/\"}: / at 0.95\n"
+                        "2026-01-01T00:01:00Z  notify    firing     log: 1 alert in group "
+                        "{alertname=\"Full\"}\n"
+                        "2026-01-01T00:02:00Z  resolved  ERROR      Full{mount=\"/\"}\n"
+                        "1 fired, 1 resolved, 1 notifications, 0 held back\n");
+}
+
+static void the_command_refuses_what_is_wrong(void **state)
+{
+    static const char rule[] = "{\"rules\":[{\"name\":\"r\",\"metric\":\"m\",\"above\":1}]}";
+    char output[256];
+    char *none[] = {"test", NULL};
+
+    assert_int_equal(run_alert("{\"rules\":3}", "timestamp,m\n", output, sizeof(output)),
+                     EXIT_USAGE);
+    assert_int_equal(run_alert("{\"rules\":[{\"name\":\"r\",\"metric\":\"m\",\"above\":1,"
+                               "\"matchers\":[\"x\"]}]}",
+                               "timestamp,m\n", output, sizeof(output)),
+                     EXIT_USAGE);
+    assert_int_equal(run_alert(rule, "timestamp,m\n1,x\n", output, sizeof(output)), EXIT_USAGE);
+    assert_int_equal(run_alert(rule, "timestamp,m\n1,2\n", output, sizeof(output)), EXIT_DONE);
+    assert_int_equal(cli_alert(1, none), EXIT_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_are_series_checks_and_events),
+        cmocka_unit_test(bad_recordings_name_the_place),
+        cmocka_unit_test(a_missing_file_is_an_error),
+        cmocka_unit_test(the_command_prints_the_timeline),
+        cmocka_unit_test(the_command_refuses_what_is_wrong),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

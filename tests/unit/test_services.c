@@ -1,0 +1,240 @@
+/* Services and upstreams together: who is who over reloads, and what of it reaches whom. */
+#include "base/clock.h"
+#include "config_text.h"
+#include "service/row.h"
+#include "service/service.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define S NS_PER_SECOND
+
+static const char two[] =
+    "{\"services\":[{\"name\":\"web\",\"kind\":\"http\",\"match\":{\"comm\":\"nginx\"}}],"
+    "\"upstreams\":[{\"name\":\"pay\",\"address\":[\"10.0.0.1:443\",\"10.0.0.2:443\"],"
+    "\"breaker\":{\"mode\":\"enforce\"},\"fallback\":{\"strategy\":\"alternative\","
+    "\"endpoints\":[\"10.0.1.1:443\",\"10.0.1.2:443\"]}},"
+    "{\"name\":\"db\",\"address\":\"10.0.0.3:5432\"}]}";
+static const char one_and_another[] =
+    "{\"upstreams\":[{\"name\":\"cache\",\"address\":\"10.0.0.9:6379\"},"
+    "{\"name\":\"db\",\"address\":\"10.0.0.3:5432\",\"breaker\":{\"failure_threshold\":2}}]}";
+
+static struct breaker_row rows[UPSTREAMS_MAX];
+static int moves, switches;
+static char last_moved[64];
+
+static double no_jitter(void *ctx)
+{
+    return 0;
+}
+
+static void on_moved(void *ctx, const char *upstream, const struct breaker_transition *t)
+{
+    moves++;
+    snprintf(last_moved, sizeof(last_moved), "%s %s", upstream, breaker_state_name(t->to));
+}
+
+static void on_switched(void *ctx, const char *upstream, const struct fallback_switch *s)
+{
+    switches++;
+}
+
+static struct services *create(const struct config *config, const char *rows_missing)
+{
+    const struct services_ops ops = {no_jitter, on_moved, on_switched, NULL};
+    const struct services_rows memory = {rows_missing ? NULL : rows, rows_missing};
+    struct services *s = NULL;
+
+    moves = switches = 0;
+    assert_int_equal(services_create(&s, config, &memory, &ops, S), 0);
+    return s;
+}
+
+static struct upstream_view view_of(const struct services *s, const char *name)
+{
+    struct upstream_view view;
+
+    services_upstream(s, services_find_upstream(s, name), 100 * S, &view);
+    return view;
+}
+
+static void nothing_is_known_at_first(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct services *s = create(config, "the kernel refused the program");
+    struct service_view service;
+
+    assert_int_equal(services_count(s), 1);
+    assert_int_equal(services_upstream_count(s), 2);
+    services_service(s, 0, &service);
+    assert_string_equal(service.config->name, "web");
+    assert_non_null(service.missing);
+    assert_non_null(view_of(s, "pay").missing);
+    assert_string_equal(view_of(s, "pay").not_enforced, "the kernel refused the program");
+    assert_non_null(strstr(view_of(s, "db").not_enforced, "observe"));
+    assert_int_equal(services_find_upstream(s, "nobody"), SIZE_MAX);
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void the_kernels_trip_switches_to_the_fallback(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct services *s;
+    struct upstream_view view;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    services_set_endpoint(s, 0, 0, ENDPOINT_DOWN);
+    services_set_endpoint(s, 0, 1, ENDPOINT_UP);
+    services_set_endpoint(s, 0, 7, ENDPOINT_UP);
+    assert_true(row_move(&rows[0], 0, BREAKER_OPEN));
+    services_kernel_opened(s, services_upstream_of_row(s, 0), 2 * S, 1, "10.0.0.2:443");
+    view = view_of(s, "pay");
+    assert_int_equal(view.breaker.state, BREAKER_OPEN);
+    assert_string_equal(view.breaker.history[0]->address, "10.0.0.2:443");
+    assert_string_equal(view.fallback_endpoint, "10.0.1.2:443");
+    assert_null(view.not_enforced);
+    assert_string_equal(last_moved, "pay open");
+    assert_int_equal(switches, 1);
+    assert_int_equal(services_tick(s, 3 * S), 62 * S);
+    services_tick(s, 62 * S);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_HALF_OPEN);
+    for (int i = 0; i < 3; i++)
+        services_call(s, 0, 63 * S, services_epoch(s, 0), false, false, NULL);
+    services_tick(s, 63 * S);
+    assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_PRIMARY);
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void counters_reach_the_window_and_the_tracker(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct traffic total = {.calls = 1000, .failed = 1000};
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    /* Counted before there was an agent. */
+    services_feed_upstream(s, 1, 2 * S, &total, 0);
+    assert_int_equal(view_of(s, "db").breaker.state, BREAKER_CLOSED);
+    total.calls += 40;
+    total.failed += 20;
+    services_feed_upstream(s, 1, 3 * S, &total, 0);
+    assert_int_equal(view_of(s, "db").breaker.state, BREAKER_OPEN);
+    assert_int_equal(view_of(s, "db").performance.calls, 40);
+    assert_int_equal(view_of(s, "db").performance.failed, 20);
+    assert_null(view_of(s, "db").missing);
+    services_destroy(s);
+    config_destroy(config);
+}
+
+/* A call is slow while it is still in flight, and ends in a later tick. */
+static void a_slow_call_counts_once_and_at_once(void **state)
+{
+    static const struct {
+        uint64_t calls, slow, window_calls, window_slow;
+    } ticks[] = {{0, 0, 0, 0}, {0, 1, 1, 1}, {1, 1, 1, 1}, {1, 3, 3, 3},
+                 {4, 3, 4, 3}, {6, 4, 6, 4}, {6, 4, 6, 4}};
+    struct config *config = load_valid(two, NULL);
+    struct traffic total = {0};
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]); i++) {
+        struct calls window;
+
+        total.calls = ticks[i].calls;
+        services_feed_upstream(s, 1, (2 + i) * S, &total, ticks[i].slow);
+        window = view_of(s, "db").breaker.figures.window;
+        assert_int_equal(window.count, ticks[i].window_calls);
+        assert_int_equal(window.slow, ticks[i].window_slow);
+    }
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void a_reload_keeps_who_keeps_the_name(void **state)
+{
+    struct config *before = load_valid(two, NULL), *after = load_valid(one_and_another, NULL);
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(before, NULL);
+    assert_int_equal(services_open(s, "pay", 2 * S), 0);
+    assert_int_equal(services_open(s, "db", 2 * S), 0);
+    assert_int_equal(services_configure(s, after, 3 * S), 0);
+    config_destroy(before);
+    assert_int_equal(services_count(s), 0);
+    assert_int_equal(services_find_upstream(s, "pay"), SIZE_MAX);
+    assert_int_equal(services_row(s, services_find_upstream(s, "db")), 1);
+    assert_int_equal(view_of(s, "db").breaker.state, BREAKER_FORCED_OPEN);
+    assert_int_equal(rows[1].failure_threshold, 2);
+    assert_int_equal(view_of(s, "cache").breaker.state, BREAKER_CLOSED);
+    services_tick(s, 4 * S);
+    assert_int_equal(view_of(s, "cache").breaker.transitions_total, 0);
+    /* The row of the one that is gone holds nobody back any more, whoever has it now. */
+    for (size_t i = 0; i < UPSTREAMS_MAX; i++)
+        if (i != 1)
+            assert_int_equal(BREAKER_STATE_OF(rows[i].word), BREAKER_CLOSED);
+    services_destroy(s);
+    config_destroy(after);
+}
+
+static void an_agent_that_ends_leaves_the_rows(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    services_open(s, "pay", 2 * S);
+    services_destroy(s);
+    assert_int_equal(BREAKER_STATE_OF(rows[0].word), BREAKER_FORCED_OPEN);
+    s = create(config, NULL);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_FORCED_OPEN);
+    assert_string_equal(last_moved, "pay forced_open");
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void by_hand(void **state)
+{
+    char *environment[] = {"CIRCUIT_BREAKER_ENABLED=false", NULL};
+    struct config *config = load_valid(two, NULL), *off = load_valid(two, environment);
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    assert_int_equal(services_open(s, "nobody", 2 * S), -ENOENT);
+    assert_int_equal(services_reset(s, "nobody", 2 * S), -ENOENT);
+    services_open(s, "pay", 2 * S);
+    services_open(s, "db", 2 * S);
+    assert_int_equal(services_close(s, "pay", 2 * S), 0);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_CLOSED);
+    assert_int_equal(services_reset(s, NULL, 3 * S), 0);
+    assert_int_equal(view_of(s, "db").breaker.state, BREAKER_CLOSED);
+    assert_int_equal(services_configure(s, off, 4 * S), 0);
+    config_destroy(config);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_OFF);
+    assert_string_equal(view_of(s, "pay").not_enforced, "circuit_breaker is disabled");
+    assert_int_equal(services_open(s, "pay", 5 * S), -EPERM);
+    services_destroy(s);
+    config_destroy(off);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_known_at_first),
+        cmocka_unit_test(the_kernels_trip_switches_to_the_fallback),
+        cmocka_unit_test(counters_reach_the_window_and_the_tracker),
+        cmocka_unit_test(a_slow_call_counts_once_and_at_once),
+        cmocka_unit_test(a_reload_keeps_who_keeps_the_name),
+        cmocka_unit_test(an_agent_that_ends_leaves_the_rows),
+        cmocka_unit_test(by_hand),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
