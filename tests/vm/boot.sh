@@ -1,0 +1,35 @@
+# Sourced by matrix.sh: one guest, from start to exit.
+# shellcheck shell=bash disable=SC2154
+
+# Emulated, not KVM: it is there on every machine, and the same on each.
+declare -A MACHINE=(
+  [amd64]="qemu-system-x86_64 -accel tcg -cpu max"
+  [arm64]="qemu-system-aarch64 -accel tcg -M virt -cpu cortex-a72"
+)
+# Where the guest sees its first serial port and the second one.
+declare -A CONSOLE=([amd64]=ttyS0 [arm64]=ttyAMA0)
+declare -A RESULT_PORT=([amd64]=ttyS1 [arm64]=ttyS0)
+declare -A RESULT_DEVICE=(
+  [amd64]="-serial file:%s"
+  [arm64]="-chardev file,id=result,path=%s -device pci-serial,chardev=result"
+)
+GUEST_SECONDS=${MOONWATCH_VM_SECONDS:-600}
+GUEST_MEBIBYTES=512
+
+# boot ARCHITECTURE KERNEL INITRAMFS DIRECTORY: leaves DIRECTORY/console.log and DIRECTORY/result.log.
+boot() {
+  local architecture=$1 kernel=$2 initramfs=$3 directory=$4 machine device port
+  read -ra machine <<<"${MACHINE[$architecture]}"
+  # shellcheck disable=SC2059
+  read -ra device <<<"$(printf -- "${RESULT_DEVICE[$architecture]}" "$directory/result.log")"
+  port=${RESULT_PORT[$architecture]}
+  rm -f "$directory"/{console,result}.log
+  truncate -s 128M "$directory/disk"
+  mkfs.ext4 -q -F "$directory/disk" || return 1
+  timeout -s KILL "$GUEST_SECONDS" "${machine[@]}" -smp 1 -m "$GUEST_MEBIBYTES" -nodefaults -no-reboot \
+    -display none -nic none -kernel "$kernel" -initrd "$initramfs" \
+    -append "console=${CONSOLE[$architecture]} panic=-1 loglevel=5 result=$port only=${ONLY:-}" \
+    -serial "file:$directory/console.log" "${device[@]}" \
+    -drive "file=$directory/disk,format=raw,if=none,id=disk" -device nvme,drive=disk,serial=moonwatch \
+    >"$directory/qemu.log" 2>&1
+}
