@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Prints "PASSED FAILED SKIPPED" of a JUnit file, then a line for each test not passed."""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+
+passed, lines, failed, skipped = 0, [], 0, 0
+for case in ElementTree.parse(sys.argv[1]).iter("testcase"):
+    name = f"{case.get('classname', '')}::{case.get('name')}"
+    bad = [child for child in case if child.tag in ("failure", "error")]
+    skip = case.find("skipped")
+    if bad:
+        failed += 1
+        lines.append(f"FAILED: {name}: {(bad[0].get('message') or '')[:200]}")
+    elif skip is not None or case.get("status") in ("notrun", "disabled"):
+        skipped += 1
+        reason = skip.get("message") if skip is not None else case.get("status")
+        lines.append(f"skipped: {name}: {reason}")
+    else:
+        passed += 1
+print(passed, failed, skipped)
+print("\n".join(lines))
