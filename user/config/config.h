@@ -128,7 +128,7 @@ struct config {
         bool anonymize_processes, anonymize_addresses;
     } privacy;
     struct {
-        double budget_percent; /* of one core, all BPF programs together; 0: no budget */
+        double budget_percent; /* of all CPUs, for all BPF programs together; 0: no budget */
         double retry_seconds;
         unsigned ring_bytes; /* a power of two */
         unsigned cgroups_max;

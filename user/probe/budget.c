@@ -45,7 +45,7 @@ static void shed(struct probe *probe, unsigned index, double cost, double total,
         program->state = PROGRAM_SHED;
         snprintf(program->reason, REASON_BYTES,
                  "over budget: %.3g %% of a core (%.0f runs/s of %.0f ns), all probes %.3g %%, "
-                 "allowed %.3g %%",
+                 "allowed %.3g %% of a core",
                  cost, program->stats.runs_per_second,
                  isnan(program->stats.ns_per_run) ? 0.0 : program->stats.ns_per_run, total,
                  probe->config.budget_percent);

@@ -1,5 +1,6 @@
 #include "config/config.h"
 #include "probe/probe.h"
+#include <unistd.h>
 
 static uint64_t ns_of_seconds(double seconds)
 {
@@ -9,6 +10,14 @@ static uint64_t ns_of_seconds(double seconds)
 static uint64_t ns_of_ms(double ms)
 {
     return (uint64_t)(ms * (double)NS_PER_MS);
+}
+
+/* Events grow with the CPUs they come from, and so does what a probe may cost. */
+static double percent_of_a_core(double percent_of_host)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return percent_of_host * (double)(cpus > 0 ? cpus : 1);
 }
 
 void probe_config_init(struct probe_config *ret, const struct config *config)
@@ -21,7 +30,7 @@ void probe_config_init(struct probe_config *ret, const struct config *config)
         .cgroups_max = config->overhead.cgroups_max,
         .slow_wait_ns = ns_of_ms(config->performance_tracker.slow_wait_ms),
         .stall_ns = ns_of_ms(config->performance_tracker.stall_ms),
-        .budget_percent = config->overhead.budget_percent,
+        .budget_percent = percent_of_a_core(config->overhead.budget_percent),
         .budget_retry_ns = ns_of_seconds(config->overhead.retry_seconds),
         .stats_every_ns = ns_of_seconds(config->overhead.stats_interval_seconds),
         .stats_for_ns = ns_of_ms(config->overhead.stats_duration_ms),
