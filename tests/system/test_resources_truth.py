@@ -14,6 +14,7 @@ import pytest
 from conftest import wait_for
 
 MIB = 1 << 20
+BUSY = "ulimit -t 60; while :; do :; done"  # ends by itself, should nobody end it
 CPU_MODES = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"]
 
 
@@ -66,7 +67,7 @@ def test_cpu_counters_lie_between_two_readings(agent):
 
 def test_cpu_usage_under_load(agent, spawn):
     for _ in range(os.cpu_count()):
-        spawn("timeout", "30", "sh", "-c", "while :; do :; done")
+        spawn("sh", "-c", BUSY)
     agent.next_tick()
     shares, begin, seen = [], cpu_seconds(), agent.metric("moonwatch_ticks_total")
     while len(shares) < 5:
@@ -232,7 +233,9 @@ def test_disk_latency_against_fio(make_agent, scratch):
     truth = json.loads(run.stdout[run.stdout.index("{"):])["jobs"][0]["read"]
     count -= count_before
     total -= sum_before
-    assert truth["total_ios"] <= count <= reads
+    # A kernel may run no program while the task it interrupted is one that it shields (seen for the
+    # init of a micro-VM): such completions reach ftrace, but neither the program nor its count of misses.
+    assert 0.99 * truth["total_ios"] <= count <= reads
     others = count - truth["total_ios"]
     if others > 0.05 * count:
         pytest.skip("somebody else reads from the disk: the times are not only fio's")
@@ -271,9 +274,8 @@ def test_throttling_of_a_cgroup_with_a_quota(agent, spawn):
     group.mkdir()
     try:
         (group / quota).write_text(value)
-        busy = spawn("timeout", "60", "sh", "-c", "while :; do :; done")
-        for pid in (busy.pid, *subprocess.run(["pgrep", "-P", str(busy.pid)], capture_output=True, text=True).stdout.split()):
-            (group / "cgroup.procs").write_text(str(pid))
+        busy = spawn("sh", "-c", BUSY)
+        (group / "cgroup.procs").write_text(str(busy.pid))
 
         def row():
             rows = resources(agent)["cpu"]["throttled_cgroups"]
