@@ -53,7 +53,7 @@ static __always_inline void call_answered(struct call_socket *socket, u64 now_ns
     if (!call || !stats || !limit)
         return;
     ns = now_ns > call_since(call) ? now_ns - call_since(call) : 0;
-    count_latency_atomic(&stats->turnaround, ns);
+    count_fine_latency_atomic(&stats->turnaround, ns);
     if (limit->slow_ns && ns >= limit->slow_ns && !(call & CALL_FLAG_SLOW))
         __sync_fetch_and_add(&stats->slow, 1);
     if (http_failed)

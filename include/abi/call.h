@@ -52,8 +52,8 @@ enum call_failure {
 #define CALL_PROBES_SUCCEEDED CALL_FAILURE_COUNT
 
 struct call_stats {
-    struct latency turnaround; /* answered calls */
-    __u64 ended_unmeasured;    /* others: by a failure, by their own side, or answered unseen */
+    struct fine_latency turnaround; /* answered calls */
+    __u64 ended_unmeasured; /* others: by a failure, by their own side, or answered unseen */
     __u64 abandoned; /* of those: closed by the side that waited for the answer; a service counts
                       * its client's reset here */
     __u64 failures[CALL_FAILURE_COUNT];

@@ -2,6 +2,9 @@
  *
  * Slot 0 holds values below 1,024 ns; slot i in 1..25 holds [2^(i+9), 2^(i+10)) ns; slot 26 holds
  * everything from 2^35 ns (34.4 s) up. Counters are monotonic and never reset.
+ *
+ * Calls are judged and compared by their quantiles, so they are counted more finely: each slot but
+ * the first and the last in four parts of the same width.
  */
 #ifndef MOONWATCH_SLOTS_H
 #define MOONWATCH_SLOTS_H
@@ -15,6 +18,16 @@ struct latency {
     __u64 count;
     __u64 sum_ns;
     __u64 slots[SLOT_COUNT];
+};
+
+#define FINE_PARTS_LOG2 2
+#define FINE_PARTS (1 << FINE_PARTS_LOG2)
+#define FINE_SLOT_COUNT ((SLOT_COUNT - 2) * FINE_PARTS + 2)
+
+struct fine_latency {
+    __u64 count;
+    __u64 sum_ns;
+    __u64 slots[FINE_SLOT_COUNT];
 };
 
 /* 1 when v > limit, by the sign of their difference; both below 2^63. The empty asm keeps the
@@ -54,6 +67,32 @@ static inline __attribute__((always_inline)) __u32 slot_of_ns(__u64 ns)
 static inline __u64 slot_upper_ns(__u32 slot)
 {
     return slot + 1 < SLOT_COUNT ? 1ULL << (slot + SLOT_SHIFT) : 0;
+}
+
+static inline __attribute__((always_inline)) __u32 fine_slot_of_ns(__u64 ns)
+{
+    __u32 slot = slot_of_ns(ns);
+
+    if (slot == 0)
+        return 0;
+    if (slot >= SLOT_COUNT - 1)
+        return FINE_SLOT_COUNT - 1;
+    /* The bits below the highest one, which slot_of_ns() has found. */
+    return ((slot - 1) << FINE_PARTS_LOG2) + 1 +
+           (ns >> (slot + SLOT_SHIFT - 1 - FINE_PARTS_LOG2) & (FINE_PARTS - 1));
+}
+
+/* As slot_upper_ns(). */
+static inline __u64 fine_slot_upper_ns(__u32 slot)
+{
+    __u32 whole = (slot + FINE_PARTS - 1) >> FINE_PARTS_LOG2;
+
+    if (slot == 0)
+        return slot_upper_ns(0);
+    if (slot >= FINE_SLOT_COUNT - 1)
+        return 0;
+    return slot_upper_ns(whole - 1) +
+           (slot_upper_ns(whole - 1) >> FINE_PARTS_LOG2) * (((slot - 1) & (FINE_PARTS - 1)) + 1);
 }
 
 #endif

@@ -65,7 +65,7 @@ static void call(struct load *l)
     ns = (uint64_t)(l->median_ms * 1e6 * exp(l->sigma * normal(l)));
     l->total.latency.count++;
     l->total.latency.sum_ns += ns;
-    l->total.latency.slots[slot_of_ns(ns)]++;
+    l->total.latency.slots[fine_slot_of_ns(ns)]++;
 }
 
 static struct performance_view view_of(const struct load *l)

@@ -1,4 +1,4 @@
-/* Quantiles of the log2 histograms that the kernel side counts (include/abi/slots.h). */
+/* Quantiles of the histograms that the kernel side counts (include/abi/slots.h). */
 #ifndef MOONWATCH_MODEL_HISTOGRAM_H
 #define MOONWATCH_MODEL_HISTOGRAM_H
 
@@ -16,5 +16,12 @@ struct reading latency_quantile_ns(const struct latency *l, double q);
 
 /* The upper bound of the highest slot in use: the maximum is at most this. */
 struct reading latency_max_ns(const struct latency *l);
+
+/* The same of the finer ones: a quantile is at most a quarter from the true value. */
+void fine_latency_add(struct fine_latency *ret, const struct fine_latency *a);
+void fine_latency_delta(struct fine_latency *ret, const struct fine_latency *now,
+                        const struct fine_latency *before);
+struct reading fine_latency_quantile_ns(const struct fine_latency *l, double q);
+struct reading fine_latency_max_ns(const struct fine_latency *l);
 
 #endif

@@ -4,14 +4,14 @@
 
 void traffic_add(struct traffic *ret, const struct traffic *a)
 {
-    latency_add(&ret->latency, &a->latency);
+    fine_latency_add(&ret->latency, &a->latency);
     ret->calls += a->calls;
     ret->failed += a->failed;
 }
 
 void traffic_delta(struct traffic *ret, const struct traffic *now, const struct traffic *before)
 {
-    latency_delta(&ret->latency, &now->latency, &before->latency);
+    fine_latency_delta(&ret->latency, &now->latency, &before->latency);
     ret->calls = now->calls >= before->calls ? now->calls - before->calls : now->calls;
     ret->failed = now->failed >= before->failed ? now->failed - before->failed : now->failed;
 }
@@ -24,7 +24,7 @@ void baseline_learn(struct baseline *b, const struct traffic *recent, uint64_t e
     b->failed = b->failed * kept + (double)recent->failed;
     b->sum_ns = b->sum_ns * kept + (double)recent->latency.sum_ns;
     b->answered *= kept;
-    for (int i = 0; i < SLOT_COUNT; i++) {
+    for (int i = 0; i < FINE_SLOT_COUNT; i++) {
         b->slots[i] = b->slots[i] * kept + (double)recent->latency.slots[i];
         b->answered += (double)recent->latency.slots[i];
     }
@@ -49,12 +49,13 @@ double baseline_mean_ns(const struct baseline *b)
 /* Of the last slot only the lower bound is known; it is taken to be as wide as that is high. */
 static double slot_lower(int slot)
 {
-    return slot == 0 ? 0 : (double)slot_upper_ns((__u32)slot - 1);
+    return slot == 0 ? 0 : (double)fine_slot_upper_ns((__u32)slot - 1);
 }
 
 static double slot_upper(int slot)
 {
-    return slot == SLOT_COUNT - 1 ? 2 * slot_lower(slot) : (double)slot_upper_ns((__u32)slot);
+    return slot == FINE_SLOT_COUNT - 1 ? 2 * slot_lower(slot)
+                                       : (double)fine_slot_upper_ns((__u32)slot);
 }
 
 static int quantile_slot(const struct baseline *b, double q, double *ret_below)
@@ -62,7 +63,7 @@ static int quantile_slot(const struct baseline *b, double q, double *ret_below)
     int slot = 0;
 
     *ret_below = 0;
-    while (slot < SLOT_COUNT - 1 &&
+    while (slot < FINE_SLOT_COUNT - 1 &&
            (b->slots[slot] <= 0 || *ret_below + b->slots[slot] < q * b->answered))
         *ret_below += b->slots[slot++];
     return slot;
@@ -119,9 +120,9 @@ static void moments(const struct baseline *b, double *ret_variance, double *ret_
 {
     double mean = 0, variance = 0, third = 0;
 
-    for (int i = 0; i < SLOT_COUNT; i++)
+    for (int i = 0; i < FINE_SLOT_COUNT; i++)
         mean += b->slots[i] / b->answered * (slot_lower(i) + slot_upper(i)) / 2;
-    for (int i = 0; i < SLOT_COUNT; i++) {
+    for (int i = 0; i < FINE_SLOT_COUNT; i++) {
         double share = b->slots[i] / b->answered, width = slot_upper(i) - slot_lower(i);
         double off = (slot_lower(i) + slot_upper(i)) / 2 - mean, inside = width * width / 12;
 
@@ -153,7 +154,7 @@ static double above(const struct baseline *b, int slot)
 {
     double calls = 0;
 
-    for (int i = slot + 1; i < SLOT_COUNT; i++)
+    for (int i = slot + 1; i < FINE_SLOT_COUNT; i++)
         calls += b->slots[i];
     return calls;
 }

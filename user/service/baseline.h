@@ -22,7 +22,7 @@
 /* What was counted of a service's or upstream's calls: monotonic totals, or the difference of two.
  */
 struct traffic {
-    struct latency latency; /* of the calls that were answered */
+    struct fine_latency latency; /* of the calls that were answered */
     uint64_t calls, failed;
 };
 
@@ -34,7 +34,7 @@ void traffic_delta(struct traffic *ret, const struct traffic *now, const struct 
 struct baseline {
     double calls, failed;
     double answered, sum_ns;
-    double slots[SLOT_COUNT];
+    double slots[FINE_SLOT_COUNT];
 };
 
 /* Ages what was learnt by `elapsed_ns`, then takes `recent`. */
@@ -50,7 +50,7 @@ double baseline_quantile_ns(const struct baseline *b, double q);
 double baseline_z_failed(const struct baseline *usual, const struct baseline *recent);
 double baseline_z_mean(const struct baseline *usual, const struct baseline *recent);
 /* Of the share of calls above the slot of the usual q-quantile, or above the slot below it,
- * whichever says more: a log2 histogram counts exactly at the bounds of its slots only. */
+ * whichever says more: a histogram counts exactly at the bounds of its slots only. */
 double baseline_z_tail(const struct baseline *usual, const struct baseline *recent, double q);
 
 #endif

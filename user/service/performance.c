@@ -285,7 +285,7 @@ static void view_usual(const struct performance *p, struct performance_usual *re
 void performance_view(const struct performance *p, struct performance_view *ret)
 {
     struct traffic window;
-    const struct latency *l = &window.latency;
+    const struct fine_latency *l = &window.latency;
     uint64_t covered_ns = p->complete * p->slice_ns + (p->fed_ns - p->slice_began_ns);
 
     sum_window(p, &window);
@@ -300,11 +300,11 @@ void performance_view(const struct performance *p, struct performance_view *ret)
         .failed_percent = reading_missing("no calls in the window"),
         .mean_seconds = l->count ? reading_of((double)l->sum_ns / (double)l->count / NS_PER_SECOND)
                                  : reading_missing("no call was answered in the window"),
-        .p50_seconds = seconds_of(latency_quantile_ns(l, 0.50)),
-        .p90_seconds = seconds_of(latency_quantile_ns(l, 0.90)),
-        .p95_seconds = seconds_of(latency_quantile_ns(l, 0.95)),
-        .p99_seconds = seconds_of(latency_quantile_ns(l, 0.99)),
-        .max_seconds = seconds_of(latency_max_ns(l)),
+        .p50_seconds = seconds_of(fine_latency_quantile_ns(l, 0.50)),
+        .p90_seconds = seconds_of(fine_latency_quantile_ns(l, 0.90)),
+        .p95_seconds = seconds_of(fine_latency_quantile_ns(l, 0.95)),
+        .p99_seconds = seconds_of(fine_latency_quantile_ns(l, 0.99)),
+        .max_seconds = seconds_of(fine_latency_max_ns(l)),
         .degraded = p->degraded_ns != 0,
         .degraded_since_ns = p->degraded_ns,
         .worse_percent = isfinite(p->worse) ? 100 * p->worse : NAN,
