@@ -90,15 +90,19 @@ static __always_inline void on_sent(struct call_socket *socket, u32 write_seq, u
     }
 }
 
-/* The time is that of the packet, so it is not of the call how long the process took to come. */
+/* By when the data arrived: a client that comes late to read is not the server's delay, and a
+ * request that waits for a busy server is. The socket's clock has been read for this read too. */
 static __always_inline void on_received(struct call_socket *socket, struct tcp_sock *tp)
 {
+    u64 arrived_ns = socket->arrived_ns;
+
     if (socket->role == CALL_UNKNOWN)
         service_resolve(socket, tp);
     if (socket->role == CALL_SERVER)
-        call_began(socket, tp->tcp_clock_cache);
+        call_began(socket, arrived_ns ? arrived_ns : tp->tcp_clock_cache);
     else if (socket->role == CALL_CLIENT && socket->call)
-        call_answered(socket, tp->tcp_clock_cache);
+        call_answered(socket,
+                      arrived_ns > call_since(socket->call) ? arrived_ns : tp->tcp_clock_cache);
     else
         socket->idle_seq = tp->write_seq;
 }
@@ -117,6 +121,21 @@ int BPF_PROG(request_sent, struct sock *sk, int ret, int flags)
     tp = bpf_skc_to_tcp_sock(sk);
     if (tp)
         on_sent(socket, tp->write_seq, sent_ns(tp));
+    return 0;
+}
+
+/* Of every kind of socket, when there is something to read. */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(request_ready, const struct sock *sk)
+{
+    struct call_socket *socket = socket_find((void *)sk);
+    struct tcp_sock *tp;
+
+    if (!socket)
+        return 0;
+    tp = bpf_skc_to_tcp_sock((void *)sk);
+    if (tp)
+        socket->arrived_ns = tp->tcp_clock_cache;
     return 0;
 }
 
@@ -164,6 +183,18 @@ int BPF_PROG(request_queued, struct sk_buff *skb)
         return 0;
     socket->sent_seq = write_seq;
     on_sent(socket, write_seq, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* Twin: every packet that arrives, before its data are queued and the clock is read. */
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(request_packet, struct sock *sk, const struct sk_buff *skb)
+{
+    const struct tcp_skb_cb *cb = (const void *)skb->cb;
+    struct call_socket *socket = socket_find(sk);
+
+    if (socket && BPF_CORE_READ(cb, end_seq) != BPF_CORE_READ(cb, seq))
+        socket->arrived_ns = bpf_ktime_get_ns();
     return 0;
 }
 

@@ -101,6 +101,43 @@ static void the_turnaround_is_the_servers_delay(void **state)
     close(listener);
 }
 
+/* Neither how long the client takes to read the answer is the upstream's, nor is the service's less
+ * for having come late to the request. */
+static void waiting_to_be_read_counts_for_the_service_alone(void **state)
+{
+    const uint64_t delay_ns = 30 * NS_PER_MS;
+    struct call_fixture *f = call_fixture_of(state);
+    struct service_key by_port = {SERVICE_PORT, UPSTREAM_PORT, SERVICE};
+    uint64_t ns;
+    struct pair p;
+    int listener;
+
+    call_open(f, 0, 5);
+    listener = listen_at("127.0.0.1", UPSTREAM_PORT, 8);
+    assert_int_equal(probe_services_set(f->probe.probe, &by_port, 1), 0);
+    p = pair_open(listener, "127.0.0.1", UPSTREAM_PORT);
+    call_once(&p);
+    for (int late_reader = 0; late_reader < 2; late_reader++) {
+        uint64_t upstream_ns = stats_of(f, UPSTREAM).turnaround.sum_ns;
+        uint64_t service_ns = stats_of(f, SERVICE_ROW).turnaround.sum_ns;
+
+        put(p.client, "request");
+        if (!late_reader)
+            sleep_ns(delay_ns);
+        take(p.server);
+        put(p.server, "answer");
+        if (late_reader)
+            sleep_ns(delay_ns);
+        take(p.client);
+        ns = stats_of(f, UPSTREAM).turnaround.sum_ns - upstream_ns;
+        assert_true(late_reader ? ns < delay_ns : ns >= delay_ns);
+        ns = stats_of(f, SERVICE_ROW).turnaround.sum_ns - service_ns;
+        assert_true(late_reader ? ns < delay_ns : ns >= delay_ns - 8);
+    }
+    close_in_turn(p.client, p.server);
+    close(listener);
+}
+
 static void served_calls_are_attributed(void **state)
 {
     struct call_fixture *f = call_fixture_of(state);
@@ -315,9 +352,13 @@ static void older_connections_are_taken_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(calls_are_counted_one_by_one),          BOTH(the_turnaround_is_the_servers_delay),
-        BOTH(served_calls_are_attributed),           BOTH(every_way_to_fail_has_its_name),
-        BOTH(a_hang_is_counted_when_it_becomes_one), BOTH(older_connections_are_taken_up),
+        BOTH(calls_are_counted_one_by_one),
+        BOTH(the_turnaround_is_the_servers_delay),
+        BOTH(waiting_to_be_read_counts_for_the_service_alone),
+        BOTH(served_calls_are_attributed),
+        BOTH(every_way_to_fail_has_its_name),
+        BOTH(a_hang_is_counted_when_it_becomes_one),
+        BOTH(older_connections_are_taken_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

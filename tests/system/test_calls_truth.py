@@ -1,0 +1,222 @@
+"""Calls against what real clients of real servers report of the same run: wrk and nginx,
+redis-benchmark and Redis, pgbench and PostgreSQL. The servers answer after some milliseconds, so that
+the clients' own wait for a CPU, which they count and the socket does not see, is small beside it."""
+
+import csv
+import http.server
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import wait_for
+
+NEAR = 0.1
+SECONDS = 8
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def scratch():
+    """Other users can enter it."""
+    directory = Path(tempfile.mkdtemp(prefix="moonwatch-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def serve():
+    """serve(command, port): started and listening."""
+    processes = []
+
+    def start(command, port, **kwargs):
+        processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, **kwargs))
+        wait_for(lambda: answers(port), what=f"{command[0]} to listen")
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def watched(make_agent):
+    """watched(kind, port): an agent that follows both ends of the calls to the port."""
+
+    def start(kind, port):
+        return make_agent(
+            config={
+                "overhead": {"budget_percent": 0},
+                "upstreams": [
+                    {"name": "there", "kind": kind, "address": f"127.0.0.1:{port}",
+                     **({"read_status": True} if kind == "http" else {})}
+                ],
+                "services": [{"name": "here", "kind": kind, "match": {"port": port}}],
+            }
+        ).start()
+
+    return start
+
+
+def rows(agent):
+    agent.next_tick()
+    return {row["name"]: row for row in agent.json("/health/performance")["metrics"]}
+
+
+def assert_near(row, p50_seconds, p95_seconds):
+    assert row["p50_seconds"] == pytest.approx(p50_seconds, rel=NEAR), "p50"
+    assert row["p95_seconds"] == pytest.approx(p95_seconds, rel=NEAR), "p95"
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        time.sleep(random.uniform(0.005, 0.04))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def backend():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+# Every fifth request is for a page that nginx answers with 503.
+WRK = """
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format("GET", n % 5 == 0 and "/away" or "/")
+end
+done = function(summary, latency)
+  io.write(string.format("sum %d %d %f %f\\n", summary.requests, summary.errors.status,
+                         latency:percentile(50) / 1e6, latency:percentile(95) / 1e6))
+end
+"""
+
+
+def test_nginx_and_wrk(watched, serve, backend, scratch):
+    port = free_port()
+    log = scratch / "access"
+    (scratch / "wrk.lua").write_text(WRK)
+    (scratch / "nginx.conf").write_text(
+        f"""daemon off; master_process off; pid {scratch}/pid; error_log {scratch}/error;
+events {{ worker_connections 256; }}
+http {{
+  log_format status $status; access_log {log} status;
+  {" ".join(f"{kind}_temp_path {scratch}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+  upstream slow {{ server 127.0.0.1:{backend}; keepalive 16; }}
+  server {{ listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://slow; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+    location /away {{ return 503; }} }} }}
+"""
+    )
+    serve(["nginx", "-c", str(scratch / "nginx.conf")], port, stderr=subprocess.DEVNULL)
+    agent = watched("http", port)
+    wrk = subprocess.run(
+        ["wrk", "-t1", "-c4", f"-d{SECONDS}", "-s", str(scratch / "wrk.lua"), f"http://127.0.0.1:{port}/"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )
+    requests, errors, p50, p95 = re.search(r"sum (\d+) (\d+) (\S+) (\S+)", wrk.stdout).groups()
+    found = rows(agent)
+    statuses = log.read_text().split()
+    # wrk leaves its last requests alone; nginx may have answered them by then.
+    assert len(statuses) - 4 <= int(requests) <= len(statuses)
+    for row in found.values():
+        assert int(requests) <= row["calls"] <= len(statuses) + 4
+    assert found["there"]["failed"] == statuses.count("503") > 100
+    assert 0 <= statuses.count("503") - int(errors) <= 4
+    assert found["there"]["calls_per_second"] * found["there"]["window_seconds"] == pytest.approx(
+        int(requests), rel=NEAR
+    )
+    assert_near(found["there"], float(p50), float(p95))
+    assert_near(found["here"], float(p50), float(p95))
+
+
+def test_redis_and_redis_benchmark(watched, serve, scratch):
+    port, count = free_port(), 1500
+    serve(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)], port)
+    agent = watched("cache", port)
+    busy = "for i = 1, 40000 + 1000 * (tonumber(ARGV[1]) % 200) do end return 1"
+    run = subprocess.run(
+        ["redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
+         "eval", busy, "0", "__rand_int__"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )
+    truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
+    found = rows(agent)
+    for row in found.values():
+        # It asks for two settings beforehand.
+        assert count <= row["calls"] <= count + 10
+        assert row["failed"] == 0
+        print(row["name"], row["mean_seconds"], row["p50_seconds"], row["p95_seconds"], truth)
+        assert_near(row, float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3)
+
+
+def postgres_tool(name):
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(found[-1]) if found else shutil.which(name)
+
+
+def test_postgresql_and_pgbench(watched, serve, scratch):
+    port = free_port()
+    data = scratch / "data"
+    as_postgres = ["runuser", "-u", "postgres", "--"]
+    shutil.chown(scratch, "postgres")
+    subprocess.run(
+        [*as_postgres, postgres_tool("initdb"), "-D", str(data), "-A", "trust", "--no-sync"],
+        check=True, capture_output=True,
+    )
+    serve(
+        [*as_postgres, postgres_tool("postgres"), "-D", str(data), "-p", str(port),
+         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={scratch}"],
+        port, stderr=subprocess.DEVNULL,
+    )
+    agent = watched("database", port)
+    (scratch / "script").write_text("\\set ms random(4, 40)\nSELECT pg_sleep(:ms / 1000.0);\n")
+    clients = 4
+    subprocess.run(
+        [*as_postgres, postgres_tool("pgbench"), "-h", "127.0.0.1", "-p", str(port), "-n", "-c", str(clients),
+         "-T", str(SECONDS), "-f", str(scratch / "script"), "-l", "--log-prefix", str(scratch / "log"), "postgres"],
+        check=True, capture_output=True, timeout=120, cwd=scratch,
+    )
+    times = sorted(
+        int(line.split()[2]) / 1e6
+        for file in scratch.glob("log.*")
+        for line in file.read_text().splitlines()
+    )
+    found = rows(agent)
+    for row in found.values():
+        # Signing in takes a few calls a connection.
+        assert len(times) <= row["calls"] <= len(times) + 12 * (clients + 1)
+        assert row["failed"] == 0
+        assert_near(row, times[len(times) // 2], times[int(0.95 * len(times))])
