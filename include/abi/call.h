@@ -18,6 +18,8 @@
  *   - several requests sent before the first answer are one call;
  *   - bytes that call for no answer (HTTP/2 window updates, one-way protocols) look like a call
  *     that hangs: such upstreams need `timeout` 0;
+ *   - a goodbye that the other side obeys before its sender has closed looks like a call that was
+ *     closed without an answer;
  *   - a TLS handshake is a call like any other.
  * What is in flight only the rows of a scan say: that a call begins is counted nowhere, which keeps
  * that cheap.
