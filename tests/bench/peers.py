@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 BINARY = os.environ.get("MOONWATCH_BINARY") or os.environ["MOONWATCH_BUILD"] + "/moonwatch"
@@ -22,6 +23,7 @@ class Peer:
 
     def __init__(self, name, process, port):
         self.name, self.process, self.port = name, process, port
+        self.runtime_directory = None  # the agent's
 
     @property
     def pid(self):
@@ -31,6 +33,16 @@ class Peer:
         peer = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return peer
+
+    def reset_breakers(self):
+        token = (self.runtime_directory / "admin.token").read_text().strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/admin/circuit-breaker/reset",
+            method="POST",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        with urllib.request.urlopen(request, timeout=10):
+            pass
 
 
 def free_port():
@@ -112,6 +124,7 @@ def agent(**sections):
         with open(directory / "log", "wb") as log:
             command = [BINARY, "run", "--config", str(config)]
             with started("moonwatch", command, port, env=environment, stderr=log) as peer:
+                peer.runtime_directory = directory / "run"
                 yield peer
     except BaseException:
         sys.stderr.write((directory / "log").read_text()[-4000:])
