@@ -7,8 +7,8 @@
 #include "runq_fixture.h"
 #include <fcntl.h>
 
-#define PAIR_TURNS 20000
-#define PAIR_NS NS_PER_SECOND
+#define PAIR_TURNS 5000
+#define PAIR_NS (300 * NS_PER_MS)
 /* nvcsw, nivcsw and schedstat of 6.18 all have up to 5 in 100,000 switches which the tracepoint
  * does not tell of: the kernel's own event trace of it misses the same. */
 #define UNTRACED(switches) ((switches) / 1000 + 5)

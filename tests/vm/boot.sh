@@ -1,9 +1,10 @@
 # Sourced by matrix.sh: one guest, from start to exit.
 # shellcheck shell=bash disable=SC2154
 
-# Emulated, not KVM: it is there on every machine, and the same on each.
+# Emulated, not KVM: it is there on every machine, and the same on each. What only makes the emulation
+# slower (five-level page tables, mitigations of what the emulator does not have) is off.
 declare -A MACHINE=(
-  [amd64]="qemu-system-x86_64 -accel tcg -cpu max"
+  [amd64]="qemu-system-x86_64 -accel tcg -cpu max,la57=off"
   [arm64]="qemu-system-aarch64 -accel tcg -M virt -cpu cortex-a72"
 )
 # Where the guest sees its first serial port and the second one.
@@ -28,7 +29,7 @@ boot() {
   mkfs.ext4 -q -F "$directory/disk" || return 1
   timeout -s KILL "$GUEST_SECONDS" "${machine[@]}" -smp 1 -m "$GUEST_MEBIBYTES" -nodefaults -no-reboot \
     -display none -nic none -kernel "$kernel" -initrd "$initramfs" \
-    -append "console=${CONSOLE[$architecture]} panic=-1 loglevel=5 result=$port only=${ONLY:-}" \
+    -append "console=${CONSOLE[$architecture]} panic=-1 loglevel=5 mitigations=off result=$port only=${ONLY:-}" \
     -serial "file:$directory/console.log" "${device[@]}" \
     -drive "file=$directory/disk,format=raw,if=none,id=disk" -device nvme,drive=disk,serial=moonwatch \
     >"$directory/qemu.log" 2>&1
