@@ -183,41 +183,9 @@ static double measure_tracking(int empty, __u32 followed_port)
     return ns;
 }
 
-/* The program that the process has attached, by its file descriptors; -1: none yet. */
-static int program_of(pid_t pid)
-{
-    char path[64], line[128];
-    const struct dirent *entry;
-    int found = -1;
-    DIR *dir;
-
-    snprintf(path, sizeof(path), "/proc/%d/fdinfo", pid);
-    dir = opendir(path);
-    while (dir && found < 0 && (entry = readdir(dir))) {
-        char file[400];
-        unsigned id = 0;
-        bool link = false;
-        FILE *info;
-
-        snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-        info = fopen(file, "r");
-        while (info && fgets(line, sizeof(line), info)) {
-            link = link || strncmp(line, "link_", 5) == 0;
-            sscanf(line, "prog_id: %u", &id);
-        }
-        if (info)
-            fclose(info);
-        if (id && link)
-            found = bpf_prog_get_fd_by_id(id);
-    }
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
 static double measure_tcplife(int empty)
 {
-    int program = -1;
+    int program[COST_PROGRAMS_MAX];
     double ns;
 
     children[PEER] = fork();
@@ -227,17 +195,12 @@ static double measure_tcplife(int empty)
             execl(TCPLIFE, "tcplife", NULL);
         _exit(127);
     }
-    for (int tries = 0; tries < 40 && program < 0; tries++) {
-        window();
-        program = program_of(children[PEER]);
-    }
-    if (program < 0)
-        fail(TCPLIFE " did not attach", ETIMEDOUT);
+    wait_programs(children[PEER], program, 1);
     children[CONNECTOR] = start(connect_for_ever, 0);
-    ns = measure_programs(&program, &empty, 1);
+    ns = measure_programs(program, &empty, 1);
     stop(CONNECTOR);
     stop(PEER);
-    close(program);
+    close(program[0]);
     return ns;
 }
 
