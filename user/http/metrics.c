@@ -33,6 +33,16 @@ void metrics_destroy(struct metrics *metrics)
     free(metrics);
 }
 
+void metrics_walk(struct metrics *metrics, const struct exposition_sink *sink,
+                  const struct metrics_sources *sources)
+{
+    struct exposition e;
+
+    exposition_init_sink(&e, sink);
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        sections[i](&e, metrics, sources);
+}
+
 int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,
                    bool openmetrics)
 {

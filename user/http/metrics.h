@@ -45,4 +45,10 @@ void metrics_destroy(struct metrics *metrics);
 int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,
                    bool openmetrics);
 
+struct exposition_sink;
+
+/* The same samples for somebody who wants some of them. */
+void metrics_walk(struct metrics *metrics, const struct exposition_sink *sink,
+                  const struct metrics_sources *sources);
+
 #endif
