@@ -115,7 +115,7 @@ struct alert_manager {
     channel_set held_channels;
     uint64_t digests; /* sent */
     struct change recent[CHANGES_KEPT];
-    size_t recent_count; /* ever */
+    size_t recent_count;            /* ever */
     struct past *past[HISTORY_MAX]; /* a ring */
     size_t past_count;              /* ever */
     uint64_t revision;              /* counts what is worth saving */

@@ -109,9 +109,9 @@ static bool add_performance(struct alert_source *source, const char *role,
         return false;
     source_row_label(row, "role", "%s", role);
     source_row_label(row, "name", "%s", performance->name);
-    row->status = performance->degraded    ? STATUS_DEGRADED
+    row->status = performance->degraded   ? STATUS_DEGRADED
                   : performance->unjudged ? STATUS_UNKNOWN
-                                           : STATUS_HEALTHY;
+                                          : STATUS_HEALTHY;
     row->value = performance->worse_percent;
     snprintf(row->reason, sizeof(row->reason), "%s", performance->reason);
     return true;

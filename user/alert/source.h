@@ -16,8 +16,8 @@ struct alert_source;
 struct alert_facts {
     const struct snapshot *snapshot;
     const struct health *health;
-    const struct probe *probe;    /* NULL: none */
-    const struct loop_view *loop; /* NULL: not known */
+    const struct probe *probe;       /* NULL: none */
+    const struct loop_view *loop;    /* NULL: not known */
     const struct services *services; /* NULL: none */
     /* Of metrics that alert_source_has() does not know. */
     const struct alert_sample *samples;

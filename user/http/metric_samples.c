@@ -110,8 +110,7 @@ static void take(void *ctx, const char *name, const struct label *labels, size_t
         s->failed = true;
         return;
     }
-    s->taken[s->count++] =
-        (struct taken){keep(s, name), s->offset_count / 2, label_count, value};
+    s->taken[s->count++] = (struct taken){keep(s, name), s->offset_count / 2, label_count, value};
     for (size_t i = 0; i < label_count; i++) {
         s->offsets[s->offset_count++] = keep(s, labels[i].name);
         s->offsets[s->offset_count++] = keep(s, labels[i].value ? labels[i].value : "");
@@ -132,8 +131,8 @@ static bool settle(struct metric_samples *s)
         return false;
     s->pairs = pairs;
     for (size_t i = 0; i < s->offset_count; i += 2)
-        pairs[i / 2] = (struct label_pair){s->text.data + s->offsets[i],
-                                           s->text.data + s->offsets[i + 1]};
+        pairs[i / 2] =
+            (struct label_pair){s->text.data + s->offsets[i], s->text.data + s->offsets[i + 1]};
     for (size_t i = 0; i < s->count; i++)
         samples[i] = (struct alert_sample){
             .metric = s->text.data + s->taken[i].name,

@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_HTTP_SERVER_H
 #define MOONWATCH_HTTP_SERVER_H
 
+#include "alert/alert.h"
 #include "base/host.h"
 #include "base/loop.h"
 #include "collect/collectors.h"
@@ -20,6 +21,7 @@ struct server_sources {
     const struct health *health;
     const struct probe *probe;     /* may be NULL */
     const char *probe_missing;     /* why, when it is NULL */
+    struct alert_manager *alerts;  /* may be NULL; /admin changes it */
     struct services *services;     /* may be NULL; /admin changes it */
     const char *services_missing;  /* why, when it is NULL */
     const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
