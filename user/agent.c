@@ -44,7 +44,6 @@ struct agent {
     uint64_t ticked_ns;
     uint64_t next_check_ns;
     enum status logged_status;
-    uint64_t started_realtime_ns;
     bool event_pending; /* something happened that is acted on at once */
 };
 
@@ -64,27 +63,6 @@ static void on_record(void *ctx, const struct record_head *record, size_t size)
         agent->event_pending = true;
 }
 
-static void tick_alerts(struct agent *agent)
-{
-    struct loop_view loop;
-    struct server_view server;
-    const struct metrics_sources facts = {
-        .clock = agent->clock,
-        .snapshot = collectors_snapshot(agent->collectors),
-        .health = agent->health,
-        .services = live_services(agent->live),
-        .probe = agent->probe,
-        .collectors = agent->collectors,
-        .loop = &loop,
-        .server = &server,
-        .started_realtime_ns = agent->started_realtime_ns,
-    };
-
-    loop_view(agent->loop, &loop);
-    server_view(agent->server, &server);
-    agent_alerts_tick(agent->alerts, &facts);
-}
-
 static void tick(struct agent *agent, uint64_t now_ns)
 {
     uint64_t probe_next_ns = 0;
@@ -95,7 +73,7 @@ static void tick(struct agent *agent, uint64_t now_ns)
     collectors_sample(agent->collectors, now_ns);
     live_tick(agent->live, collectors_snapshot(agent->collectors)->process.tasks, now_ns);
     health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
-    tick_alerts(agent);
+    agent_alerts_tick(agent->alerts, agent->server);
     agent->event_pending = false;
     agent->ticked_ns = now_ns;
     status = health_status(agent->health);
@@ -201,11 +179,9 @@ static int reload(struct agent *agent, char *error, size_t size)
         config_destroy(config);
         return r;
     }
-    if (agent_alerts_configure(agent->alerts, config, &errors) < 0) {
-        /* Out of memory, since it was checked: the alerts go on borrowing the old one. */
-        agent_log_config_errors(agent->log, path, &errors);
+    /* Out of memory, since it was checked: the alerts go on borrowing the old one. */
+    if (agent_alerts_configure(agent->alerts, config) < 0)
         old = NULL;
-    }
     agent_log_restart_keys(agent->log, agent->config, config);
     health_configure(agent->health, config);
     log_set_level(agent->log, (enum log_level)config->server.log_level);
@@ -353,29 +329,8 @@ static int create_parts(struct agent *agent)
         .loop = agent->loop,
         .probe = agent->probe,
     };
-    const struct agent_alerts_sources alert_sources = {
-        .log = agent->log,
-        .loop = agent->loop,
-        .clock = agent->clock,
-        .host = &host_default,
-        .state_directory = config_state_directory(environ),
-    };
-    const struct server_sources sources = {
-        .clock = agent->clock,
-        .host = &host_default,
-        .loop = agent->loop,
-        .probe = agent->probe,
-        .probe_missing = agent->probe_error,
-        .runtime_directory = config_runtime_directory(environ),
-        .reload = on_admin_reload,
-        .ctx = agent,
-    };
-    struct server_sources filled = sources;
-    struct config_errors errors = {0};
-    char error[SERVER_ERROR_BYTES] = "";
-    int r;
+    int r = collectors_create(&agent->collectors, &env);
 
-    r = collectors_create(&agent->collectors, &env);
     if (r < 0) {
         fprintf(stderr, "moonwatch: collectors: %s\n", strerror(-r));
         return EXIT_FAILED;
@@ -386,21 +341,52 @@ static int create_parts(struct agent *agent)
         return EXIT_FAILED;
     }
     health_set_services(agent->health, live_services(agent->live));
-    r = agent_alerts_create(&agent->alerts, &alert_sources, agent->config, &errors);
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: alerts: %s\n", strerror(-r));
-        return EXIT_FAILED;
-    }
-    filled.alerts = agent_alerts_manager(agent->alerts);
-    filled.collectors = agent->collectors;
-    filled.services = live_services(agent->live);
-    filled.health = agent->health;
-    r = server_create(&agent->server, agent->loop, agent->config, &filled, error);
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: %s\n", error);
-        return EXIT_FAILED;
-    }
     return EXIT_DONE;
+}
+
+static int create_alerts(struct agent *agent)
+{
+    const struct agent_alerts_sources sources = {
+        .log = agent->log,
+        .loop = agent->loop,
+        .clock = agent->clock,
+        .host = &host_default,
+        .state_directory = config_state_directory(environ),
+        .collectors = agent->collectors,
+        .health = agent->health,
+        .services = live_services(agent->live),
+        .probe = agent->probe,
+    };
+    int r = agent_alerts_create(&agent->alerts, &sources, agent->config);
+
+    if (r < 0)
+        fprintf(stderr, "moonwatch: alerts: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int create_server(struct agent *agent)
+{
+    const struct server_sources sources = {
+        .clock = agent->clock,
+        .host = &host_default,
+        .loop = agent->loop,
+        .collectors = agent->collectors,
+        .health = agent->health,
+        .probe = agent->probe,
+        .probe_missing = agent->probe_error,
+        .alerts = agent_alerts_manager(agent->alerts),
+        .alert_state = agent_alerts_state(agent->alerts),
+        .services = live_services(agent->live),
+        .runtime_directory = config_runtime_directory(environ),
+        .reload = on_admin_reload,
+        .ctx = agent,
+    };
+    char error[SERVER_ERROR_BYTES] = "";
+    int r = server_create(&agent->server, agent->loop, agent->config, &sources, error);
+
+    if (r < 0)
+        fprintf(stderr, "moonwatch: %s\n", error);
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Taken before anything is loaded: whoever asks for an end or a reload while the agent starts gets
@@ -443,15 +429,15 @@ static int add_sources(struct agent *agent)
 
 static int create(struct agent *agent)
 {
-    static int (*const steps[])(struct agent *) = {load_config, take_signals, create_probe,
-                                                   create_live, create_parts, add_sources};
+    static int (*const steps[])(struct agent *) = {load_config,   take_signals, create_probe,
+                                                   create_live,   create_parts, create_alerts,
+                                                   create_server, add_sources};
     int exit_code = EXIT_DONE;
     int r;
 
     /* A peer that closes early must not end the agent; the write's error is enough. */
     signal(SIGPIPE, SIG_IGN);
     agent->clock = clock_system();
-    agent->started_realtime_ns = clock_realtime_ns(agent->clock);
     agent->logged_status = STATUS_COUNT;
     r = log_create(&agent->log, STDERR_FILENO, LOG_LEVEL_INFO, agent->clock);
     if (r == 0)

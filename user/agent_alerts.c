@@ -24,8 +24,9 @@ struct agent_alerts {
     struct alert_manager *manager;
     struct alert_source *source;
     struct metric_samples *samples; /* NULL: no rule wanted more than the source has, ever */
-    bool wants_samples;
+    bool wants_samples, ticked;
     struct state_file *file;
+    uint64_t started_realtime_ns;
     char boot_id[BOOT_ID_BYTES]; /* "": not known */
     uint64_t saved_revision, attempted_revision;
     uint64_t next_save_ns, save_anyway_ns;
@@ -97,20 +98,22 @@ static void find_wants(struct agent_alerts *a)
 }
 
 int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
-                        const struct config *config, struct config_errors *errors)
+                        const struct config *config)
 {
     struct agent_alerts *a = calloc(1, sizeof(*a));
     const struct alert_ops ops = {on_notification, a};
+    struct config_errors errors = {0};
     int r;
 
     if (!a)
         return -ENOMEM;
     a->sources = *sources;
+    a->started_realtime_ns = clock_realtime_ns(sources->clock);
     r = state_file_create(&a->file, sources->state_directory);
     if (r == 0)
         r = alert_source_create(&a->source);
     if (r == 0)
-        r = alert_manager_create(&a->manager, config, &ops, errors);
+        r = alert_manager_create(&a->manager, config, &ops, &errors);
     if (r < 0) {
         alert_source_destroy(a->source);
         state_file_destroy(a->file);
@@ -179,8 +182,9 @@ void agent_alerts_destroy(struct agent_alerts *a)
     if (!a)
         return;
     state_file_wait(a->file);
-    if (alert_manager_count(a->manager) > 0 ||
-        alert_manager_revision(a->manager) != a->saved_revision)
+    /* An agent that could not start has nothing to say, and another may be running. */
+    if (a->ticked && (alert_manager_count(a->manager) > 0 ||
+                      alert_manager_revision(a->manager) != a->saved_revision))
         save(a, clock_monotonic_ns(a->sources.clock));
     state_file_wait(a->file);
     look_after_writes(a, 0);
@@ -191,13 +195,16 @@ void agent_alerts_destroy(struct agent_alerts *a)
     free(a);
 }
 
-int agent_alerts_configure(struct agent_alerts *a, const struct config *config,
-                           struct config_errors *errors)
+int agent_alerts_configure(struct agent_alerts *a, const struct config *config)
 {
-    int r = alert_manager_configure(a->manager, config, errors);
+    struct config_errors errors = {0};
+    int r = alert_manager_configure(a->manager, config, &errors);
 
-    if (r < 0)
+    if (r < 0) {
+        LOG_ERROR(a->sources.log, "alert_manager", "The alerts keep their old configuration",
+                  LOG_STRING("error", errors.count > 0 ? errors.list[0].message : strerror(-r)));
         return r;
+    }
     find_wants(a);
     alert_manager_note_change(a->manager, "the configuration was reloaded");
     return 0;
@@ -210,7 +217,8 @@ static bool wants(void *ctx, const char *metric)
     return !alert_source_has(metric) && alert_manager_wants(a->manager, metric);
 }
 
-void agent_alerts_tick(struct agent_alerts *a, const struct metrics_sources *facts)
+/* Out of memory: the next tick tries again. */
+static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
 {
     struct alert_facts alert_facts = {
         .snapshot = facts->snapshot,
@@ -221,12 +229,36 @@ void agent_alerts_tick(struct agent_alerts *a, const struct metrics_sources *fac
     };
     struct alert_input input;
 
-    if (a->wants_samples)
-        metric_samples_take(a->samples, facts, wants, a, &alert_facts.samples,
-                            &alert_facts.sample_count);
-    /* Out of memory: the next tick tries again. */
+    if (a->wants_samples && metric_samples_take(a->samples, facts, wants, a, &alert_facts.samples,
+                                                &alert_facts.sample_count) < 0)
+        return;
     if (alert_source_fill(a->source, &alert_facts, &input) == 0)
         alert_manager_tick(a->manager, &input);
+}
+
+void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
+{
+    const struct agent_alerts_sources *s = &a->sources;
+    struct loop_view loop;
+    struct server_view server_figures;
+    const struct metrics_sources facts = {
+        .clock = s->clock,
+        .snapshot = collectors_snapshot(s->collectors),
+        .health = s->health,
+        .services = s->services,
+        .alerts = a->manager,
+        .alert_state = a->file,
+        .probe = s->probe,
+        .collectors = s->collectors,
+        .loop = &loop,
+        .server = &server_figures,
+        .started_realtime_ns = a->started_realtime_ns,
+    };
+
+    loop_view(s->loop, &loop);
+    server_view(server, &server_figures);
+    judge(a, &facts);
+    a->ticked = true;
     save_when_due(a);
 }
 
@@ -244,4 +276,9 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
 {
     return a->manager;
+}
+
+const struct state_file *agent_alerts_state(const struct agent_alerts *a)
+{
+    return a->file;
 }

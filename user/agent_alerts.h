@@ -5,7 +5,7 @@
 #include "alert/alert.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "http/metrics.h"
+#include "http/server.h"
 #include "service/breaker.h"
 
 struct agent_alerts;
@@ -17,24 +17,29 @@ struct agent_alerts_sources {
     const struct clock *clock;
     const struct host *host;
     const char *state_directory;
+    const struct collectors *collectors;
+    const struct health *health;
+    const struct services *services;
+    const struct probe *probe; /* may be NULL */
 };
 
-/* Goes on where the agent before left off. `config` is borrowed until agent_alerts_configure().
- * -EINVAL: the errors are added. */
+/* Goes on where the agent before left off. `config`, which has passed alert_check(), is borrowed
+ * until agent_alerts_configure(). */
 int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
-                        const struct config *config, struct config_errors *errors);
+                        const struct config *config);
 /* Writes the state, which may take as long as the disk does. NULL is fine. */
 void agent_alerts_destroy(struct agent_alerts *a);
-/* After a reload. On an error the old configuration stays borrowed. */
-int agent_alerts_configure(struct agent_alerts *a, const struct config *config,
-                           struct config_errors *errors);
+/* After a reload, with a configuration that has passed alert_check(). On an error, which is logged,
+ * the old one stays borrowed. */
+int agent_alerts_configure(struct agent_alerts *a, const struct config *config);
 
-/* Once a tick, after everything else. `facts` are those of the tick. */
-void agent_alerts_tick(struct agent_alerts *a, const struct metrics_sources *facts);
+/* Once a tick, after everything else. */
+void agent_alerts_tick(struct agent_alerts *a, const struct server *server);
 /* The next tick tells of it. */
 void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
                           const struct breaker_transition *t);
 
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a);
+const struct state_file *agent_alerts_state(const struct agent_alerts *a);
 
 #endif
