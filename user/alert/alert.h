@@ -55,6 +55,12 @@ void alert_manager_each(const struct alert_manager *m,
 /* False when there is no alert with the id. The view is valid until the next tick. */
 bool alert_manager_find(const struct alert_manager *m, const char *id, struct alert_view *ret);
 
+/* The channels of a configuration; without any there is one, "log". */
+const struct config_channel *alert_channels(const struct config *config, size_t *ret_count);
+/* As alert_manager_each(), but only what fires and this channel has been told of. */
+void alert_manager_each_told(const struct alert_manager *m, const char *channel,
+                             void (*fn)(void *ctx, const struct alert_view *view), void *ctx);
+
 /* Stops repeats and escalation of a firing alert for `for_seconds`, or until it is resolved when 0.
  * -ENOENT: no such alert; -EALREADY: it does not fire. Both texts are copied. */
 int alert_manager_ack(struct alert_manager *m, const char *id, const char *by, const char *comment,
