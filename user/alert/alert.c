@@ -66,6 +66,7 @@ void alert_manager_destroy(struct alert_manager *m)
     }
     for (size_t i = 0; i < m->silence_count; i++)
         silence_release(&m->silences[i]);
+    history_clear(m);
     table_free(&m->table);
     held_clear(&m->held);
     free(m->sent);
@@ -114,6 +115,7 @@ int alert_manager_configure(struct alert_manager *m, const struct config *config
         alert->told_channels = translate(alert->told_channels, m->plan, plan);
     }
     m->held_channels = translate(m->held_channels, m->plan, plan);
+    m->revision++;
     plan_destroy(m->plan);
     m->plan = plan;
     return 0;
@@ -142,6 +144,17 @@ bool alert_manager_wants(const struct alert_manager *m, const char *metric)
 
     rule_set_of_metric(m->plan->rules, metric, &count);
     return count > 0;
+}
+
+bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const char *metric))
+{
+    for (size_t i = 0; i < rule_set_count(m->plan->rules); i++) {
+        const struct config_rule *config = rule_set_at(m->plan->rules, i)->config;
+
+        if (config->metric && !known(config->metric))
+            return true;
+    }
+    return false;
 }
 
 void alert_manager_note_change(struct alert_manager *m, const char *what)
@@ -231,7 +244,13 @@ int alert_manager_ack(struct alert_manager *m, const char *id, const char *by, c
     alert->acked_until = for_seconds > 0 && for_seconds < 1e9
                              ? m->now + (int64_t)(for_seconds * (double)NS_PER_SECOND)
                              : INT64_MAX;
+    m->revision++;
     return 0;
+}
+
+uint64_t alert_manager_revision(const struct alert_manager *m)
+{
+    return m->revision;
 }
 
 void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret)

@@ -29,6 +29,8 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .snapshot = env->snapshot,
         .health = env->sources->health,
         .services = env->sources->services,
+        .alerts = env->sources->alerts,
+        .alert_state = env->sources->alert_state,
         .probe = env->sources->probe,
         .collectors = env->sources->collectors,
         .loop = env->sources->loop ? &loop : NULL,
