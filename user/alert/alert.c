@@ -178,6 +178,24 @@ void alert_manager_each(const struct alert_manager *m,
     }
 }
 
+void alert_manager_each_told(const struct alert_manager *m, const char *channel,
+                             void (*fn)(void *ctx, const struct alert_view *view), void *ctx)
+{
+    struct alert_view view;
+    size_t index = 0;
+
+    while (index < m->plan->channel_count && strcmp(m->plan->channels[index].name, channel) != 0)
+        index++;
+    if (index == m->plan->channel_count)
+        return;
+    for (const struct alert *alert = m->alerts; alert; alert = alert->next) {
+        if (alert->state != ALERT_FIRING || !(alert->told_channels >> index & 1))
+            continue;
+        alert_fill_view(m, alert, &view);
+        fn(ctx, &view);
+    }
+}
+
 static struct alert *find_by_id(const struct alert_manager *m, const char *id)
 {
     unsigned long long key;

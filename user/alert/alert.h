@@ -57,6 +57,12 @@ void alert_manager_each(const struct alert_manager *m,
 /* False when there is no alert with the id. The view is valid until the next tick. */
 bool alert_manager_find(const struct alert_manager *m, const char *id, struct alert_view *ret);
 
+/* The channels of a configuration; without any there is one, "log". */
+const struct config_channel *alert_channels(const struct config *config, size_t *ret_count);
+/* As alert_manager_each(), but only what fires and this channel has been told of. */
+void alert_manager_each_told(const struct alert_manager *m, const char *channel,
+                             void (*fn)(void *ctx, const struct alert_view *view), void *ctx);
+
 /* Episodes that are over, up to HISTORY_MAX of alert/engine.h; 0 is the newest. The view is valid
  * until the next tick. */
 size_t alert_manager_history_count(const struct alert_manager *m);
