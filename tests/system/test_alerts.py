@@ -1,11 +1,13 @@
 """Alerts of a running agent: real crashes and real levels, what an operator does about them, restarts."""
 
+import http.server
 import json
 import mmap
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -580,6 +582,121 @@ def test_the_agent_does_not_start_with_a_mistake(make_agent):
     agent = make_agent(config=with_rules({**ALWAYS, "summary": "{{ $labels.nonsense }}"}))
     code, lines = agent.run_to_end()
     assert code == 2 and "/alert_manager/rules/" in lines[0] and "nonsense" in lines[0]
+
+
+class Receiver:
+    """A webhook that keeps what it gets, with the time."""
+
+    def __init__(self):
+        self.got = []
+        self.status = 200
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append((datetime.now(timezone.utc), self.headers["Idempotency-Key"], json.loads(body)))
+                self.send_response(outer.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def of(self, status, comm=None):
+        return [
+            (when, key)
+            for when, key, body in self.got
+            for alert in body["alerts"]
+            if alert["status"] == status and comm in (None, alert["labels"].get("comm"))
+        ]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "keep_firing_for": 1}
+
+
+def told_at_once(receiver, **channel):
+    return {
+        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url, **channel}],
+        "routes": [{"channels": ["hook"], "group_by": ["alertname", "comm"], "group_wait": 0, "group_interval": 1}],
+    }
+
+
+def test_a_crash_is_told_at_once(start, receiver):
+    agent = start(CRASH, **told_at_once(receiver))
+    late = []
+    for i in range(8):
+        before = crash(f"mwtold{i}")
+        wait_for(lambda: receiver.of("firing", f"mwtold{i}"), what="the notification")
+        late.append((receiver.of("firing", f"mwtold{i}")[0][0] - before).total_seconds())
+    # A tick a second apart would make the median half a second.
+    assert sorted(late)[len(late) // 2] < 0.25, late
+    wait_for(lambda: receiver.of("resolved", "mwtold0"), what="the resolved notice")
+    agent.next_tick()
+    assert agent.metric("moonwatch_notify_sent_total", channel="hook") == len(receiver.got)
+    assert agent.metric("moonwatch_notify_latency_seconds_count", channel="hook") == len(receiver.got)
+    assert agent.metric("moonwatch_notify_state", channel="hook", state="ok") == 1
+    assert agent.metric("moonwatch_outbox_stored_total") == len(receiver.got)
+    assert agent.metric("moonwatch_alert_notifications_total", kind="firing") >= 8
+    assert len({key for _, key, _ in receiver.got}) == len(receiver.got)
+
+
+def test_a_channel_that_fails_is_seen(start, receiver):
+    receiver.status = 503
+    agent = start(ALWAYS, **told_at_once(receiver))
+    firing(agent, "Always")
+    (channel,) = wait_for(
+        lambda: [c for c in agent.json("/alerts")["channels"] if c["state"] != "ok"], what="a failing channel"
+    )
+    assert channel["name"] == "hook" and channel["queued"] == 1 and "503" in channel["error"]
+    listed = cli(agent, "list").stdout
+    assert "CHANNEL hook is " in listed and "503" in listed
+    receiver.status = 200
+    wait_for(lambda: agent.json("/alerts")["channels"][0]["state"] == "ok", what="delivery")
+    assert agent.json("/alerts")["channels"][0]["queued"] == 0
+    assert len({key for _, key, _ in receiver.got}) == 1
+
+
+def test_what_a_killed_agent_said_is_told_and_then_resolved(start, receiver):
+    """Killed between the alert and its delivery: told by the next, with the same key, and only once."""
+    receiver.status = 503
+    rule = {**CRASH, "keep_firing_for": 5}
+    agent = start(rule, **told_at_once(receiver))
+    crash("mwkilled")
+    wait_for(lambda: receiver.of("firing", "mwkilled"), what="an attempt")
+    key = receiver.of("firing", "mwkilled")[0][1]
+    agent.next_tick()
+    agent.stop(signal.SIGKILL)
+    receiver.got.clear()
+    receiver.status = 200
+    agent.start()
+    wait_for(lambda: receiver.of("resolved", "mwkilled"), what="the resolved notice")
+    assert [k for _, k in receiver.of("firing", "mwkilled")] == [key]
+    assert agent.metric("moonwatch_outbox_recovered_total") == 1
+
+
+def test_a_silenced_alert_is_not_told(start, receiver):
+    agent = start(CRASH, **told_at_once(receiver))
+    assert act(agent, "/admin/silences", {"matchers": "comm=mwquiet", "duration_seconds": 600})[0] == 200
+    crash("mwquiet")
+    crash("mwloud")
+    wait_for(lambda: receiver.of("resolved", "mwloud"), what="the other one's end")
+    assert not receiver.of("firing", "mwquiet")
 
 
 def test_stages_are_counted(start):

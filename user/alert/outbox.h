@@ -43,8 +43,8 @@ struct outbox_config {
 
 struct outbox;
 
-/* Starts the thread, which loads SQLite, opens the database and hands over what it holds. Errors of
- * these are in the view. */
+/* Starts the thread, which loads SQLite, opens the database and hands over what it holds; when
+ * there is none yet, with the first entry. Errors of these are in the view. */
 int outbox_create(struct outbox **ret, const struct outbox_config *config,
                   const struct outbox_ops *ops);
 /* Finishes what is queued; what was not handed over stays in the database. NULL is fine. */

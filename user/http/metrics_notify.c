@@ -121,8 +121,9 @@ static void add_outbox(struct exposition *e, const struct notify *notify)
         U64_COUNTER("moonwatch_outbox_moved_aside", "Damaged databases moved aside.",
                     struct outbox_view, moved_aside, 1),
     };
-    static const struct metric_family open = {"moonwatch_outbox_open", METRIC_GAUGE,
-                                              "1 when the outbox's database is open."};
+    static const struct metric_family open = {
+        "moonwatch_outbox_open", METRIC_GAUGE,
+        "1 when the outbox's database is open, which it is from the first message on."};
     static const struct metric_family queued = {"moonwatch_outbox_queued", METRIC_GAUGE,
                                                 "Changes on their way to the outbox's disk."};
     struct outbox_view view;
