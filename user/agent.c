@@ -376,6 +376,7 @@ static int create_server(struct agent *agent)
         .probe_missing = agent->probe_error,
         .alerts = agent_alerts_manager(agent->alerts),
         .alert_state = agent_alerts_state(agent->alerts),
+        .notify = agent_alerts_notify(agent->alerts),
         .services = live_services(agent->live),
         .runtime_directory = config_runtime_directory(environ),
         .reload = on_admin_reload,

@@ -1,4 +1,4 @@
-/* The alert layer at work in the agent: its source, its manager, its state on disk. */
+/* The alert layer at work in the agent: its source, its manager, its state on disk, delivery. */
 #ifndef MOONWATCH_AGENT_ALERTS_H
 #define MOONWATCH_AGENT_ALERTS_H
 
@@ -30,7 +30,7 @@ int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sou
 /* Writes the state, which may take as long as the disk does. NULL is fine. */
 void agent_alerts_destroy(struct agent_alerts *a);
 /* After a reload, with a configuration that has passed alert_check(). On an error, which is logged,
- * the old one stays borrowed. */
+ * the old one stays borrowed too. */
 int agent_alerts_configure(struct agent_alerts *a, const struct config *config);
 
 /* Once a tick, after everything else. */
@@ -40,6 +40,7 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
                           const struct breaker_transition *t);
 
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a);
+const struct notify *agent_alerts_notify(const struct agent_alerts *a);
 const struct state_file *agent_alerts_state(const struct agent_alerts *a);
 
 #endif

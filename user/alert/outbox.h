@@ -64,8 +64,8 @@ int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
                  uint64_t next_attempt_ns);
 
 struct outbox_view {
-    bool open;                                                    /* the database is */
-    size_t queued;                                                /* for the thread */
+    bool open;     /* the database is */
+    size_t queued; /* for the thread, or in its hands */
     uint64_t stored, duplicates, not_durable, removed, recovered; /* since creation */
     uint64_t moved_aside;
     char moved_to[256];             /* the last one moved aside; "" */

@@ -93,6 +93,22 @@ int alert_list_print_silences(const cJSON *answer)
     return EXIT_DONE;
 }
 
+/* Only what keeps somebody from being told. */
+static void print_channels(const cJSON *channels)
+{
+    const cJSON *one;
+
+    cJSON_ArrayForEach (one, channels) {
+        const char *state = text_of(one, "state"), *peer = text_of(one, "peer");
+
+        if (strcmp(state, "ok") == 0)
+            continue;
+        printf("CHANNEL %s%s%s is %s: ", text_of(one, "name"), *peer ? " " : "", peer, state);
+        print_clean(text_of(one, "error"));
+        putchar('\n');
+    }
+}
+
 int alert_list_print(const cJSON *alerts, const cJSON *silences)
 {
     static const struct {
@@ -115,6 +131,7 @@ int alert_list_print(const cJSON *alerts, const cJSON *silences)
             alert_list_print_one(one);
         print_omitted(alerts, lists[i].omitted, lists[i].title);
     }
+    print_channels(cJSON_GetObjectItemCaseSensitive(alerts, "channels"));
     if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(silences, "silences")) > 0)
         puts("SILENCES");
     return alert_list_print_silences(silences);

@@ -22,6 +22,9 @@ struct alerts_body {
     size_t history_count;
     const struct alert_view *history;
     uint64_t omitted, history_omitted; /* beyond the limit */
+    const char *no_channels;           /* why, else NULL */
+    size_t channel_count;
+    const struct notify_channel_view *channels;
 };
 
 struct alert_acked_body {

@@ -178,11 +178,27 @@ static size_t cut(size_t count, size_t limit, uint64_t *ret_omitted)
     return count > limit ? limit : count;
 }
 
+/* From malloc. */
+static struct notify_channel_view *gather_channels(const struct notify *notify,
+                                                   struct alerts_body *body)
+{
+    size_t count = notify ? notify_channel_count(notify) : 0;
+    struct notify_channel_view *views = count ? calloc(count, sizeof(*views)) : NULL;
+
+    body->no_channels = notify ? (views ? NULL : "out of memory") : "this agent has no channels";
+    body->channels = views;
+    body->channel_count = views ? count : 0;
+    for (size_t i = 0; views && i < count; i++)
+        notify_channel_view(notify, i, &views[i]);
+    return views;
+}
+
 static int answer(const struct body_env *env, const struct filter *filter, struct body *ret)
 {
     const struct alert_manager *alerts = env->sources->alerts;
     struct selection active = {.filter = filter}, past = {.filter = filter};
     struct alerts_body body = {.realtime_ns = env->snapshot->realtime_ns};
+    CLEANUP_FREE struct notify_channel_view *channels = NULL;
     int r = -ENOMEM;
 
     if (alerts) {
@@ -197,6 +213,7 @@ static int answer(const struct body_env *env, const struct filter *filter, struc
     } else {
         body.missing = "this agent has no alerts";
     }
+    channels = gather_channels(env->sources->notify, &body);
     if (active.count > 0)
         qsort(active.views, active.count, sizeof(*active.views), by_weight);
     body.firing = active.firing;

@@ -31,6 +31,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .services = env->sources->services,
         .alerts = env->sources->alerts,
         .alert_state = env->sources->alert_state,
+        .notify = env->sources->notify,
         .probe = env->sources->probe,
         .collectors = env->sources->collectors,
         .loop = env->sources->loop ? &loop : NULL,

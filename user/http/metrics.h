@@ -18,6 +18,7 @@
 #include "health/health.h"
 #include "http/server.h"
 #include "model/snapshot.h"
+#include "notify/notify.h"
 #include "probe/probe.h"
 
 /* All borrowed for the call. A NULL source leaves its families out. */
@@ -28,6 +29,7 @@ struct metrics_sources {
     const struct services *services;
     const struct alert_manager *alerts;
     const struct state_file *alert_state;
+    const struct notify *notify;
     const struct probe *probe;
     const struct collectors *collectors;
     const struct loop_view *loop;

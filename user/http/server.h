@@ -9,6 +9,7 @@
 #include "collect/collectors.h"
 #include "config/config.h"
 #include "health/health.h"
+#include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
 
@@ -23,6 +24,7 @@ struct server_sources {
     const struct probe *probe;            /* may be NULL */
     const char *probe_missing;            /* why, when it is NULL */
     struct alert_manager *alerts;         /* may be NULL; /admin changes it */
+    const struct notify *notify;          /* may be NULL */
     const struct state_file *alert_state; /* may be NULL */
     struct services *services;            /* may be NULL; /admin changes it */
     const char *services_missing;         /* why, when it is NULL */
