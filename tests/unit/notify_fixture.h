@@ -158,4 +158,46 @@ static inline struct notify_channel_view office_view(const struct office *o, siz
     return view;
 }
 
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define FAILED_ANSWER "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops"
+/* Attempts follow each other at once, or at least within the test. */
+#define QUICK "\"retry\":{\"base_delay\":0.01,\"max_delay\":0.05},"
+#define PATIENT "\"breaker\":{\"failure_threshold\":1000}"
+
+static inline void webhook(char out[512], const char *name, const struct peer *peer,
+                           const char *more)
+{
+    snprintf(out, 512, "{\"name\":\"%s\",\"type\":\"webhook\",\"url\":\"%s\",\"timeout\":0.3%s%s}",
+             name, peer->url, *more ? "," : "", more);
+}
+
+static inline bool all_sent(struct office *o)
+{
+    for (size_t i = 0; i < notify_channel_count(o->notify); i++)
+        if (office_view(o, i).queued)
+            return false;
+    return true;
+}
+
+/* What the outbox has to do is done, too. */
+static inline bool all_removed(struct office *o)
+{
+    struct outbox_view view;
+
+    notify_outbox_view(o->notify, &view);
+    return all_sent(o) && view.queued == 0 && view.removed >= view.stored + view.recovered;
+}
+
+static inline const char *request_header(const struct peer *peer, const char *name)
+{
+    static char value[128];
+    const char *at = strcasestr(peer->request, name);
+
+    if (!at)
+        fail_msg("no %s in %s", name, peer->request);
+    snprintf(value, sizeof(value), "%s", at + strlen(name));
+    value[strcspn(value, "\r\n")] = '\0';
+    return value;
+}
+
 #endif

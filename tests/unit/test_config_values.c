@@ -255,6 +255,10 @@ static void alerting_lands_whole(void **state)
     assert_string_equal(config->alert_manager.rules.items[0].match.items[0].key, "device");
     assert_string_equal(config->alert_manager.rules.items[0].match.items[0].value, "sda");
     assert_string_equal(config->alert_manager.channels.items[0].to.items[0], "c@d");
+    assert_int_equal(config->alert_manager.channels.items[0].breaker.failure_threshold,
+                     config->circuit_breaker.failure_threshold);
+    assert_true(config->alert_manager.channels.items[0].retry.max_delay_seconds ==
+                config->retry.max_delay_seconds);
     assert_int_equal(config->alert_manager.channels.items[0].type, CHANNEL_EMAIL);
     assert_string_equal(config->alert_manager.routes.items[0].channels.items[0], "mail");
     assert_float_equal(config->alert_manager.routes.items[0].repeat_interval_seconds, 14400, 0);

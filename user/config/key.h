@@ -72,6 +72,7 @@ struct key_table {
 extern const struct key_table config_table;
 /* After the whole configuration was read. */
 void check_upstreams(struct reader *reader, void *base);
+void check_channels(struct reader *reader, void *base);
 /* Offsets in struct config. */
 extern const struct key_table alert_manager_table, retry_table, healing_table, tuning_table,
     prediction_table, history_table, privacy_table, fleet_table;

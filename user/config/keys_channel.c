@@ -50,17 +50,7 @@ static const struct key retry_keys[] = {
      .doc = "A message is given up when it is so old; 0: never for that"},
 };
 
-static void check_retry(struct reader *reader, void *base)
-{
-    const struct config_channel *channel = base;
-
-    if (channel->retry.max_delay_seconds < channel->retry.base_delay_seconds)
-        reader_error(reader, "max_delay", "%g is below base_delay %g (allowed: at least %g)",
-                     channel->retry.max_delay_seconds, channel->retry.base_delay_seconds,
-                     channel->retry.base_delay_seconds);
-}
-
-static const struct key_table channel_retry_table = {KEY_TABLE(retry_keys), .check = check_retry};
+static const struct key_table channel_retry_table = {KEY_TABLE(retry_keys)};
 
 static const struct key breaker_keys[] = {
     {.name = "failure_threshold",
@@ -295,6 +285,38 @@ static void check_channel(struct reader *reader, void *base)
     case CHANNEL_LOG:
     case CHANNEL_TYPE_COUNT:
         break;
+    }
+}
+
+/* What a channel inherits stands after the channels: until then it is 0, which no key may be. */
+static void inherit(struct config_channel *channel, const struct config *config)
+{
+    if (channel->retry.base_delay_seconds == 0)
+        channel->retry.base_delay_seconds = config->retry.base_delay_seconds;
+    if (channel->retry.max_delay_seconds == 0)
+        channel->retry.max_delay_seconds = config->retry.max_delay_seconds;
+    if (channel->breaker.failure_threshold == 0)
+        channel->breaker.failure_threshold = config->circuit_breaker.failure_threshold;
+    if (channel->breaker.recovery_timeout_seconds == 0)
+        channel->breaker.recovery_timeout_seconds =
+            config->circuit_breaker.recovery_timeout_seconds;
+}
+
+void check_channels(struct reader *reader, void *base)
+{
+    struct config *config = base;
+    char below[80];
+
+    for (size_t i = 0; i < config->alert_manager.channels.count; i++) {
+        struct config_channel *channel = &config->alert_manager.channels.items[i];
+
+        inherit(channel, config);
+        if (channel->retry.max_delay_seconds >= channel->retry.base_delay_seconds)
+            continue;
+        snprintf(below, sizeof(below), "alert_manager/channels/%zu/retry/max_delay", i);
+        reader_error(reader, below, "%g is below base_delay %g (allowed: at least %g)",
+                     channel->retry.max_delay_seconds, channel->retry.base_delay_seconds,
+                     channel->retry.base_delay_seconds);
     }
 }
 

@@ -121,10 +121,11 @@ static struct lane_entry *create_entry(const char *key, const char *head, const 
 {
     size_t key_bytes = strlen(key) + 1, head_bytes = strlen(head);
     struct lane_entry *entry = calloc(1, sizeof(*entry) + key_bytes + head_bytes + bytes + 1);
-    char *at = (char *)(entry + 1);
+    char *at;
 
     if (!entry)
         return NULL;
+    at = (char *)(entry + 1);
     entry->key = memcpy(at, key, key_bytes);
     at += key_bytes;
     memcpy(at, head, head_bytes);

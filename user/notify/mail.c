@@ -53,7 +53,7 @@ static void add_subject(struct text *out, const char *subject)
     }
     clean[n] = '\0';
     text_add(out, "Subject: ");
-    if (ascii && n <= SUBJECT_BYTES_MAX && !strstr(clean, "=?")) {
+    if (ascii && !strstr(clean, "=?")) {
         text_add(out, clean);
     } else {
         for (size_t i = 0; i < n; i += word) {
