@@ -1,4 +1,5 @@
 #include "agent.h"
+#include "agent_alerts.h"
 #include "agent_log.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -22,6 +23,8 @@
 
 /* Every figure is sampled at this interval; it also bounds how long a lazy record waits. */
 #define TICK_NS NS_PER_SECOND
+/* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks. */
+#define EVENT_GAP_NS (10 * NS_PER_MS)
 
 struct agent {
     const struct run_options *options;
@@ -34,11 +37,14 @@ struct agent {
     struct collectors *collectors;
     struct live *live;
     struct health *health;
+    struct agent_alerts *alerts;
     struct server *server;
     struct loop_source *probe_alarm;
+    struct loop_source *event_alarm; /* ticks at once after what came outside of the ring */
+    uint64_t ticked_ns;
     uint64_t next_check_ns;
     enum status logged_status;
-    bool event_pending; /* a record arrived that is acted on at once */
+    bool event_pending; /* something happened that is acted on at once */
 };
 
 static uint64_t ns_of_seconds(double seconds)
@@ -62,12 +68,14 @@ static void tick(struct agent *agent, uint64_t now_ns)
     uint64_t probe_next_ns = 0;
     enum status status;
 
-    agent->event_pending = false;
     if (agent->probe)
         probe_drain(agent->probe);
     collectors_sample(agent->collectors, now_ns);
     live_tick(agent->live, collectors_snapshot(agent->collectors)->process.tasks, now_ns);
     health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
+    agent_alerts_tick(agent->alerts, agent->server);
+    agent->event_pending = false;
+    agent->ticked_ns = now_ns;
     status = health_status(agent->health);
     if (status != agent->logged_status || now_ns >= agent->next_check_ns) {
         agent_log_health(agent->log, collectors_snapshot(agent->collectors), agent->health);
@@ -96,6 +104,20 @@ static void on_probe_alarm(void *ctx, uint64_t now_ns)
     loop_set_alarm(agent->probe_alarm, next_ns);
 }
 
+static void on_event_alarm(void *ctx, uint64_t now_ns)
+{
+    struct agent *agent = ctx;
+
+    if (agent->event_pending)
+        tick(agent, now_ns);
+}
+
+static void tick_soon(struct agent *agent)
+{
+    agent->event_pending = true;
+    loop_set_alarm(agent->event_alarm, agent->ticked_ns + EVENT_GAP_NS);
+}
+
 static void on_ring(void *ctx, uint32_t events)
 {
     struct agent *agent = ctx;
@@ -103,7 +125,7 @@ static void on_ring(void *ctx, uint32_t events)
     (void)events;
     probe_drain(agent->probe);
     if (agent->event_pending)
-        tick(agent, clock_monotonic_ns(agent->clock));
+        tick_soon(agent);
 }
 
 /* What the command line says stands above the file. */
@@ -127,10 +149,13 @@ static int reload(struct agent *agent, char *error, size_t size)
     const char *path = config_find(agent->options->config_path, environ);
     struct config_errors errors = {0};
     char refusal[SERVER_ERROR_BYTES] = "";
-    struct config *config = NULL;
+    struct config *config = NULL, *old = agent->config;
     int r = config_load(&config, path, environ, &errors);
 
+    if (r == 0)
+        r = alert_check(config, &errors);
     if (r < 0) {
+        config_destroy(config);
         agent_log_config_errors(agent->log, path, &errors);
         snprintf(error, size, "%s: %s%s%s", path ? path : "moonwatch", errors.list[0].pointer,
                  *errors.list[0].pointer ? ": " : "", errors.list[0].message);
@@ -154,10 +179,13 @@ static int reload(struct agent *agent, char *error, size_t size)
         config_destroy(config);
         return r;
     }
+    /* Out of memory, since it was checked: the alerts go on borrowing the old one. */
+    if (agent_alerts_configure(agent->alerts, config) < 0)
+        old = NULL;
     agent_log_restart_keys(agent->log, agent->config, config);
     health_configure(agent->health, config);
     log_set_level(agent->log, (enum log_level)config->server.log_level);
-    config_destroy(agent->config);
+    config_destroy(old);
     agent->config = config;
     agent->next_check_ns = 0;
     LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
@@ -197,6 +225,8 @@ static int load_config(struct agent *agent)
     struct listen_address address;
     int r = config_load(&agent->config, path, environ, &errors);
 
+    if (r == 0)
+        r = alert_check(agent->config, &errors);
     if (r < 0) {
         cli_print_config_errors(path ? path : "moonwatch", &errors);
         return EXIT_USAGE;
@@ -240,6 +270,10 @@ static void on_breaker_moved(void *ctx, const char *upstream, const struct break
     struct agent *agent = ctx;
 
     agent_log_breaker(agent->log, upstream, t);
+    if (!agent->alerts) /* a pinned breaker is taken over */
+        return;
+    agent_alerts_breaker(agent->alerts, upstream, t);
+    tick_soon(agent);
 }
 
 static void on_fallback_switched(void *ctx, const char *upstream, const struct fallback_switch *s)
@@ -295,21 +329,8 @@ static int create_parts(struct agent *agent)
         .loop = agent->loop,
         .probe = agent->probe,
     };
-    const struct server_sources sources = {
-        .clock = agent->clock,
-        .host = &host_default,
-        .loop = agent->loop,
-        .probe = agent->probe,
-        .probe_missing = agent->probe_error,
-        .runtime_directory = config_runtime_directory(environ),
-        .reload = on_admin_reload,
-        .ctx = agent,
-    };
-    struct server_sources filled = sources;
-    char error[SERVER_ERROR_BYTES] = "";
-    int r;
+    int r = collectors_create(&agent->collectors, &env);
 
-    r = collectors_create(&agent->collectors, &env);
     if (r < 0) {
         fprintf(stderr, "moonwatch: collectors: %s\n", strerror(-r));
         return EXIT_FAILED;
@@ -320,15 +341,53 @@ static int create_parts(struct agent *agent)
         return EXIT_FAILED;
     }
     health_set_services(agent->health, live_services(agent->live));
-    filled.collectors = agent->collectors;
-    filled.services = live_services(agent->live);
-    filled.health = agent->health;
-    r = server_create(&agent->server, agent->loop, agent->config, &filled, error);
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: %s\n", error);
-        return EXIT_FAILED;
-    }
     return EXIT_DONE;
+}
+
+static int create_alerts(struct agent *agent)
+{
+    const struct agent_alerts_sources sources = {
+        .log = agent->log,
+        .loop = agent->loop,
+        .clock = agent->clock,
+        .host = &host_default,
+        .state_directory = config_state_directory(environ),
+        .collectors = agent->collectors,
+        .health = agent->health,
+        .services = live_services(agent->live),
+        .probe = agent->probe,
+    };
+    int r = agent_alerts_create(&agent->alerts, &sources, agent->config);
+
+    if (r < 0)
+        fprintf(stderr, "moonwatch: alerts: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int create_server(struct agent *agent)
+{
+    const struct server_sources sources = {
+        .clock = agent->clock,
+        .host = &host_default,
+        .loop = agent->loop,
+        .collectors = agent->collectors,
+        .health = agent->health,
+        .probe = agent->probe,
+        .probe_missing = agent->probe_error,
+        .alerts = agent_alerts_manager(agent->alerts),
+        .alert_state = agent_alerts_state(agent->alerts),
+        .notify = agent_alerts_notify(agent->alerts),
+        .services = live_services(agent->live),
+        .runtime_directory = config_runtime_directory(environ),
+        .reload = on_admin_reload,
+        .ctx = agent,
+    };
+    char error[SERVER_ERROR_BYTES] = "";
+    int r = server_create(&agent->server, agent->loop, agent->config, &sources, error);
+
+    if (r < 0)
+        fprintf(stderr, "moonwatch: %s\n", error);
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Taken before anything is loaded: whoever asks for an end or a reload while the agent starts gets
@@ -361,6 +420,8 @@ static int add_sources(struct agent *agent)
     if (r == 0 && agent->probe)
         r = loop_add_alarm(agent->loop, &agent->probe_alarm, on_probe_alarm, agent);
     if (r == 0)
+        r = loop_add_alarm(agent->loop, &agent->event_alarm, on_event_alarm, agent);
+    if (r == 0)
         r = loop_add_timer(agent->loop, NULL, TICK_NS, on_tick, agent);
     if (r < 0)
         fprintf(stderr, "moonwatch: event loop: %s\n", strerror(-r));
@@ -369,8 +430,9 @@ static int add_sources(struct agent *agent)
 
 static int create(struct agent *agent)
 {
-    static int (*const steps[])(struct agent *) = {load_config, take_signals, create_probe,
-                                                   create_live, create_parts, add_sources};
+    static int (*const steps[])(struct agent *) = {load_config,   take_signals, create_probe,
+                                                   create_live,   create_parts, create_alerts,
+                                                   create_server, add_sources};
     int exit_code = EXIT_DONE;
     int r;
 
@@ -393,6 +455,8 @@ static int create(struct agent *agent)
 static void destroy(struct agent *agent)
 {
     server_destroy(agent->server);
+    agent_alerts_destroy(agent->alerts);
+    agent->alerts = NULL;
     health_destroy(agent->health);
     live_destroy(agent->live);
     collectors_destroy(agent->collectors);

@@ -49,7 +49,9 @@ struct peer {
     const char *answer, *filler;
     size_t answer_bytes; /* 0: strlen */
     unsigned accepted;
-    char request[8192]; /* the last one */
+    char request[8192];                           /* the last one */
+    void (*seen)(void *ctx, const char *request); /* before it is answered; NULL: nobody */
+    void *ctx;
     struct peer_connection *connections[PEER_CONNECTIONS_MAX];
 };
 
@@ -103,6 +105,8 @@ static inline void peer_on_event(void *ctx, uint32_t events)
         if ((peer->manner == PEER_ANSWERS || peer->manner == PEER_NEVER_ENDS) &&
             strstr(connection->request, "\r\n\r\n") && !connection->answering) {
             connection->answering = true;
+            if (peer->seen)
+                peer->seen(peer->ctx, connection->request);
             peer_answer(connection);
             if (peer->manner == PEER_NEVER_ENDS) {
                 loop_remove(connection->source);

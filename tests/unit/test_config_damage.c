@@ -11,8 +11,9 @@
 /* Everything that has structure, so that damage reaches every kind of key. */
 static const char structured[] =
     "{\"alert_manager\":{\"rules\":[{\"name\":\"r\",\"metric\":\"m\",\"above\":3,\"labels\":{\"a\":"
-    "\"b\"}}],\"channels\":[{\"name\":\"mail\",\"type\":\"email\",\"smtp\":\"h:25\",\"from\":\"a\","
-    "\"to\":[\"b\",\"c\"]}],\"routes\":[{\"channels\":[\"mail\"],\"match\":{\"x\":\"y\"}}],"
+    "\"b\"}}],\"channels\":[{\"name\":\"mail\",\"type\":\"email\",\"smtp\":\"h:25\",\"from\":\"a@"
+    "x\","
+    "\"to\":[\"b@x\",\"c@x\"]}],\"routes\":[{\"channels\":[\"mail\"],\"match\":{\"x\":\"y\"}}],"
     "\"mute_windows\":[{\"name\":\"n\",\"days\":[\"sat\"],\"start\":\"22:00\",\"end\":\"06:00\"}]},"
     "\"services\":[{\"name\":\"w\",\"kind\":\"http\",\"match\":{\"port\":80},\"check\":{\"type\":"
     "\"http\",\"url\":\"https://h\",\"expect\":{\"status\":200,\"json\":{\"/"

@@ -232,6 +232,26 @@ static const struct mistake mistakes[] = {
     {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\","
      "\"from\":\"a@b\"}]}}",
      "/alert_manager/channels/0/to", "is missing"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\","
+     "\"from\":\"a@b\",\"to\":\"Eve <e@f>\"}]}}",
+     "/alert_manager/channels/0/to", "USER@DOMAIN"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\","
+     "\"from\":\"a@b\",\"to\":\"e@f\",\"tls\":\"none\",\"username\":\"u\",\"password_file\":"
+     "\"/p\"}]}}",
+     "/alert_manager/channels/0/tls", "show the password"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\","
+     "\"from\":\"a@b\",\"to\":\"e@f\",\"username\":\"u\"}]}}",
+     "/alert_manager/channels/0/password_file", "is missing"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"alertmanager\"}]}}",
+     "/alert_manager/channels/0/urls", "is missing"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"alertmanager\",\"urls\":["
+     "\"http://a\",\"http://a\"]}]}}",
+     "/alert_manager/channels/0/urls/1", "is given twice"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":\"log\",\"template\":\"x\"}]}}",
+     "/alert_manager/channels/0/template", "is not used by type log"},
+    {"{\"retry\":{\"base_delay\":2},\"alert_manager\":{\"channels\":[{\"name\":\"c\",\"type\":"
+     "\"webhook\",\"url\":\"http://h\",\"retry\":{\"max_delay\":1}}]}}",
+     "/alert_manager/channels/0/retry/max_delay", "1 is below base_delay 2"},
     {"{\"alert_manager\":{\"routes\":[{\"channels\":[\"ops\"]}]}}",
      "/alert_manager/routes/0/channels/0", "there is no channel \"ops\""},
     {"{\"alert_manager\":{\"inhibit\":[{\"source\":{\"a\":\"b\"},\"target\":{}}]}}",

@@ -255,6 +255,10 @@ static void alerting_lands_whole(void **state)
     assert_string_equal(config->alert_manager.rules.items[0].match.items[0].key, "device");
     assert_string_equal(config->alert_manager.rules.items[0].match.items[0].value, "sda");
     assert_string_equal(config->alert_manager.channels.items[0].to.items[0], "c@d");
+    assert_int_equal(config->alert_manager.channels.items[0].breaker.failure_threshold,
+                     config->circuit_breaker.failure_threshold);
+    assert_true(config->alert_manager.channels.items[0].retry.max_delay_seconds ==
+                config->retry.max_delay_seconds);
     assert_int_equal(config->alert_manager.channels.items[0].type, CHANNEL_EMAIL);
     assert_string_equal(config->alert_manager.routes.items[0].channels.items[0], "mail");
     assert_float_equal(config->alert_manager.routes.items[0].repeat_interval_seconds, 14400, 0);
@@ -300,7 +304,7 @@ static void changes_for_the_next_start_are_named(void **state)
         "{\"server\":{\"listen\":\"127.0.0.1:1\",\"tls_key_file\":\"/k\","
         "\"tls_certificate_file\":\"/c\",\"log_level\":\"debug\"},"
         "\"health_monitor\":{\"check_interval\":7},\"performance_tracker\":{\"stall_ms\":1},"
-        "\"overhead\":{\"budget_percent\":3,\"probes\":{\"tcp\":\"off\"}}}",
+        "\"overhead\":{\"budget_percent\":4,\"probes\":{\"tcp\":\"off\"}}}",
         NULL);
     static const char *const expected[] = {
         "/performance_tracker/stall_ms", "/server/listen",           "/server/tls_certificate_file",

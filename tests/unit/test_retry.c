@@ -3,6 +3,7 @@
 #include "transfer/budget.h"
 #include "transfer/retry.h"
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -373,6 +374,58 @@ static void the_budget_holds_in_every_window(void **state)
     }
 }
 
+/* A message that must not be lost has a policy of its own. */
+static void a_patient_call_waits_instead_of_ending(void **state)
+{
+    struct retry_policy own;
+    struct world w = {0};
+    struct retry_call call;
+    uint64_t delay_ns;
+
+    begin_world(&w);
+    own = w.policy;
+    own.patient = true;
+    own.jitter = RETRY_JITTER_NONE;
+    own.max_attempts = UINT_MAX;
+    own.max_elapsed_ns = 0;
+    own.base_delay_ns = 10 * MS;
+    own.max_delay_ns = 5000 * MS;
+    own.budget_share = 0;
+    own.budget_per_second = 1;
+    retry_set_own_policy(w.to, &own);
+    retry_set_policy(w.retry, &w.policy);
+    retry_begin(w.to, &call);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(retry_after(w.to, &call, &reset, &delay_ns), RETRY_AGAIN);
+        /* The first one is free; without budget it is as slow as can be. */
+        assert_int_equal(delay_ns, i == 0 ? 10 * MS : 5000 * MS);
+    }
+    w.open = "http://a";
+    assert_int_equal(retry_after(w.to, &call, &reset, &delay_ns), RETRY_AGAIN);
+    retry_destroy(w.retry);
+}
+
+static void a_resumed_call_has_one_more_attempt(void **state)
+{
+    struct world w = {0};
+    struct retry_call call;
+    uint64_t delay_ns;
+
+    begin_world(&w);
+    w.policy.max_attempts = 3;
+    w.policy.max_elapsed_ns = 0;
+    retry_set_policy(w.retry, &w.policy);
+    retry_resume(w.to, &call, 1, 500 * MS);
+    assert_int_equal(call.started_ns, w.now_ns - 500 * MS);
+    assert_int_equal(retry_after(w.to, &call, &reset, &delay_ns), RETRY_AGAIN);
+    assert_int_equal(retry_after(w.to, &call, &reset, &delay_ns), RETRY_STOP_ATTEMPTS);
+    /* Older than the clock, and tried more often than is allowed now. */
+    retry_resume(w.to, &call, 9, UINT64_MAX);
+    assert_int_equal(call.started_ns, 0);
+    assert_int_equal(call.attempts, 2);
+    retry_destroy(w.retry);
+}
+
 static void statuses_have_their_class(void **state)
 {
     static const struct {
@@ -411,6 +464,8 @@ int main(void)
         cmocka_unit_test(those_who_call_one_destination_share_it),
         cmocka_unit_test(the_view_counts_each_attempt_once),
         cmocka_unit_test(the_budget_holds_in_every_window),
+        cmocka_unit_test(a_patient_call_waits_instead_of_ending),
+        cmocka_unit_test(a_resumed_call_has_one_more_attempt),
         cmocka_unit_test(statuses_have_their_class),
     };
 

@@ -66,6 +66,7 @@ void alert_manager_destroy(struct alert_manager *m)
     }
     for (size_t i = 0; i < m->silence_count; i++)
         silence_release(&m->silences[i]);
+    history_clear(m);
     table_free(&m->table);
     held_clear(&m->held);
     free(m->sent);
@@ -114,6 +115,7 @@ int alert_manager_configure(struct alert_manager *m, const struct config *config
         alert->told_channels = translate(alert->told_channels, m->plan, plan);
     }
     m->held_channels = translate(m->held_channels, m->plan, plan);
+    m->revision++;
     plan_destroy(m->plan);
     m->plan = plan;
     return 0;
@@ -144,6 +146,17 @@ bool alert_manager_wants(const struct alert_manager *m, const char *metric)
     return count > 0;
 }
 
+bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const char *metric))
+{
+    for (size_t i = 0; i < rule_set_count(m->plan->rules); i++) {
+        const struct config_rule *config = rule_set_at(m->plan->rules, i)->config;
+
+        if (config->metric && !known(config->metric))
+            return true;
+    }
+    return false;
+}
+
 void alert_manager_note_change(struct alert_manager *m, const char *what)
 {
     lifecycle_note(m, "%s", what);
@@ -160,6 +173,24 @@ void alert_manager_each(const struct alert_manager *m,
     struct alert_view view;
 
     for (const struct alert *alert = m->alerts; alert; alert = alert->next) {
+        alert_fill_view(m, alert, &view);
+        fn(ctx, &view);
+    }
+}
+
+void alert_manager_each_told(const struct alert_manager *m, const char *channel,
+                             void (*fn)(void *ctx, const struct alert_view *view), void *ctx)
+{
+    struct alert_view view;
+    size_t index = 0;
+
+    while (index < m->plan->channel_count && strcmp(m->plan->channels[index].name, channel) != 0)
+        index++;
+    if (index == m->plan->channel_count)
+        return;
+    for (const struct alert *alert = m->alerts; alert; alert = alert->next) {
+        if (alert->state != ALERT_FIRING || !(alert->told_channels >> index & 1))
+            continue;
         alert_fill_view(m, alert, &view);
         fn(ctx, &view);
     }
@@ -213,7 +244,13 @@ int alert_manager_ack(struct alert_manager *m, const char *id, const char *by, c
     alert->acked_until = for_seconds > 0 && for_seconds < 1e9
                              ? m->now + (int64_t)(for_seconds * (double)NS_PER_SECOND)
                              : INT64_MAX;
+    m->revision++;
     return 0;
+}
+
+uint64_t alert_manager_revision(const struct alert_manager *m)
+{
+    return m->revision;
 }
 
 void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret)

@@ -43,6 +43,8 @@ void alert_manager_tick(struct alert_manager *m, const struct alert_input *input
 
 /* Whether any rule wants samples of the metric: the others need not be in the input. */
 bool alert_manager_wants(const struct alert_manager *m, const char *metric);
+/* Whether any rule wants samples of a metric that is not `known`. */
+bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const char *metric));
 /* Remembers a change (a reload, a deployment, an action taken) that alerts which begin to fire in
  * the next ten minutes mention. */
 void alert_manager_note_change(struct alert_manager *m, const char *what);
@@ -54,6 +56,17 @@ void alert_manager_each(const struct alert_manager *m,
                         void (*fn)(void *ctx, const struct alert_view *view), void *ctx);
 /* False when there is no alert with the id. The view is valid until the next tick. */
 bool alert_manager_find(const struct alert_manager *m, const char *id, struct alert_view *ret);
+
+/* The channels of a configuration; without any there is one, "log". */
+const struct config_channel *alert_channels(const struct config *config, size_t *ret_count);
+/* As alert_manager_each(), but only what fires and this channel has been told of. */
+void alert_manager_each_told(const struct alert_manager *m, const char *channel,
+                             void (*fn)(void *ctx, const struct alert_view *view), void *ctx);
+
+/* Episodes that are over, up to HISTORY_MAX of alert/engine.h; 0 is the newest. The view is valid
+ * until the next tick. */
+size_t alert_manager_history_count(const struct alert_manager *m);
+void alert_manager_history_at(const struct alert_manager *m, size_t index, struct alert_view *ret);
 
 /* Stops repeats and escalation of a firing alert for `for_seconds`, or until it is resolved when 0.
  * -ENOENT: no such alert; -EALREADY: it does not fire. Both texts are copied. */
@@ -96,6 +109,10 @@ struct alert_counters {
     uint64_t notifications[NOTICE_KIND_COUNT];
 };
 void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret);
+
+/* Grows with every change that an export would lose if it had been made before. That an alert was
+ * seen again is none. */
+uint64_t alert_manager_revision(const struct alert_manager *m);
 
 /* The whole state as a new JSON document; NULL when out of memory. `boot_id` tells whether the
  * monotonic clock goes on when it is imported: the kernel's, or NULL. */

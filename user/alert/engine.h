@@ -16,6 +16,7 @@
 #define FLAPPING_CHANGES_MAX 16
 #define CHANGES_KEPT 16
 #define CHANGE_BYTES 120
+#define HISTORY_MAX 512
 #define CHANGE_AGE_NS (600 * (int64_t)NS_PER_SECOND)
 #define NEVER INT64_MIN
 
@@ -74,6 +75,17 @@ struct silence {
     uint64_t start_ns, end_ns; /* real time */
 };
 
+/* An episode that is over. The texts may be NULL: "". */
+struct past {
+    struct labels *labels;
+    enum severity severity;
+    unsigned step;
+    double value;
+    uint64_t starts_realtime_ns, ends_realtime_ns;
+    char *summary, *reason, *offenders, *changed;
+    char *acked_by, *ack_comment;
+};
+
 struct change {
     int64_t at;
     char text[CHANGE_BYTES];
@@ -103,7 +115,10 @@ struct alert_manager {
     channel_set held_channels;
     uint64_t digests; /* sent */
     struct change recent[CHANGES_KEPT];
-    size_t recent_count; /* ever */
+    size_t recent_count;            /* ever */
+    struct past *past[HISTORY_MAX]; /* a ring */
+    size_t past_count;              /* ever */
+    uint64_t revision;              /* counts what is worth saving */
     struct alert_counters counters;
     /* Per inhibit rule the hashes of the `equal` labels of what fires, sorted; made when needed. */
     struct {
@@ -134,6 +149,10 @@ const char *alert_name(const struct alert *alert);
 enum severity alert_severity(const struct alert *alert);
 void alert_fill_view(const struct alert_manager *m, const struct alert *alert,
                      struct alert_view *ret);
+
+/* history.c: takes copies of what the view points to */
+void history_add(struct alert_manager *m, const struct alert_view *view);
+void history_clear(struct alert_manager *m);
 
 /* suppress.c */
 enum suppression suppress_reason(struct alert_manager *m, const struct alert *alert);

@@ -57,6 +57,7 @@ static void activate(struct alert_manager *m, struct alert *alert, const struct 
         set_reason(alert, c->reason);
     registry_set_severity(m, alert, c->severity);
     if (alert->state == ALERT_RESOLVED) {
+        m->revision++;
         alert->state = ALERT_PENDING;
         alert->active_since = m->now;
     }
@@ -168,6 +169,7 @@ static void take_event(struct alert_manager *m, struct rule *rule, const struct 
         return;
     memmove(alert->events + 1, alert->events, (RULE_COUNT_MAX - 1) * sizeof(alert->events[0]));
     alert->events[0] = m->now;
+    m->revision++;
     alert->last_seen = m->now;
     alert->value = event->value;
     if (alert->state == ALERT_FIRING || recent_events(m, alert) >= rule->config->count)

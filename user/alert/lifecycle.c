@@ -41,6 +41,7 @@ void lifecycle_note(struct alert_manager *m, const char *format, ...)
     struct change *change = &m->recent[m->recent_count++ % CHANGES_KEPT];
     va_list args;
 
+    m->revision++;
     change->at = m->now;
     va_start(args, format);
     vsnprintf(change->text, sizeof(change->text), format, args);
@@ -170,9 +171,13 @@ static void fire(struct alert_manager *m, struct alert *alert)
 
 static void resolve(struct alert_manager *m, struct alert *alert)
 {
+    struct alert_view view;
+
     alert->state = ALERT_RESOLVED;
     alert->resolved_at = m->now;
     alert->ends_realtime_ns = m->realtime_ns;
+    alert_fill_view(m, alert, &view);
+    history_add(m, &view);
     alert->active_since = NEVER;
     alert->acked_until = NEVER;
     free(alert->acked_by);
@@ -191,6 +196,7 @@ static void drop_pending(struct alert_manager *m, struct alert *alert)
     }
     alert->state = ALERT_RESOLVED;
     alert->active_since = NEVER;
+    m->revision++;
     /* A damaged state may have lost it. */
     if (alert->resolved_at == NEVER)
         alert->resolved_at = m->now;
@@ -258,11 +264,19 @@ void lifecycle_advance(struct alert_manager *m)
         if (alert->acked_until != NEVER && !lifecycle_acked(m, alert)) {
             alert->acked_until = NEVER;
             alert->escalated_at = m->now;
+            m->revision++;
         }
         if (alert->flapping && recent_changes(m, alert) == 0)
             alert->flapping = false;
         advance[alert->state](m, alert);
     }
+}
+
+static uint64_t acked_until_realtime(const struct alert_manager *m, const struct alert *alert)
+{
+    if (!lifecycle_acked(m, alert) || alert->acked_until == INT64_MAX)
+        return 0;
+    return m->realtime_ns + (uint64_t)(alert->acked_until - m->now);
 }
 
 static const char *or_empty(const char *s)
@@ -288,6 +302,7 @@ void alert_fill_view(const struct alert_manager *m, const struct alert *alert,
         .ends_realtime_ns = alert->state == ALERT_RESOLVED ? alert->ends_realtime_ns : 0,
         .acked_by = lifecycle_acked(m, alert) ? alert->acked_by : NULL,
         .ack_comment = lifecycle_acked(m, alert) ? alert->ack_comment : NULL,
+        .acked_until_realtime_ns = acked_until_realtime(m, alert),
         .escalation_step = alert->step,
     };
     snprintf(ret->id, sizeof(ret->id), "%016llx", (unsigned long long)alert->node.key);

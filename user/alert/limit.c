@@ -48,7 +48,7 @@ void limit_hold(struct alert_manager *m, const char *rule, uint64_t fingerprint,
 {
     if (m->held.total == 0)
         m->held_since = m->now;
-    held_add(&m->held, rule, fingerprint, severity);
+    m->revision += held_add(&m->held, rule, fingerprint, severity);
     m->held_channels |= channels;
 }
 
@@ -91,6 +91,7 @@ void limit_send_digest(struct alert_manager *m)
     notification.held_back = m->held.total;
     limit_count(m);
     m->digests++;
+    m->revision++;
     for (size_t c = 0; c < m->plan->channel_count; c++) {
         uint64_t key = fnv_string(FNV_START, "digest");
 

@@ -43,6 +43,7 @@ struct alert_view {
     uint64_t ends_realtime_ns;   /* 0: not resolved */
     const char *acked_by;        /* NULL: nobody */
     const char *ack_comment;
+    uint64_t acked_until_realtime_ns; /* 0: until it is resolved */
 };
 
 enum notice_kind {

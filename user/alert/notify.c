@@ -136,6 +136,7 @@ static void fill_lists(const struct alert_manager *m, struct flush *flush)
 
 static void remember(struct alert_manager *m, struct alert *alert, enum told told)
 {
+    m->revision++;
     alert->told = told;
     alert->told_at = m->now;
     alert->told_severity = alert->severity;
@@ -204,6 +205,7 @@ static void send_changed(struct alert_manager *m, struct flush *flush)
         struct alert *alert = flush->lists[LIST_CHANGED][i];
 
         if (alert->state == ALERT_RESOLVED) {
+            m->revision++;
             alert->told = TOLD_RESOLVED;
             alert->told_channels = 0;
             continue;
@@ -227,6 +229,7 @@ static void send_escalated(struct alert_manager *m, struct flush *flush)
     for (size_t i = 0; i < flush->counts[LIST_ESCALATED]; i++) {
         struct alert *alert = flush->lists[LIST_ESCALATED][i];
 
+        m->revision++;
         alert->step++;
         alert->escalated_at = m->now;
         m->counters.escalated++;

@@ -43,8 +43,8 @@ struct outbox_config {
 
 struct outbox;
 
-/* Starts the thread, which loads SQLite, opens the database and hands over what it holds. Errors of
- * these are in the view. */
+/* Starts the thread, which loads SQLite, opens the database and hands over what it holds; when
+ * there is none yet, with the first entry. Errors of these are in the view. */
 int outbox_create(struct outbox **ret, const struct outbox_config *config,
                   const struct outbox_ops *ops);
 /* Finishes what is queued; what was not handed over stays in the database. NULL is fine. */
@@ -64,8 +64,8 @@ int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
                  uint64_t next_attempt_ns);
 
 struct outbox_view {
-    bool open;                                                    /* the database is */
-    size_t queued;                                                /* for the thread */
+    bool open;     /* the database is */
+    size_t queued; /* for the thread, or in its hands */
     uint64_t stored, duplicates, not_durable, removed, recovered; /* since creation */
     uint64_t moved_aside;
     char moved_to[256];             /* the last one moved aside; "" */

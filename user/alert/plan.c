@@ -1,4 +1,5 @@
 #include "alert/plan.h"
+#include "alert/alert.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,15 @@ static const struct config_route every_channel = {
     .group_interval_seconds = 300,
     .repeat_interval_seconds = 14400,
 };
+
+const struct config_channel *alert_channels(const struct config *config, size_t *ret_count)
+{
+    *ret_count = config->alert_manager.channels.count;
+    if (*ret_count)
+        return config->alert_manager.channels.items;
+    *ret_count = 1;
+    return &log_channel;
+}
 
 static int64_t ns_of(double seconds)
 {
@@ -55,17 +65,12 @@ static channel_set set_of(const struct plan *plan, const struct config_strings *
 static int compile_channels(struct plan *plan, const struct config *config,
                             struct config_errors *errors)
 {
-    plan->channels = &log_channel;
-    plan->channel_count = 1;
-    if (config->alert_manager.channels.count == 0)
-        return 0;
+    plan->channels = alert_channels(config, &plan->channel_count);
     if (config->alert_manager.channels.count > CHANNELS_MAX) {
         config_error_add(errors, "/alert_manager/channels", "has %zu items (allowed: at most %d)",
                          config->alert_manager.channels.count, CHANNELS_MAX);
         return -EINVAL;
     }
-    plan->channels = config->alert_manager.channels.items;
-    plan->channel_count = config->alert_manager.channels.count;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "alert/recording.h"
 #include "alert/recording_column.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include <errno.h>
 #include <math.h>
@@ -246,7 +247,7 @@ int recording_next(struct recording *r, struct alert_input *ret, char error[RECO
                  r->line_number, r->field_count, r->column_count + 1);
         return -EINVAL;
     }
-    if (!recording_parse_time(r->fields[0], &at))
+    if (!clock_parse_time(r->fields[0], &at))
         return bad_cell(r, 0, "epoch seconds, YYYY-MM-DD HH:MM:SS or ISO 8601", error);
     if (at < r->last_ns)
         return bad_cell(r, 0, "a time not before the one of the line before", error);

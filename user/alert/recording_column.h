@@ -19,6 +19,4 @@ int recording_column_parse(struct recording_column *ret, const char *header,
                            char error[RECORDING_ERROR_BYTES]);
 void recording_column_release(struct recording_column *column);
 
-bool recording_parse_time(const char *text, uint64_t *ret_ns);
-
 #endif

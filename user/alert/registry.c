@@ -27,6 +27,7 @@ void registry_remove(struct alert_manager *m, struct alert *alert)
     if (alert->next)
         alert->next->previous = alert->previous;
     m->count--;
+    m->revision++;
     m->critical_count -= alert->severity == SEVERITY_CRITICAL;
     if (alert->rule)
         alert->rule->alert_count--;
@@ -117,6 +118,7 @@ struct alert *registry_add(struct alert_manager *m, struct rule *rule, struct la
         m->alerts->previous = alert;
     m->alerts = alert;
     m->count++;
+    m->revision++;
     m->critical_count += severity == SEVERITY_CRITICAL;
     rule->alert_count++;
     return alert;
@@ -129,6 +131,7 @@ void registry_set_severity(struct alert_manager *m, struct alert *alert, enum se
     m->critical_count += severity == SEVERITY_CRITICAL;
     m->critical_count -= alert->severity == SEVERITY_CRITICAL;
     alert->severity = severity;
+    m->revision++;
     /* The route may be another one now. */
     if (alert->group && plan_route(m->plan, alert->labels, severity) != (int)alert->group->route)
         group_leave(m, alert);

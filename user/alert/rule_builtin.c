@@ -37,6 +37,15 @@ const struct config_rule built_in_rules[] = {
     {EVENT("CrashLoop", RULE_EVENT_CRASH, SEVERITY_CRITICAL, 3, 300)},
     {EVENT("BreakerOpen", RULE_EVENT_BREAKER, SEVERITY_ERROR, 1, 300),
      .match = {1, (struct config_pair[]){{(char *)"state", (char *)"open"}}}},
+    /* What is worse than usual has lasted for two steps of the window by then. */
+    {.name = (char *)"ServiceDegraded",
+     .enabled = true,
+     .kind = RULE_DEGRADATION,
+     .above = NAN,
+     .below = NAN,
+     .clear = NAN,
+     .severity = SEVERITY_WARNING,
+     .summary = (char *)"{{ $reason }}"},
     /* One stall is what reclaim does; many in a minute are an application that stands still. */
     {EVENT("ReclaimStalls", RULE_EVENT_STALL, SEVERITY_WARNING, 10, 60)},
     {EVENT("ProbeShed", RULE_EVENT_PROBE_SHED, SEVERITY_INFO, 1, 300)},

@@ -23,6 +23,7 @@ void silences_expire(struct alert_manager *m)
         else
             m->silences[kept++] = m->silences[i];
     }
+    m->revision += kept < m->silence_count;
     m->silence_count = kept;
 }
 
@@ -73,6 +74,7 @@ int alert_manager_silence(struct alert_manager *m, const char *text, uint64_t st
     silence.number = ++m->silences_made;
     snprintf(ret_id, 24, "s%llu", (unsigned long long)silence.number);
     m->silences[m->silence_count++] = silence;
+    m->revision++;
     return 0;
 }
 
@@ -87,6 +89,7 @@ int alert_manager_unsilence(struct alert_manager *m, const char *id)
         silence_release(&m->silences[i]);
         memmove(m->silences + i, m->silences + i + 1,
                 (--m->silence_count - i) * sizeof(m->silences[0]));
+        m->revision++;
         return 0;
     }
     return -ENOENT;

@@ -1,6 +1,5 @@
 #include "alert/source.h"
 #include "alert/source_row.h"
-#include "health/phrase.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -25,6 +24,8 @@ void alert_source_destroy(struct alert_source *source)
     free(source->rows);
     free(source->conditions);
     free(source->events);
+    free(source->samples);
+    free(source->transitions);
     free(source);
 }
 
@@ -91,36 +92,159 @@ static bool add_checks(struct alert_source *source, const struct health *health)
                          (int)(colon ? colon - check.name : (long)strlen(check.name)), check.name);
         source_row_label(row, "component", "%s", component_name(check.component));
         source_row_label(row, "subject", "%s", colon ? colon + 1 : "");
+        row->status = check.status;
+        row->value = check.value.value;
         snprintf(row->reason, sizeof(row->reason), "%s", check.reason);
     }
     return true;
 }
 
-static void add_samples(struct alert_source *source, const struct alert_facts *facts,
+/* As in /metrics. */
+static bool add_performance(struct alert_source *source, const char *role,
+                            const struct performance_view *performance)
+{
+    struct source_row *row = source_row_add(source);
+
+    if (!row)
+        return false;
+    source_row_label(row, "role", "%s", role);
+    source_row_label(row, "name", "%s", performance->name);
+    row->status = performance->degraded   ? STATUS_DEGRADED
+                  : performance->unjudged ? STATUS_UNKNOWN
+                                          : STATUS_HEALTHY;
+    row->value = performance->worse_percent;
+    snprintf(row->reason, sizeof(row->reason), "%s", performance->reason);
+    return true;
+}
+
+static bool add_services(struct alert_source *source, const struct services *services,
+                         uint64_t now_ns)
+{
+    bool ok = true;
+
+    for (size_t i = 0; services && ok && i < services_count(services); i++) {
+        struct service_view view;
+
+        services_service(services, i, &view);
+        if (!view.missing)
+            ok = add_performance(source, "service", &view.performance);
+    }
+    for (size_t i = 0; services && ok && i < services_upstream_count(services); i++) {
+        struct upstream_view view;
+
+        services_upstream(services, i, now_ns, &view);
+        if (!view.missing)
+            ok = add_performance(source, "upstream", &view.performance);
+    }
+    return ok;
+}
+
+static double cpu_usage(const struct alert_facts *facts)
+{
+    const struct cpu_snapshot *cpu = &facts->snapshot->cpu;
+
+    return cpu->missing ? NAN : cpu->total.usage_percent.value / 100;
+}
+
+static double memory_usage(const struct alert_facts *facts)
+{
+    const struct memory_snapshot *memory = &facts->snapshot->memory;
+
+    return memory->missing ? NAN : memory->usage_percent.value / 100;
+}
+
+static double loop_lag(const struct alert_facts *facts)
+{
+    return facts->loop ? (double)facts->loop->lag_ns / NS_PER_SECOND : NAN;
+}
+
+static const struct {
+    const char *metric;
+    double (*value)(const struct alert_facts *facts);
+} own[] = {
+    {"moonwatch_cpu_usage_ratio", cpu_usage},
+    {"moonwatch_memory_usage_ratio", memory_usage},
+    {"moonwatch_loop_lag_seconds", loop_lag},
+};
+
+#define OWN_COUNT (sizeof(own) / sizeof(own[0]))
+
+bool alert_source_has(const char *metric)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        if (strcmp(own[i].metric, metric) == 0)
+            return true;
+    return false;
+}
+
+static bool add_samples(struct alert_source *source, const struct alert_facts *facts,
                         struct alert_input *ret)
 {
-    const struct snapshot *snapshot = facts->snapshot;
-    const struct alert_sample samples[] = {
-        {.metric = "moonwatch_cpu_usage_ratio",
-         .value = snapshot->cpu.missing ? NAN : snapshot->cpu.total.usage_percent.value / 100},
-        {.metric = "moonwatch_memory_usage_ratio",
-         .value = snapshot->memory.missing ? NAN : snapshot->memory.usage_percent.value / 100},
-        {.metric = "moonwatch_loop_lag_seconds",
-         .value = facts->loop ? (double)facts->loop->lag_ns / NS_PER_SECOND : NAN},
-    };
+    void *samples = source->samples;
 
-    memcpy(source->samples, samples, sizeof(samples));
+    if (!grow(&samples, &source->sample_capacity, OWN_COUNT + facts->sample_count,
+              sizeof(*source->samples)))
+        return false;
+    source->samples = samples;
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        source->samples[i] =
+            (struct alert_sample){.metric = own[i].metric, .value = own[i].value(facts)};
+    if (facts->sample_count > 0)
+        memcpy(source->samples + OWN_COUNT, facts->samples,
+               facts->sample_count * sizeof(*facts->samples));
     ret->samples = source->samples;
-    ret->sample_count = sizeof(samples) / sizeof(samples[0]);
+    ret->sample_count = OWN_COUNT + facts->sample_count;
+    return true;
+}
+
+/* Where the rows of each kind end. */
+struct parts {
+    size_t checks, conditions;
+};
+
+static bool add_rows(struct alert_source *source, const struct alert_facts *facts,
+                     struct parts *ret)
+{
+    source->row_count = 0;
+    if (!add_checks(source, facts->health))
+        return false;
+    ret->checks = source->row_count;
+    if (!add_services(source, facts->services, facts->snapshot->monotonic_ns))
+        return false;
+    ret->conditions = source->row_count;
+    return source_add_events(source, facts);
+}
+
+static void list_rows(struct alert_source *source, const struct parts *parts,
+                      struct alert_input *ret)
+{
+    for (size_t i = 0; i < source->row_count; i++) {
+        struct source_row *row = &source->rows[i];
+        const struct label_pair *labels = settle(row);
+
+        if (i >= parts->conditions)
+            source->events[ret->event_count++] =
+                (struct alert_event){row->event, labels, row->label_count, NAN, row->reason};
+        else
+            source->conditions[ret->condition_count++] = (struct alert_condition){
+                i < parts->checks ? RULE_STATUS : RULE_DEGRADATION,
+                labels,
+                row->label_count,
+                row->status,
+                row->value,
+                row->reason,
+            };
+    }
+    ret->conditions = source->conditions;
+    ret->events = source->events;
 }
 
 int alert_source_fill(struct alert_source *source, const struct alert_facts *facts,
                       struct alert_input *ret)
 {
     void *conditions = source->conditions, *events = source->events;
-    size_t checks;
+    struct parts parts;
 
-    source->row_count = 0;
     source->snapshot = facts->snapshot;
     *ret = (struct alert_input){
         .monotonic_ns = facts->snapshot->monotonic_ns,
@@ -128,99 +252,19 @@ int alert_source_fill(struct alert_source *source, const struct alert_facts *fac
         .explain = source_explain,
         .ctx = source,
     };
-    if (!add_checks(source, facts->health))
+    if (!add_rows(source, facts, &parts) || !add_samples(source, facts, ret))
         return -ENOMEM;
-    checks = source->row_count;
-    if (!source_add_events(source, facts))
-        return -ENOMEM;
-    if (!grow(&conditions, &source->condition_capacity, checks, sizeof(*source->conditions)))
+    if (!grow(&conditions, &source->condition_capacity, parts.conditions,
+              sizeof(*source->conditions)))
         return -ENOMEM;
     source->conditions = conditions;
-    if (!grow(&events, &source->event_capacity, source->row_count - checks,
+    if (!grow(&events, &source->event_capacity, source->row_count - parts.conditions,
               sizeof(*source->events)))
         return -ENOMEM;
     source->events = events;
-    for (size_t i = 0; i < source->row_count; i++) {
-        struct source_row *row = &source->rows[i];
-        const struct label_pair *labels = settle(row);
-        struct check_view check;
-
-        if (i >= checks) {
-            source->events[ret->event_count++] =
-                (struct alert_event){row->event, labels, row->label_count, NAN, row->reason};
-            continue;
-        }
-        health_check(facts->health, i, &check);
-        source->conditions[ret->condition_count++] = (struct alert_condition){
-            RULE_STATUS, labels, row->label_count, check.status, check.value.value, row->reason};
-    }
-    ret->conditions = source->conditions;
-    ret->events = source->events;
-    add_samples(source, facts, ret);
+    list_rows(source, &parts, ret);
     source->before = source->now;
     source->filled = true;
+    source->transition_count = 0;
     return 0;
-}
-
-/* Which list of processes tells who is behind a check. */
-static bool order_of(const char *check, enum top_order *ret)
-{
-    static const struct {
-        const char *begins;
-        enum top_order order;
-    } orders[] = {
-        {"cpu", TOP_CPU},    {"throttled", TOP_CPU}, {"runq_delay", TOP_CPU},
-        {"memory", TOP_RSS}, {"swap", TOP_RSS},      {"pressure", TOP_RUN_DELAY},
-    };
-
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (strncmp(check, orders[i].begins, strlen(orders[i].begins)) != 0)
-            continue;
-        *ret = orders[i].order;
-        return true;
-    }
-    return false;
-}
-
-static void add_process(const struct process_row *row, enum top_order order, struct text *out)
-{
-    char amount[32];
-    struct phrase p;
-
-    phrase_init(&p, amount, sizeof(amount));
-    if (order == TOP_RSS)
-        phrase_bytes(&p, (double)row->rss_bytes);
-    else if (order == TOP_CPU)
-        phrase_add(&p, "%.0f %%", row->cpu_percent.value);
-    else
-        phrase_add(&p, "%.0f %%",
-                   order == TOP_BLOCKED ? row->blocked_percent.value
-                                        : row->run_delay_percent.value);
-    text_printf(out, "%s%.*s (pid %u) %s", out->len ? ", " : "", COMM_BYTES, row->comm, row->pid,
-                amount);
-}
-
-void source_explain(void *ctx, const struct labels *alert, struct text *out)
-{
-    const struct alert_source *source = ctx;
-    const struct process_snapshot *process = &source->snapshot->process;
-    const char *check = labels_get(alert, "check"), *subject = labels_get(alert, "subject");
-    enum top_order order;
-
-    if (strcmp(labels_get(alert, "event"), "oom") == 0) {
-        const struct event_snapshot *events = &source->snapshot->events;
-
-        for (size_t i = 0; events->oom_count > 0 && i < events->ooms[0].top_count; i++)
-            add_process(&events->ooms[0].top[i], TOP_RSS, out);
-        return;
-    }
-    if (!order_of(check, &order))
-        return;
-    /* Of pressure the resource tells. */
-    if (strncmp(check, "pressure", 8) == 0)
-        order = strcmp(subject, "memory") == 0 ? TOP_RSS
-                : strcmp(subject, "io") == 0   ? TOP_BLOCKED
-                                               : TOP_RUN_DELAY;
-    for (size_t i = 0; i < process->top_count[order]; i++)
-        add_process(&process->top[order][i], order, out);
 }

@@ -1,5 +1,6 @@
 /* The agent's own input to the alert rules: health checks, events of the last tick, the probes'
- * state, and the few metrics that need no page. */
+ * state, what performs worse than usual, and the metrics that the built-in rules want; all others
+ * are handed in. */
 #ifndef MOONWATCH_ALERT_SOURCE_H
 #define MOONWATCH_ALERT_SOURCE_H
 
@@ -8,18 +9,33 @@
 #include "health/health.h"
 #include "model/snapshot.h"
 #include "probe/probe.h"
+#include "service/service.h"
 
 struct alert_source;
 
 struct alert_facts {
     const struct snapshot *snapshot;
     const struct health *health;
-    const struct probe *probe;    /* NULL: none */
-    const struct loop_view *loop; /* NULL: not known */
+    const struct probe *probe;       /* NULL: none */
+    const struct loop_view *loop;    /* NULL: not known */
+    const struct services *services; /* NULL: none */
+    /* Of metrics that alert_source_has() does not know. */
+    const struct alert_sample *samples;
+    size_t sample_count;
 };
 
 int alert_source_create(struct alert_source **ret);
 void alert_source_destroy(struct alert_source *source); /* NULL is fine */
+
+/* Whether alert_source_fill() gives samples of the metric by itself. */
+bool alert_source_has(const char *metric);
+
+/* How many transitions wait for a tick at most; more are left out, the latest first. */
+#define SOURCE_TRANSITIONS_MAX 256
+
+/* A transition of an upstream's breaker, for the next alert_source_fill(). Copied. */
+void alert_source_note_breaker(struct alert_source *source, const char *upstream,
+                               const struct breaker_transition *t);
 
 /* `ret` is valid until the next call and as long as the facts are. Events that were in the snapshot
  * of the call before are not in it again. -ENOMEM. */

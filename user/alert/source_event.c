@@ -2,6 +2,7 @@
 #include "alert/source_row.h"
 #include "health/phrase.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const record_names[RECORD_TYPE_COUNT] = {
@@ -154,6 +155,41 @@ static bool add_probe(struct alert_source *source, const struct probe *probe)
     return ok;
 }
 
+/* Kept apart from the rows, which are of one tick: it comes at any time between two. */
+void alert_source_note_breaker(struct alert_source *source, const char *upstream,
+                               const struct breaker_transition *t)
+{
+    char said[REASON_BYTES];
+    struct source_row *row;
+    void *grown;
+
+    if (source->transition_count == SOURCE_TRANSITIONS_MAX)
+        return;
+    grown = realloc(source->transitions, (source->transition_count + 1) * sizeof(*row));
+    if (!grown)
+        return;
+    source->transitions = grown;
+    row = &source->transitions[source->transition_count++];
+    *row = (struct source_row){.event = RULE_EVENT_BREAKER};
+    breaker_say(t, t->at_ns, said, sizeof(said));
+    source_row_label(row, "event", "breaker");
+    source_row_label(row, "upstream", "%s", upstream);
+    source_row_label(row, "state", "%s", breaker_state_name(t->to));
+    snprintf(row->reason, sizeof(row->reason), "breaker %s %s", upstream, said);
+}
+
+static bool add_transitions(struct alert_source *source)
+{
+    for (size_t i = 0; i < source->transition_count; i++) {
+        struct source_row *row = source_row_add(source);
+
+        if (!row)
+            return false;
+        *row = source->transitions[i];
+    }
+    return true;
+}
+
 bool source_add_events(struct alert_source *source, const struct alert_facts *facts)
 {
     const struct event_snapshot *events = &facts->snapshot->events;
@@ -175,5 +211,5 @@ bool source_add_events(struct alert_source *source, const struct alert_facts *fa
         ok = add_stall(source, &events->stalls[i - 1]);
     if (ok && facts->probe)
         ok = add_probe(source, facts->probe);
-    return ok;
+    return ok && add_transitions(source);
 }

@@ -12,6 +12,8 @@
 /* The labels and the sentence of one check or event. */
 struct source_row {
     enum rule_event event;
+    enum status status;
+    double value;
     size_t label_count;
     struct label_pair labels[ROW_LABELS_MAX];
     char values[ROW_LABELS_MAX][ROW_VALUE_BYTES];
@@ -34,7 +36,11 @@ struct alert_source {
     size_t condition_capacity;
     struct alert_event *events;
     size_t event_capacity;
-    struct alert_sample samples[3];
+    struct alert_sample *samples;
+    size_t sample_capacity;
+    /* Until the next tick; NULL: there was none yet. */
+    struct source_row *transitions;
+    size_t transition_count;
     const struct snapshot *snapshot; /* for explaining */
 };
 

@@ -263,6 +263,35 @@ static void read_recent(struct alert_manager *m, const cJSON *json, const struct
     }
 }
 
+static void read_history(struct alert_manager *m, const cJSON *json)
+{
+    const cJSON *each;
+
+    history_clear(m);
+    cJSON_ArrayForEach (each, json) {
+        const cJSON *value = item(each, "value");
+        struct alert_view view = {
+            .labels = labels_of(item(each, "labels")),
+            .severity = (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
+            .escalation_step = number_of(item(each, "step"), RULE_COUNT_MAX + 1),
+            .value = cJSON_IsNumber(value) ? value->valuedouble : NAN,
+            .starts_realtime_ns = u64_of(item(each, "starts")),
+            .ends_realtime_ns = u64_of(item(each, "ends")),
+            .summary = cJSON_GetStringValue(item(each, "summary")),
+            .reason = cJSON_GetStringValue(item(each, "reason")),
+            .offenders = cJSON_GetStringValue(item(each, "offenders")),
+            .changed = cJSON_GetStringValue(item(each, "changed")),
+            .acked_by = cJSON_GetStringValue(item(each, "acked_by")),
+            .ack_comment = cJSON_GetStringValue(item(each, "ack_comment")),
+        };
+
+        if (!view.labels)
+            continue;
+        history_add(m, &view);
+        labels_unref((struct labels *)view.labels);
+    }
+}
+
 static int compare_times(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
@@ -336,5 +365,6 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
     m->digests = u64_of(item(json, "digests"));
     read_held(m, item(json, "held"), &base);
     read_recent(m, item(json, "changes"), &base);
+    read_history(m, item(json, "history"));
     return 0;
 }

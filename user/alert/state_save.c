@@ -149,6 +149,35 @@ static cJSON *silence_json(const struct silence *silence)
     return json;
 }
 
+static cJSON *past_json(const struct past *past)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    add_labels(json, past->labels);
+    cJSON_AddNumberToObject(json, "severity", past->severity);
+    cJSON_AddNumberToObject(json, "step", past->step);
+    if (!isnan(past->value))
+        cJSON_AddNumberToObject(json, "value", past->value);
+    add_u64(json, "starts", past->starts_realtime_ns);
+    add_u64(json, "ends", past->ends_realtime_ns);
+    add_text(json, "summary", past->summary);
+    add_text(json, "reason", past->reason);
+    add_text(json, "offenders", past->offenders);
+    add_text(json, "changed", past->changed);
+    add_text(json, "acked_by", past->acked_by);
+    add_text(json, "ack_comment", past->ack_comment);
+    return json;
+}
+
+/* Oldest first. */
+static void add_history(cJSON *to, const struct alert_manager *m)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "history");
+
+    for (size_t i = alert_manager_history_count(m); i > 0; i--)
+        cJSON_AddItemToArray(list, past_json(m->past[(m->past_count - i) % HISTORY_MAX]));
+}
+
 static void add_held(cJSON *to, const struct alert_manager *m)
 {
     cJSON *json = cJSON_AddObjectToObject(to, "held"), *list;
@@ -216,5 +245,6 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
     add_u64(json, "digests", m->digests);
     add_held(json, m);
     add_recent(json, m);
+    add_history(json, m);
     return json;
 }

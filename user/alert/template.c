@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum place { PLACE_LABEL, PLACE_VALUE, PLACE_REASON, PLACE_BAD };
+enum place { PLACE_LABEL, PLACE_VALUE, PLACE_REASON, PLACE_SUMMARY, PLACE_BAD };
 
 #define LABEL_BYTES 64
 
@@ -16,6 +16,7 @@ static const struct {
     {"$labels.", PLACE_LABEL},
     {"$value", PLACE_VALUE},
     {"$reason", PLACE_REASON},
+    {"$summary", PLACE_SUMMARY},
 };
 
 /* Reads the place that begins at `at` ("{{"); `*ret_end` is behind its "}}" or, when it is bad,
@@ -63,11 +64,12 @@ int template_check(const char *text,
     for (const char *at = strstr(text, "{{"); at; at = strstr(end, "{{")) {
         enum place place = read_place(at, label, &end);
 
-        if (place == PLACE_BAD) {
+        /* A rule's sentence is the summary. */
+        if (place == PLACE_BAD || (place == PLACE_SUMMARY && known)) {
             snprintf(error, TEMPLATE_ERROR_BYTES,
                      "column %zu: not a place (allowed: {{ $labels.NAME }}, {{ $value }}, "
-                     "{{ $reason }})",
-                     (size_t)(at - text) + 1);
+                     "{{ $reason }}%s)",
+                     (size_t)(at - text) + 1, known ? "" : ", {{ $summary }}");
             return -EINVAL;
         }
         if (place != PLACE_LABEL || !known)
@@ -110,6 +112,9 @@ void template_render(const char *text, const struct template_values *values, str
             break;
         case PLACE_REASON:
             text_add(out, values->reason ? values->reason : "");
+            break;
+        case PLACE_SUMMARY:
+            text_add(out, values->summary ? values->summary : "");
             break;
         case PLACE_BAD:
             break;

@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_BASE_CLOCK_H
 #define MOONWATCH_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +33,9 @@ static inline uint64_t clock_realtime_ns(const struct clock *c)
 
 /* RFC 3339 in UTC with microseconds, e.g. 2025-09-23T16:30:28.641517+00:00. */
 void clock_format_rfc3339(uint64_t realtime_ns, char out[CLOCK_RFC3339_BYTES]);
+
+/* "2025-09-23T16:30:28.641517+00:00", "2025-09-23 16:30:28" (UTC), "1758645028.64": nanoseconds
+ * since 1970. False when it is none of them. */
+bool clock_parse_time(const char *text, uint64_t *ret_ns);
 
 #endif

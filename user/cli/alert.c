@@ -1,251 +1,313 @@
-/* moonwatch alert test: what the rules would have said over a recording. */
-#include "alert/alert.h"
-#include "alert/recording.h"
-#include "base/clock.h"
+/* `moonwatch alert list|ack|silence|unsilence|test`. */
+#include "base/cleanup.h"
+#include "cli/alert_list.h"
+#include "cli/alert_test.h"
 #include "cli/cli.h"
+#include "cli/client.h"
 #include "cli/commands.h"
-#include <errno.h>
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* As in the agent, timers run every second; behind a gap of the recording nothing is known. */
-#define TICK_NS NS_PER_SECOND
-#define HELD_NS (300 * NS_PER_SECOND)
+#define PATH_BYTES 2048
+#define MATCHERS_MAX 32
+#define SILENCE_SECONDS_DEFAULT 3600
 
-struct seen {
-    char id[ALERT_ID_BYTES];
-    enum alert_state state;
-    uint64_t starts_realtime_ns;
+struct options {
+    const char *url, *token_file;
+    bool json;
+    const char *state, *severity, *matcher, *limit;
+    const char *by, *comment, *duration;
+    const char *config, *rules, *input;
+    char **operands;
+    int operand_count;
 };
 
-struct timeline {
-    struct alert_manager *manager;
-    uint64_t now_ns;
-    size_t seen_count, seen_capacity;
-    struct seen *seen;
+enum action {
+    ACTION_LIST,
+    ACTION_ACK,
+    ACTION_SILENCE,
+    ACTION_UNSILENCE,
+    ACTION_TEST,
+    ACTION_COUNT
 };
 
-static const char *const severity_words[] = {"INFO", "WARNING", "ERROR", "CRITICAL"};
+static const char *const action_names[ACTION_COUNT] = {"list", "ack", "silence", "unsilence",
+                                                       "test"};
 
-static void print_time(uint64_t realtime_ns)
+#define OF(action) (1u << ACTION_##action)
+#define OF_ACTING (OF(ACK) | OF(SILENCE) | OF(UNSILENCE))
+
+static void cleanup_json(cJSON **json)
 {
-    char text[CLOCK_RFC3339_BYTES];
-
-    clock_format_rfc3339(realtime_ns, text);
-    printf("%.19sZ", text);
+    cJSON_Delete(*json);
 }
 
-static void print_labels(const struct labels *labels, bool with_name)
+/* "90", "90s", "30m", "2h", "7d": seconds; NaN when it is none. */
+static double parse_duration(const char *text)
 {
-    const char *before = "{";
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end;
+    double value = strtod(text, &end);
 
-    if (with_name)
-        fputs(labels_get(labels, "alertname"), stdout);
-    for (size_t i = 0; i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
-
-        if (with_name && strcmp(pair.name, "alertname") == 0)
-            continue;
-        printf("%s%s=\"%s\"", before, pair.name, pair.value);
-        before = ",";
-    }
-    if (*before == ',')
-        putchar('}');
+    if (end == text || !(value > 0) || !isfinite(value))
+        return NAN;
+    if (!*end)
+        return value;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (*end == units[i].unit && !end[1])
+            return value * units[i].seconds;
+    return NAN;
 }
 
-static void on_notification(void *ctx, const struct notification *n)
+/* One request and its answer as JSON; NULL after one line on stderr. */
+static cJSON *exchange(const struct options *options, const char *what, const char *method,
+                       const char *path, const cJSON *body)
 {
-    const struct timeline *timeline = ctx;
-
-    (void)timeline;
-    print_time(n->realtime_ns);
-    printf("  notify    %-10s %s", notice_kind_text(n->kind), n->channel->name);
-    if (n->kind == NOTICE_DIGEST) {
-        printf(": %" PRIu64 " held back", n->held_back);
-        for (size_t i = 0; i < n->row_count; i++)
-            printf(", %" PRIu64 " %s", n->rows[i].count, n->rows[i].rule);
-    } else {
-        printf(": %zu alert%s in group ", n->count + n->omitted,
-               n->count + n->omitted == 1 ? "" : "s");
-        print_labels(n->group, false);
-        if (labels_count(n->group) == 0)
-            fputs("{}", stdout);
-    }
-    putchar('\n');
-}
-
-static struct seen *find_seen(struct timeline *timeline, const struct alert_view *view)
-{
-    struct seen *seen;
-
-    for (size_t i = 0; i < timeline->seen_count; i++)
-        if (strcmp(timeline->seen[i].id, view->id) == 0)
-            return &timeline->seen[i];
-    if (timeline->seen_count == timeline->seen_capacity) {
-        size_t capacity = timeline->seen_capacity ? 2 * timeline->seen_capacity : 64;
-
-        seen = realloc(timeline->seen, capacity * sizeof(*seen));
-        if (!seen)
-            return NULL;
-        timeline->seen = seen;
-        timeline->seen_capacity = capacity;
-    }
-    seen = &timeline->seen[timeline->seen_count++];
-    *seen = (struct seen){.state = ALERT_STATE_COUNT};
-    memcpy(seen->id, view->id, sizeof(seen->id));
-    return seen;
-}
-
-static void print_change(void *ctx, const struct alert_view *view)
-{
-    struct timeline *timeline = ctx;
-    struct seen *seen = find_seen(timeline, view);
-
-    if (!seen ||
-        (seen->state == view->state && seen->starts_realtime_ns == view->starts_realtime_ns))
-        return;
-    /* What was pending after it had been resolved, and is not any more, is no news. */
-    if (seen->state != ALERT_STATE_COUNT || view->state != ALERT_RESOLVED) {
-        print_time(timeline->now_ns);
-        printf("  %-9s %-10s ", alert_state_text(view->state), severity_words[view->severity]);
-        print_labels(view->labels, true);
-        if (view->state == ALERT_FIRING && *view->summary)
-            printf(": %s", view->summary);
-        putchar('\n');
-    }
-    seen->state = view->state;
-    seen->starts_realtime_ns = view->starts_realtime_ns;
-}
-
-static void tick(struct timeline *timeline, const struct alert_input *input)
-{
-    timeline->now_ns = input->realtime_ns;
-    alert_manager_tick(timeline->manager, input);
-    alert_manager_each(timeline->manager, print_change, timeline);
-}
-
-/* The values of a row hold until the next one; what happened does not happen again. */
-static void run_between(struct timeline *timeline, struct alert_input row, uint64_t until_ns)
-{
-    uint64_t from_ns = row.monotonic_ns;
-
-    row.event_count = 0;
-    while (row.monotonic_ns + TICK_NS < until_ns) {
-        row.monotonic_ns += TICK_NS;
-        row.realtime_ns += TICK_NS;
-        if (row.monotonic_ns - from_ns >= HELD_NS)
-            row.sample_count = row.condition_count = 0;
-        tick(timeline, &row);
-    }
-}
-
-static int run(struct timeline *timeline, struct recording *recording, const char *file)
-{
-    char error[RECORDING_ERROR_BYTES] = "";
-    struct alert_input row = {0}, previous = {0};
-    uint64_t rows = 0;
+    CLEANUP_FREE char *token = NULL, *printed = body ? cJSON_PrintUnformatted(body) : NULL;
+    char error[HTTP_ERROR_BYTES];
+    struct http_answer answer;
+    struct http_url url;
+    cJSON *json;
     int r;
 
-    while ((r = recording_next(recording, &row, error)) > 0) {
-        if (rows++ > 0)
-            run_between(timeline, previous, row.monotonic_ns);
-        tick(timeline, &row);
-        previous = row;
+    if (http_url_parse(options->url, &url, error) < 0) {
+        cli_error("%s", error);
+        return NULL;
     }
+    if (client_find_token(options->token_file, strcmp(method, "GET") != 0, &token) < 0)
+        return NULL;
+    if (strcmp(method, "GET") == 0)
+        r = http_get(&url, path, token, &answer, error);
+    else if (strcmp(method, "DELETE") == 0)
+        r = http_delete(&url, path, token, &answer, error);
+    else
+        r = http_post(&url, path, token, printed, &answer, error);
     if (r < 0) {
-        cli_error("%s: %s", file, *error ? error : strerror(-r));
-        return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+        cli_error("%s", error);
+        return NULL;
     }
+    json = cJSON_ParseWithLength(answer.body, answer.len);
+    free(answer.body);
+    if (!json) {
+        cli_error("http://%s: the answer is not JSON: no moonwatch there?", url.authority);
+        return NULL;
+    }
+    if (answer.status == 200)
+        return json;
+    cli_error("alert %s: %s", what, client_error_message(json));
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static void add_query(char path[PATH_BYTES], const char *name, const char *value)
+{
+    char escaped[PATH_BYTES / 3];
+    size_t len = strlen(path);
+
+    if (!value)
+        return;
+    client_escape(value, escaped, sizeof(escaped));
+    snprintf(path + len, PATH_BYTES - len, "%c%s=%s", strchr(path, '?') ? '&' : '?', name, escaped);
+}
+
+static int list(const struct options *options)
+{
+    __attribute__((cleanup(cleanup_json))) cJSON *alerts = NULL, *silences = NULL;
+    char path[PATH_BYTES] = "/alerts";
+
+    add_query(path, "state", options->state);
+    add_query(path, "severity", options->severity);
+    add_query(path, "matcher", options->matcher);
+    add_query(path, "limit", options->limit);
+    alerts = exchange(options, "list", "GET", path, NULL);
+    silences = alerts ? exchange(options, "list", "GET", "/silences", NULL) : NULL;
+    if (!silences)
+        return EXIT_FAILED;
+    if (!options->json)
+        return alert_list_print(alerts, silences);
+    cJSON_AddItemToObject(alerts, "silences",
+                          cJSON_DetachItemFromObjectCaseSensitive(silences, "silences"));
+    return client_print_json(alerts);
+}
+
+/* The person behind sudo is who is to be asked about it. */
+static const char *this_user(void)
+{
+    const char *name = getenv("SUDO_USER");
+
+    if (!name || !*name)
+        name = getenv("USER");
+    return name && *name ? name : "moonwatch alert";
+}
+
+static void add_person(cJSON *body, const char *key, const struct options *options)
+{
+    cJSON_AddStringToObject(body, key, options->by ? options->by : this_user());
+    if (options->comment)
+        cJSON_AddStringToObject(body, "comment", options->comment);
+}
+
+static int ack(const struct options *options)
+{
+    __attribute__((cleanup(cleanup_json))) cJSON *body = cJSON_CreateObject(), *answer = NULL;
+    char escaped[PATH_BYTES / 2], path[PATH_BYTES];
+
+    client_escape(options->operands[0], escaped, sizeof(escaped));
+    snprintf(path, sizeof(path), "/admin/alerts/%s/ack", escaped);
+    add_person(body, "by", options);
+    if (options->duration)
+        cJSON_AddNumberToObject(body, "duration_seconds", parse_duration(options->duration));
+    answer = exchange(options, "ack", "POST", path, body);
+    if (!answer)
+        return EXIT_FAILED;
+    if (options->json)
+        return client_print_json(answer);
+    alert_list_print_one(answer);
     return EXIT_DONE;
 }
 
-static void print_summary(const struct timeline *timeline)
+static int silence(const struct options *options)
 {
-    struct alert_counters c;
-    uint64_t sent = 0;
+    __attribute__((cleanup(cleanup_json))) cJSON *body = cJSON_CreateObject(), *answer = NULL;
+    cJSON *matchers = cJSON_AddArrayToObject(body, "matchers");
 
-    alert_manager_counters(timeline->manager, &c);
-    for (int kind = 0; kind < NOTICE_KIND_COUNT; kind++)
-        sent += c.notifications[kind];
-    printf("%" PRIu64 " fired, %" PRIu64 " resolved, %" PRIu64 " notifications, %" PRIu64
-           " held back\n",
-           c.fired, c.resolved, sent, c.held_back);
+    for (int i = 0; i < options->operand_count; i++)
+        cJSON_AddItemToArray(matchers, cJSON_CreateString(options->operands[i]));
+    cJSON_AddNumberToObject(body, "duration_seconds",
+                            options->duration ? parse_duration(options->duration)
+                                              : SILENCE_SECONDS_DEFAULT);
+    add_person(body, "creator", options);
+    answer = exchange(options, "silence", "POST", "/admin/silences", body);
+    if (!answer)
+        return EXIT_FAILED;
+    return options->json ? client_print_json(answer) : alert_list_print_silences(answer);
 }
 
-static int load(struct config **ret, const char *config_path, const char *rules_path)
+static int unsilence(const struct options *options)
 {
-    struct config_errors errors = {0};
-    const char *file = config_path;
-    struct config *config = NULL;
-    int r = config_load(&config, config_path, config_path ? environ : NULL, &errors);
+    __attribute__((cleanup(cleanup_json))) cJSON *answer = NULL;
+    char escaped[PATH_BYTES / 2], path[PATH_BYTES];
 
-    if (r == 0) {
-        file = rules_path;
-        r = config_add_rules(config, rules_path, &errors);
-    }
-    if (r == 0)
-        r = alert_check(config, &errors);
-    if (r < 0) {
-        cli_print_config_errors(file ? file : "built-in", &errors);
-        config_destroy(config);
-        return r;
-    }
-    *ret = config;
-    return 0;
+    client_escape(options->operands[0], escaped, sizeof(escaped));
+    snprintf(path, sizeof(path), "/admin/silences/%s", escaped);
+    answer = exchange(options, "unsilence", "DELETE", path, NULL);
+    if (!answer)
+        return EXIT_FAILED;
+    return options->json ? client_print_json(answer) : alert_list_print_silences(answer);
 }
 
-static int test(const char *config_path, const char *rules_path, const char *input_path)
+static int run(enum action action, const struct options *options)
 {
-    char error[RECORDING_ERROR_BYTES];
-    struct timeline timeline = {0};
-    const struct alert_ops ops = {on_notification, &timeline};
-    struct recording *recording = NULL;
-    struct config_errors errors = {0};
-    struct config *config;
-    int r;
+    static const struct {
+        int (*run)(const struct options *options);
+        int operands_min, operands_max;
+        const char *wants;
+    } rows[ACTION_COUNT] = {
+        [ACTION_LIST] = {list, 0, 0, "no arguments"},
+        [ACTION_ACK] = {ack, 1, 1, "the id of an alert (moonwatch alert list)"},
+        [ACTION_SILENCE] = {silence, 1, MATCHERS_MAX, "matchers, as alertname=HostDisk"},
+        [ACTION_UNSILENCE] = {unsilence, 1, 1, "the id of a silence (moonwatch alert list)"},
+    };
+    char error[HTTP_ERROR_BYTES];
+    struct http_url url;
 
-    if (load(&config, config_path, rules_path) < 0)
+    if (action == ACTION_TEST) {
+        if (options->rules && options->input && options->operand_count == 0)
+            return cli_alert_test(options->config, options->rules, options->input);
+        cli_error("alert test: wants --rules FILE --input FILE (see moonwatch alert --help)");
         return EXIT_USAGE;
-    r = recording_open(&recording, input_path, error);
-    if (r < 0) {
-        cli_error("%s: %s", input_path, error);
-        config_destroy(config);
-        return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
     }
-    r = alert_manager_create(&timeline.manager, config, &ops, &errors);
-    if (r == 0) {
-        r = run(&timeline, recording, input_path);
-        if (r == EXIT_DONE)
-            print_summary(&timeline);
-    } else {
-        cli_error("%s", strerror(-r));
-        r = EXIT_FAILED;
+    if (options->operand_count < rows[action].operands_min ||
+        options->operand_count > rows[action].operands_max) {
+        cli_error("alert %s: wants %s", action_names[action], rows[action].wants);
+        return EXIT_USAGE;
     }
-    alert_manager_destroy(timeline.manager);
-    recording_close(recording);
-    config_destroy(config);
-    free(timeline.seen);
-    return r;
+    if (options->duration && isnan(parse_duration(options->duration))) {
+        cli_error("alert %s: --for %s: not a time (allowed: 90s, 30m, 2h, 7d)",
+                  action_names[action], options->duration);
+        return EXIT_USAGE;
+    }
+    if (http_url_parse(options->url ? options->url : CLI_URL_DEFAULT, &url, error) < 0) {
+        cli_error("%s", error);
+        return EXIT_USAGE;
+    }
+    return rows[action].run(options);
+}
+
+/* An option of another action is a mistake, and not to be ignored. */
+static bool options_fit(enum action action, const struct options *options)
+{
+    const struct {
+        const char *name;
+        bool given;
+        unsigned actions;
+    } rows[] = {
+        {"--json", options->json, OF(LIST) | OF_ACTING},
+        {"--url", options->url, OF(LIST) | OF_ACTING},
+        {"--token-file", options->token_file, OF(LIST) | OF_ACTING},
+        {"--state", options->state, OF(LIST)},
+        {"--severity", options->severity, OF(LIST)},
+        {"--matcher", options->matcher, OF(LIST)},
+        {"--limit", options->limit, OF(LIST)},
+        {"--by", options->by, OF(ACK) | OF(SILENCE)},
+        {"--comment", options->comment, OF(ACK) | OF(SILENCE)},
+        {"--for", options->duration, OF(ACK) | OF(SILENCE)},
+        {"--config", options->config, OF(TEST)},
+        {"--rules", options->rules, OF(TEST)},
+        {"--input", options->input, OF(TEST)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!rows[i].given || rows[i].actions & (1u << action))
+            continue;
+        cli_error("alert %s: does not take %s (see moonwatch alert --help)", action_names[action],
+                  rows[i].name);
+        return false;
+    }
+    return true;
 }
 
 int cli_alert(int argc, char **argv)
 {
-    const char *config_path = NULL, *rules_path = NULL, *input_path = NULL;
-    const struct cli_option options[] = {
-        {"--config", .value = &config_path},
-        {"--rules", .value = &rules_path},
-        {"--input", .value = &input_path},
+    struct options options = {0};
+    const struct cli_option known[] = {
+        {.name = "--json", .flag = &options.json},
+        {.name = "--url", .value = &options.url},
+        {.name = "--token-file", .value = &options.token_file},
+        {.name = "--state", .value = &options.state},
+        {.name = "--severity", .value = &options.severity},
+        {.name = "--matcher", .value = &options.matcher},
+        {.name = "--limit", .value = &options.limit},
+        {.name = "--by", .value = &options.by},
+        {.name = "--comment", .value = &options.comment},
+        {.name = "--for", .value = &options.duration},
+        {.name = "--config", .value = &options.config},
+        {.name = "--rules", .value = &options.rules},
+        {.name = "--input", .value = &options.input},
     };
-    int operands = cli_parse("alert", argc, argv, options, sizeof(options) / sizeof(options[0]), 1);
+    int operands =
+        cli_parse("alert", argc, argv, known, sizeof(known) / sizeof(known[0]), MATCHERS_MAX + 1);
+    int action = 0;
 
     if (operands < 0)
         return EXIT_USAGE;
-    if (operands != 1 || strcmp(argv[0], "test") != 0 || !rules_path || !input_path) {
-        cli_error("alert wants test --rules FILE --input FILE (see moonwatch alert --help)");
+    while (operands > 0 && action < ACTION_COUNT && strcmp(action_names[action], argv[0]) != 0)
+        action++;
+    if (operands == 0 || action == ACTION_COUNT) {
+        cli_error("alert: wants one of list, ack, silence, unsilence, test (see moonwatch alert "
+                  "--help)");
         return EXIT_USAGE;
     }
-    return test(config_path, rules_path, input_path);
+    if (!options_fit((enum action)action, &options))
+        return EXIT_USAGE;
+    options.operands = argv + 1;
+    options.operand_count = operands - 1;
+    if (!options.url)
+        options.url = CLI_URL_DEFAULT;
+    return run((enum action)action, &options);
 }

@@ -3,11 +3,8 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "config/config.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PATH_BYTES 512
 
@@ -40,20 +37,6 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
-/* Every byte that may mean something in a path is escaped. */
-static void escape(const char *name, char *out, size_t size)
-{
-    size_t n = 0;
-
-    for (; *name && n + 4 < size; name++) {
-        if (isalnum((unsigned char)*name) || strchr("-_.", *name))
-            out[n++] = *name;
-        else
-            n += (size_t)snprintf(out + n, size - n, "%%%02X", (unsigned char)*name);
-    }
-    out[n] = '\0';
-}
-
 static const char *text_of(const cJSON *object, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
@@ -81,17 +64,6 @@ static int print_table(const cJSON *answer)
     return EXIT_DONE;
 }
 
-/* The agent's own token is the default, where this user may read it. */
-static int find_token(const struct action *action, const struct options *options, char **ret)
-{
-    char path[PATH_BYTES];
-
-    if (options->token_file || !action->acts)
-        return client_read_token(options->token_file, ret);
-    snprintf(path, sizeof(path), "%s/admin.token", config_runtime_directory(environ));
-    return access(path, R_OK) == 0 ? client_read_token(path, ret) : 0;
-}
-
 static int ask(const struct action *action, const struct http_url *url, const char *name,
                const char *token, struct http_answer *ret)
 {
@@ -101,7 +73,7 @@ static int ask(const struct action *action, const struct http_url *url, const ch
     int r;
 
     if (name)
-        escape(name, escaped, sizeof(escaped));
+        client_escape(name, escaped, sizeof(escaped));
     if (action->wants_name)
         snprintf(path, sizeof(path), action->path, escaped);
     else
@@ -130,7 +102,8 @@ static int run(const struct action *action, const char *name, const struct optio
         cli_error("%s", error);
         return EXIT_USAGE;
     }
-    if (find_token(action, options, &token) < 0 || ask(action, &url, name, token, &answer) < 0)
+    if (client_find_token(options->token_file, action->acts, &token) < 0 ||
+        ask(action, &url, name, token, &answer) < 0)
         return EXIT_FAILED;
     json = cJSON_ParseWithLength(answer.body, answer.len);
     free(answer.body);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/document.h"
+#include "notify/notify.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ int cli_check(int argc, char **argv)
         cli_print_config_errors(argv[0], &errors);
         return EXIT_USAGE;
     }
-    if (alert_check(config, &errors) < 0) {
+    if (alert_check(config, &errors) < 0 || notify_check(config, &errors) < 0) {
         cli_print_config_errors(argv[0], &errors);
         config_destroy(config);
         return EXIT_USAGE;

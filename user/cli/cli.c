@@ -32,8 +32,23 @@ static const struct command commands[] = {
      cli_check},
     {"doctor", "[--json]", "say what this kernel and these privileges allow",
      "  --json                 as JSON\n", cli_doctor},
-    {"alert", "test --rules FILE --input FILE [--config FILE]",
-     "say what alert rules would have said over a recording",
+    {"alert", "list|ack|silence|unsilence|test [ARGUMENTS]",
+     "list alerts, acknowledge and silence them; try rules out",
+     "  list                   alerts, silences and what is over\n"
+     "    --state STATE        only pending, firing or resolved\n"
+     "    --severity SEVERITY  only info, warning, error or critical\n"
+     "    --matcher MATCHERS   only those that match, as 'severity=~\"error|critical\"'\n"
+     "    --limit N            so many at most (default 100)\n"
+     "  ack ID                 no repeats and no escalation of a firing alert\n"
+     "    --for TIME           so long, as 90s, 30m, 2h or 7d (default: until it is over)\n"
+     "  silence MATCHER...     do not tell of alerts that all of these match, as "
+     "alertname=HostDisk\n"
+     "    --for TIME           so long (default 1h)\n"
+     "  unsilence ID           end a silence\n"
+     "  --by NAME              of ack and silence: who does it (default: this user)\n"
+     "  --comment TEXT         of ack and silence: why\n" CLIENT_OPTIONS
+     "                         (default: the agent's own, in RUNTIME_DIRECTORY/admin.token)\n\n"
+     "  test                   say what alert rules would have said over a recording\n"
      "  --rules FILE           the rules, {\"rules\": [...]}, beside the built-in ones\n"
      "  --input FILE           the recording: CSV with a column `timestamp` and one per series,\n"
      "                         as in /metrics, or check:NAME[:SUBJECT], or event:NAME{LABELS}\n"

@@ -3,9 +3,14 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "config/config.h"
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TOKEN_FILE_BYTES 1024
+#define PATH_BYTES 512
 
 const char *client_error_message(const cJSON *json)
 {
@@ -28,6 +33,29 @@ int client_read_token(const char *path, char **ret)
     else
         (*ret)[strcspn(*ret, " \t\r\n")] = '\0';
     return r;
+}
+
+int client_find_token(const char *path, bool admin, char **ret)
+{
+    char own[PATH_BYTES];
+
+    if (path || !admin)
+        return client_read_token(path, ret);
+    snprintf(own, sizeof(own), "%s/admin.token", config_runtime_directory(environ));
+    return access(own, R_OK) == 0 ? client_read_token(own, ret) : 0;
+}
+
+void client_escape(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; *text && n + 4 < size; text++) {
+        if (isalnum((unsigned char)*text) || strchr("-_.", *text))
+            out[n++] = *text;
+        else
+            n += (size_t)snprintf(out + n, size - n, "%%%02X", (unsigned char)*text);
+    }
+    out[n] = '\0';
 }
 
 int client_print_json(const cJSON *answers)

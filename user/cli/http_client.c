@@ -230,6 +230,12 @@ int http_get(const struct http_url *url, const char *path, const char *token,
     return exchange(url, &(struct request){"GET", path, token, NULL}, ret, error);
 }
 
+int http_delete(const struct http_url *url, const char *path, const char *token,
+                struct http_answer *ret, char error[HTTP_ERROR_BYTES])
+{
+    return exchange(url, &(struct request){"DELETE", path, token, NULL}, ret, error);
+}
+
 int http_post(const struct http_url *url, const char *path, const char *token, const char *body,
               struct http_answer *ret, char error[HTTP_ERROR_BYTES])
 {

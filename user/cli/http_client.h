@@ -31,6 +31,9 @@ int http_get(const struct http_url *url, const char *path, const char *token,
 int http_post(const struct http_url *url, const char *path, const char *token, const char *body,
               struct http_answer *ret, char error[HTTP_ERROR_BYTES]);
 
+int http_delete(const struct http_url *url, const char *path, const char *token,
+                struct http_answer *ret, char error[HTTP_ERROR_BYTES]);
+
 /* Splits a whole response into status and body, which stays inside `response`. -EBADMSG when it is
  * not one or was cut short. */
 int http_parse_response(char *response, size_t len, unsigned *ret_status, char **ret_body,

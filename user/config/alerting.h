@@ -63,7 +63,17 @@ struct config_rule_file {
     CONFIG_LIST(struct config_rule) rules;
 };
 
-enum channel_type { CHANNEL_LOG, CHANNEL_WEBHOOK, CHANNEL_SLACK, CHANNEL_DISCORD, CHANNEL_EMAIL };
+enum channel_type {
+    CHANNEL_LOG,
+    CHANNEL_WEBHOOK,
+    CHANNEL_SLACK,
+    CHANNEL_DISCORD,
+    CHANNEL_EMAIL,
+    CHANNEL_ALERTMANAGER,
+    CHANNEL_TYPE_COUNT,
+};
+
+enum smtp_tls { SMTP_STARTTLS, SMTP_IMPLICIT, SMTP_PLAIN };
 
 /* What a type does not use is NULL. */
 struct config_channel {
@@ -71,11 +81,25 @@ struct config_channel {
     enum channel_type type;
     enum severity minimum_severity;
     char *url, *url_file;
-    char *token_file;
+    struct config_strings urls; /* of Alertmanager's peers */
+    double resend_interval_seconds;
+    char *token_file, *secret_file;
     char *smtp, *from;
+    enum smtp_tls tls;
     struct config_strings to;
     char *username, *password_file;
+    char *ca_file;
+    char *template; /* of one alert; NULL: the channel's own */
     double timeout_seconds;
+    struct {
+        unsigned max_attempts; /* 0: no limit */
+        double base_delay_seconds, max_delay_seconds;
+        double max_elapsed_seconds; /* 0: no limit */
+    } retry;
+    struct {
+        unsigned failure_threshold; /* in a row */
+        double recovery_timeout_seconds;
+    } breaker;
 };
 
 struct config_route {

@@ -151,6 +151,19 @@ static bool is_time_zone(const char *value)
            memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
+/* What an SMTP command and a header can hold; whether it exists is for the server to say. */
+static bool is_mail_address(const char *value)
+{
+    const char *at = strrchr(value, '@');
+
+    if (!at || at == value || !at[1])
+        return false;
+    for (; *value; value++)
+        if ((unsigned char)*value <= ' ' || *value == 0x7f || strchr("<>,;\"", *value))
+            return false;
+    return true;
+}
+
 static bool is_not_empty(const char *value)
 {
     return *value != '\0';
@@ -174,4 +187,5 @@ const struct key_format format_cgroup = {"a path below the cgroup v2 mount witho
 const struct key_format format_time_of_day = {"HH:MM from 00:00 to 23:59", is_time_of_day};
 const struct key_format format_time_zone = {
     "a time zone in " TIME_ZONE_DIRECTORY ", e.g. \"Europe/Berlin\"", is_time_zone};
+const struct key_format format_mail_address = {"USER@DOMAIN without a name", is_mail_address};
 const struct key_format format_text = {"a text that is not empty", is_not_empty};

@@ -450,5 +450,11 @@ static const struct key section_keys[] = {
     {.name = "fleet", .type = KEY_OBJECT, .table = &fleet_table, .doc = "Other hosts"},
 };
 
+static void check_whole(struct reader *reader, void *base)
+{
+    check_upstreams(reader, base);
+    check_channels(reader, base);
+}
+
 const struct key_table config_table = {KEY_TABLE(section_keys), .size = sizeof(struct config),
-                                       .check = check_upstreams};
+                                       .check = check_whole};

@@ -19,7 +19,10 @@ struct body_env {
     double slow_wait_seconds; /* NaN: waits are not recorded */
     bool reduced;             /* the caller may see no detail of the host */
     bool openmetrics;
-    const char *param;   /* of the path, see route_find(); "": none */
+    const char *param; /* of the path, see route_find(); "": none */
+    /* The value of a parameter of the query, NULL: it was not given. */
+    const char *(*query)(void *ctx, const char *name);
+    void *query_ctx;
     const char *request; /* the body that was sent, of a route that takes one */
     size_t request_len;
 };

@@ -1,5 +1,6 @@
 #include "http/exposition.h"
 #include "base/clock.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The longest label is a path: PATH_MAX bytes, each up to three when it is not UTF-8. What could
@@ -7,6 +8,8 @@
 #define LINE_BYTES 16384
 /* What follows the labels: a bound, braces, a count. */
 #define LINE_TAIL_BYTES 64
+/* With its suffix. */
+#define FAMILY_NAME_BYTES 128
 #define U64_BYTES 21
 
 /* The bounds of the slots in seconds, 2^(10 + i) / 10^9, as OpenMetrics wants a float written:
@@ -24,13 +27,20 @@ void exposition_init(struct exposition *e, struct text *out, bool openmetrics)
     *e = (struct exposition){.out = out, .openmetrics = openmetrics};
 }
 
+void exposition_init_sink(struct exposition *e, const struct exposition_sink *sink)
+{
+    *e = (struct exposition){.sink = sink};
+}
+
 void exposition_family(struct exposition *e, const struct metric_family *family)
 {
+    if (e->sink)
+        e->wanted = e->sink->wants(e->sink->ctx, family);
     e->family = family;
     e->headed = false;
 }
 
-static const char *sample_suffix(enum metric_type type)
+const char *metric_suffix(enum metric_type type)
 {
     static const char *const suffixes[] = {
         [METRIC_GAUGE] = "",
@@ -61,7 +71,7 @@ static void add_header_line(struct exposition *e, const char *keyword, const cha
     text_add(e->out, keyword);
     text_add(e->out, e->family->name);
     if (!e->openmetrics)
-        text_add(e->out, sample_suffix(e->family->type));
+        text_add(e->out, metric_suffix(e->family->type));
     text_add_char(e->out, ' ');
     text_add(e->out, value);
     text_add_char(e->out, '\n');
@@ -195,13 +205,28 @@ static void begin_sample(struct exposition *e, struct line *line, const char *su
     line_add(line, label_count ? "} " : " ");
 }
 
+static void hand_over(struct exposition *e, const char *suffix, const struct label *labels,
+                      size_t label_count, double value)
+{
+    char name[FAMILY_NAME_BYTES];
+
+    if (!e->wanted)
+        return;
+    snprintf(name, sizeof(name), "%s%s", e->family->name, suffix);
+    e->sink->sample(e->sink->ctx, name, labels, label_count, value);
+}
+
 void exposition_sample(struct exposition *e, const struct label *labels, size_t label_count,
                        double value)
 {
     struct line line;
 
+    if (e->sink) {
+        hand_over(e, metric_suffix(e->family->type), labels, label_count, value);
+        return;
+    }
     add_header(e);
-    begin_sample(e, &line, sample_suffix(e->family->type), labels, label_count);
+    begin_sample(e, &line, metric_suffix(e->family->type), labels, label_count);
     line_flush(&line);
     text_add_double(e->out, value);
     text_add_char(e->out, '\n');
@@ -212,8 +237,12 @@ void exposition_count(struct exposition *e, const struct label *labels, size_t l
 {
     struct line line;
 
+    if (e->sink) {
+        hand_over(e, metric_suffix(e->family->type), labels, label_count, (double)value);
+        return;
+    }
     add_header(e);
-    begin_sample(e, &line, sample_suffix(e->family->type), labels, label_count);
+    begin_sample(e, &line, metric_suffix(e->family->type), labels, label_count);
     line_add_u64(&line, value);
     line_add_n(&line, "\n", 1);
     line_flush(&line);
@@ -262,6 +291,11 @@ void exposition_histogram(struct exposition *e, const struct label *labels, size
 
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         total += latency->slots[slot];
+    if (e->sink) {
+        hand_over(e, "_sum", labels, label_count, (double)latency->sum_ns / NS_PER_SECOND);
+        hand_over(e, "_count", labels, label_count, (double)total);
+        return;
+    }
     add_header(e);
     add_buckets(e, labels, label_count, latency, step, total);
     begin_sample(e, &line, "_sum", labels, label_count);

@@ -20,19 +20,36 @@ struct metric_family {
     const char *help; /* one line, no quotes or backslashes */
 };
 
+/* What follows the family's name in that of a sample: "", "_total", "_info". */
+const char *metric_suffix(enum metric_type type);
+
 struct label {
     const char *name;
     const char *value; /* any bytes; NULL is "" */
 };
 
+/* Takes samples instead of a text. */
+struct exposition_sink {
+    /* Whether samples of the family are wanted. */
+    bool (*wants)(void *ctx, const struct metric_family *family);
+    /* `name` with its suffix; of a histogram the sum and the count. Valid during the call. */
+    void (*sample)(void *ctx, const char *name, const struct label *labels, size_t label_count,
+                   double value);
+    void *ctx;
+};
+
 struct exposition {
-    struct text *out;
+    struct text *out; /* NULL: there is a sink */
+    const struct exposition_sink *sink;
+    bool wanted; /* the family, by the sink */
     bool openmetrics;
     const struct metric_family *family;
     bool headed; /* the family's header is written, which its first sample does */
 };
 
 void exposition_init(struct exposition *e, struct text *out, bool openmetrics);
+/* `sink` is borrowed. */
+void exposition_init_sink(struct exposition *e, const struct exposition_sink *sink);
 /* The samples that follow are of `family`. One family is written in one go. */
 void exposition_family(struct exposition *e, const struct metric_family *family);
 void exposition_sample(struct exposition *e, const struct label *labels, size_t label_count,

@@ -1,5 +1,6 @@
 #include "http/fields.h"
 #include "abi/slots.h"
+#include "alert/labels.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "model/histogram.h"
@@ -214,6 +215,24 @@ static int add_reasons(cJSON *out, const struct field *f, const struct source *s
     return r;
 }
 
+static int add_labels(cJSON *out, const struct field *f, const struct source *s)
+{
+    const struct labels *labels = *(const struct labels *const *)s->at;
+    cJSON *object = cJSON_CreateObject();
+    int r = add_item(out, f->key, object);
+
+    for (size_t i = 0; r == 0 && i < labels_count(labels); i++) {
+        struct label_pair pair = labels_at(labels, i);
+        cJSON *value = create_string(pair.value);
+
+        if (!value || !cJSON_AddItemToObject(object, pair.name, value)) {
+            cJSON_Delete(value);
+            return -ENOMEM;
+        }
+    }
+    return r;
+}
+
 static int add_object(cJSON *out, const char *key, const struct field_table *table,
                       const void *object, const void *ctx)
 {
@@ -277,23 +296,15 @@ static int add_rows_in_place(cJSON *out, const struct field *f, const struct sou
 
 static int (*const adders[FIELD_KIND_COUNT])(cJSON *, const struct field *,
                                              const struct source *) = {
-    [FIELD_READING] = add_reading,
-    [FIELD_DOUBLE] = add_double,
-    [FIELD_U64] = add_u64,
-    [FIELD_U32] = add_u32,
-    [FIELD_I32] = add_i32,
-    [FIELD_BOOL] = add_bool,
-    [FIELD_CHARS] = add_chars,
-    [FIELD_STRING] = add_string,
-    [FIELD_TEXT] = add_computed,
-    [FIELD_TIME] = add_time,
-    [FIELD_DURATION] = add_duration,
-    [FIELD_STATUS] = add_status,
-    [FIELD_REASONS] = add_reasons,
-    [FIELD_LATENCY] = add_latency,
-    [FIELD_OBJECT] = add_structure,
-    [FIELD_LIST] = add_rows_at,
-    [FIELD_ROWS] = add_rows_in_place,
+    [FIELD_READING] = add_reading,   [FIELD_DOUBLE] = add_double,
+    [FIELD_U64] = add_u64,           [FIELD_U32] = add_u32,
+    [FIELD_I32] = add_i32,           [FIELD_BOOL] = add_bool,
+    [FIELD_CHARS] = add_chars,       [FIELD_STRING] = add_string,
+    [FIELD_TEXT] = add_computed,     [FIELD_TIME] = add_time,
+    [FIELD_DURATION] = add_duration, [FIELD_STATUS] = add_status,
+    [FIELD_REASONS] = add_reasons,   [FIELD_LABELS] = add_labels,
+    [FIELD_LATENCY] = add_latency,   [FIELD_OBJECT] = add_structure,
+    [FIELD_LIST] = add_rows_at,      [FIELD_ROWS] = add_rows_in_place,
     [FIELD_STRINGS] = add_strings,
 };
 

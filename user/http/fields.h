@@ -29,6 +29,7 @@ enum field_kind {
     FIELD_STATUS,   /* enum status */
     FIELD_STRINGS,  /* const char *[] in place, `count_offset` */
     FIELD_REASONS,  /* const struct reasons *, as a list of sentences; NULL: none */
+    FIELD_LABELS,   /* const struct labels *, as an object of strings */
     FIELD_LATENCY,  /* struct latency: count, mean, quantiles */
     FIELD_OBJECT,   /* a structure in place, `table` */
     FIELD_MERGE,    /* const pointer to a structure whose fields stand in this object, `table` */
@@ -57,6 +58,7 @@ struct field {
     size_t offset, count_offset, stride, missing_at;
     enum field_kind kind;
     unsigned char decimals;
+    bool optional; /* of what is taken: may be left out */
     bool identity; /* known even when the object's figures are not */
 };
 

@@ -9,8 +9,9 @@ static metrics_section_fn *const sections[] = {
     metrics_build,    metrics_health,      metrics_cpu,           metrics_memory,
     metrics_pressure, metrics_filesystems, metrics_block_devices, metrics_network,
     metrics_tcp,      metrics_processes,   metrics_throttle,      metrics_scheduler,
-    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_events,
-    metrics_missing,  metrics_programs,    metrics_records,       metrics_agent,
+    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_alerts,
+    metrics_notify,   metrics_events,      metrics_missing,       metrics_programs,
+    metrics_records,  metrics_agent,
 };
 
 int metrics_create(struct metrics **ret, const struct host *host)
@@ -31,6 +32,16 @@ void metrics_destroy(struct metrics *metrics)
         return;
     self_usage_close(&metrics->self);
     free(metrics);
+}
+
+void metrics_walk(struct metrics *metrics, const struct exposition_sink *sink,
+                  const struct metrics_sources *sources)
+{
+    struct exposition e;
+
+    exposition_init_sink(&e, sink);
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        sections[i](&e, metrics, sources);
 }
 
 int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,

@@ -8,6 +8,8 @@
 #ifndef MOONWATCH_HTTP_METRICS_H
 #define MOONWATCH_HTTP_METRICS_H
 
+#include "alert/alert.h"
+#include "alert/state_file.h"
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/loop.h"
@@ -16,6 +18,7 @@
 #include "health/health.h"
 #include "http/server.h"
 #include "model/snapshot.h"
+#include "notify/notify.h"
 #include "probe/probe.h"
 
 /* All borrowed for the call. A NULL source leaves its families out. */
@@ -24,6 +27,9 @@ struct metrics_sources {
     const struct snapshot *snapshot;
     const struct health *health;
     const struct services *services;
+    const struct alert_manager *alerts;
+    const struct state_file *alert_state;
+    const struct notify *notify;
     const struct probe *probe;
     const struct collectors *collectors;
     const struct loop_view *loop;
@@ -44,5 +50,11 @@ void metrics_destroy(struct metrics *metrics);
 /* Appends the page to `out`. Returns 0, or -ENOMEM when it did not fit (`out->failed`). */
 int metrics_render(struct metrics *metrics, struct text *out, const struct metrics_sources *sources,
                    bool openmetrics);
+
+struct exposition_sink;
+
+/* The same samples for somebody who wants some of them. */
+void metrics_walk(struct metrics *metrics, const struct exposition_sink *sink,
+                  const struct metrics_sources *sources);
 
 #endif

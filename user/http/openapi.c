@@ -92,15 +92,17 @@ static void add_answers(cJSON *answers, const struct route *route, cJSON *schema
     if (route->finds)
         add_media(add_answer(answers, "404", "There is none of that name"), ROUTE_JSON,
                   ref_to(&error_table, schemas));
-    if (route->takes)
-        add_media(add_answer(answers, "400", "The body is not what is taken here"), ROUTE_JSON,
-                  ref_to(&error_table, schemas));
+    if (route->takes || route->queries)
+        add_media(add_answer(answers, "400",
+                             route->takes ? "The body is not what is taken here"
+                                          : "A parameter of the query is not what is taken here"),
+                  ROUTE_JSON, ref_to(&error_table, schemas));
     if (route->acts)
         add_media(add_answer(answers, "422", "Refused: what was in force stays in force"),
                   ROUTE_JSON, ref_to(&error_table, schemas));
 }
 
-static void add_parameter(cJSON *operation, const char *brace)
+static void add_path_parameter(cJSON *parameters, const char *brace)
 {
     cJSON *parameter = cJSON_CreateObject();
     char name[ROUTE_PARAM_BYTES];
@@ -110,15 +112,42 @@ static void add_parameter(cJSON *operation, const char *brace)
     cJSON_AddStringToObject(parameter, "in", "path");
     cJSON_AddTrueToObject(parameter, "required");
     cJSON_AddStringToObject(cJSON_AddObjectToObject(parameter, "schema"), "type", "string");
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "parameters"), parameter);
+    cJSON_AddItemToArray(parameters, parameter);
+}
+
+static void add_query_parameter(cJSON *parameters, const struct route_query *query)
+{
+    cJSON *parameter = cJSON_CreateObject(), *schema, *choices;
+
+    cJSON_AddStringToObject(parameter, "name", query->name);
+    cJSON_AddStringToObject(parameter, "in", "query");
+    cJSON_AddStringToObject(parameter, "description", query->about);
+    schema = cJSON_AddObjectToObject(parameter, "schema");
+    cJSON_AddStringToObject(schema, "type", query->type);
+    choices = query->choices ? cJSON_AddArrayToObject(schema, "enum") : NULL;
+    for (size_t i = 0; choices && query->choices[i]; i++)
+        cJSON_AddItemToArray(choices, cJSON_CreateString(query->choices[i]));
+    cJSON_AddItemToArray(parameters, parameter);
+}
+
+static void add_parameters(cJSON *operation, const struct route *route)
+{
+    cJSON *parameters;
+
+    if (!route_param(route) && !route->queries)
+        return;
+    parameters = cJSON_AddArrayToObject(operation, "parameters");
+    if (route_param(route))
+        add_path_parameter(parameters, route_param(route));
+    for (const struct route_query *query = route->queries; query && query->name; query++)
+        add_query_parameter(parameters, query);
 }
 
 static void add_input(cJSON *operation, const struct route *route, cJSON *schemas)
 {
     cJSON *body;
 
-    if (route_param(route))
-        add_parameter(operation, route_param(route));
+    add_parameters(operation, route);
     if (!route->takes)
         return;
     body = cJSON_AddObjectToObject(operation, "requestBody");

@@ -12,6 +12,13 @@ enum route_varies {
     VARIES_BY_ACCEPT, /* text 0.0.4 or OpenMetrics */
 };
 
+/* A parameter of the query. */
+struct route_query {
+    const char *name, *about;
+    const char *type;           /* in the schema: "string", "integer" */
+    const char *const *choices; /* every value, NULL at the end; NULL: any */
+};
+
 struct route {
     const char *method; /* "GET" is also HEAD */
     const char *path;   /* a segment in braces stands for any: "/breakers/{name}" */
@@ -24,6 +31,7 @@ struct route {
     const char *type, *type_alternative; /* content types */
     const struct field_table *table;     /* of a JSON body, else NULL */
     const struct field_table *reduced;
+    const struct route_query *queries; /* a row without a name at the end; NULL: any are ignored */
     const struct field_table *takes;   /* the JSON body it may be sent; NULL: it takes none */
     const char *id, *summary, *answer; /* for /openapi.json */
 };

@@ -12,7 +12,8 @@ static const struct {
     [FIELD_CHARS] = {"string", NULL, false},    [FIELD_STRING] = {"string", NULL, false},
     [FIELD_TEXT] = {"string", NULL, false},     [FIELD_TIME] = {"string", "date-time", false},
     [FIELD_DURATION] = {"number", NULL, false}, [FIELD_STATUS] = {"string", NULL, false},
-    [FIELD_STRINGS] = {"string", NULL, false},  [FIELD_REASONS] = {"string", NULL, false},
+    [FIELD_LABELS] = {"object", NULL, false},   [FIELD_STRINGS] = {"string", NULL, false},
+    [FIELD_REASONS] = {"string", NULL, false},
 };
 
 static void add_ref(cJSON *out, const struct field_table *table, cJSON *schemas)
@@ -85,6 +86,9 @@ static void describe(cJSON *out, const struct field *f, bool nullable, cJSON *sc
             cJSON_AddStringToObject(out, "format", kinds[f->kind].format);
         if (f->choices)
             add_choices(out, f->choices, nullable);
+        if (f->kind == FIELD_LABELS)
+            cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "additionalProperties"), "type",
+                                    "string");
         if (f->kind == FIELD_STATUS)
             add_status_choices(out);
     }
@@ -107,7 +111,8 @@ static void add_properties(cJSON *properties, cJSON *required, const struct fiel
             continue;
         }
         describe(cJSON_AddObjectToObject(properties, f->key), f, nullable, schemas);
-        cJSON_AddItemToArray(required, cJSON_CreateString(f->key));
+        if (!f->optional)
+            cJSON_AddItemToArray(required, cJSON_CreateString(f->key));
         if (!nullable)
             continue;
         snprintf(reason, sizeof(reason), "%s_reason", f->key);

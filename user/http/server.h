@@ -2,11 +2,14 @@
 #ifndef MOONWATCH_HTTP_SERVER_H
 #define MOONWATCH_HTTP_SERVER_H
 
+#include "alert/alert.h"
+#include "alert/state_file.h"
 #include "base/host.h"
 #include "base/loop.h"
 #include "collect/collectors.h"
 #include "config/config.h"
 #include "health/health.h"
+#include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
 
@@ -18,10 +21,13 @@ struct server_sources {
     const struct loop *loop;
     const struct collectors *collectors;
     const struct health *health;
-    const struct probe *probe;     /* may be NULL */
-    const char *probe_missing;     /* why, when it is NULL */
-    struct services *services;     /* may be NULL; /admin changes it */
-    const char *services_missing;  /* why, when it is NULL */
+    const struct probe *probe;            /* may be NULL */
+    const char *probe_missing;            /* why, when it is NULL */
+    struct alert_manager *alerts;         /* may be NULL; /admin changes it */
+    const struct notify *notify;          /* may be NULL */
+    const struct state_file *alert_state; /* may be NULL */
+    struct services *services;            /* may be NULL; /admin changes it */
+    const char *services_missing;         /* why, when it is NULL */
     const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
     /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
      * server_set_config(). */

@@ -124,11 +124,54 @@ static bool wants_openmetrics(struct MHD_Connection *connection)
 
 /* What an answer depends on beside the route. */
 struct asked {
+    struct MHD_Connection *connection;
     const struct snapshot *snapshot;
     const struct request *request;
     const char *param;
     bool variant;
 };
+
+static const char *query_of(void *ctx, const char *name)
+{
+    return MHD_lookup_connection_value(ctx, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* Of a query: how many parameters, and the first that the route does not know. */
+struct query_scan {
+    const struct route *route;
+    size_t count;
+    const char *unknown;
+};
+
+static enum MHD_Result scan_parameter(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                      const char *value)
+{
+    struct query_scan *scan = ctx;
+    const struct route_query *query = scan->route->queries;
+
+    (void)kind;
+    (void)value;
+    scan->count++;
+    while (query->name && strcmp(query->name, name) != 0)
+        query++;
+    if (!query->name && !scan->unknown)
+        scan->unknown = name;
+    return MHD_YES;
+}
+
+static enum MHD_Result refuse_parameter(struct MHD_Connection *connection,
+                                        const struct query_scan *scan)
+{
+    char message[320];
+    int n = snprintf(message, sizeof(message),
+                     "there is no parameter \"%.40s\" (allowed:", scan->unknown);
+
+    for (const struct route_query *query = scan->route->queries; query->name; query++)
+        n += snprintf(message + n, sizeof(message) - (size_t)n, "%s %s",
+                      query == scan->route->queries ? "" : ",", query->name);
+    snprintf(message + n, sizeof(message) - (size_t)n, ")");
+    return site_refuse(connection, 400, "bad_query", message);
+}
 
 static int render(struct site *site, const struct route *route, const struct asked *asked,
                   struct MHD_Response **ret, unsigned *ret_status)
@@ -144,6 +187,8 @@ static int render(struct site *site, const struct route *route, const struct ask
         .reduced = route->varies == VARIES_BY_CALLER && asked->variant,
         .openmetrics = route->varies == VARIES_BY_ACCEPT && asked->variant,
         .param = asked->param,
+        .query = query_of,
+        .query_ctx = asked->connection,
         .request = asked->request->body,
         .request_len = asked->request->body_len,
     };
@@ -183,7 +228,14 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
     const struct snapshot *snapshot = collectors_snapshot(site->sources.collectors);
     bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) ||
                    (route->varies == VARIES_BY_ACCEPT && wants_openmetrics(connection));
-    const struct asked asked = {snapshot, request, param, variant};
+    struct query_scan scan = {.route = route};
+    struct asked asked = {
+        .connection = connection,
+        .snapshot = snapshot,
+        .request = request,
+        .param = param,
+        .variant = variant,
+    };
     struct MHD_Response *response = site->rendered[route - routes][variant].response;
     unsigned status = site->rendered[route - routes][variant].status;
     enum MHD_Result r;
@@ -193,7 +245,11 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
                       MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (request->body_too_long && route->takes)
         return site_refuse(connection, 413, "body_too_large", "a body here has at most 4096 bytes");
-    if (route->acts || *param || snapshot->sequence == 0)
+    if (route->queries)
+        MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, scan_parameter, &scan);
+    if (scan.unknown)
+        return refuse_parameter(connection, &scan);
+    if (route->acts || *param || scan.count > 0 || snapshot->sequence == 0)
         return answer_fresh(site, connection, route, &asked);
     if (response && site->rendered[route - routes][variant].sequence == snapshot->sequence)
         return MHD_queue_response(connection, status, response);

@@ -143,7 +143,8 @@ struct reset_request {
 
 #define TYPE struct reset_request
 static const struct field reset_fields[] = {
-    ROW("name", FIELD_STRING, name, .about = "the upstream's; without a body: all"),
+    ROW("name", FIELD_STRING, name, .optional = true,
+        .about = "the upstream's; without a body: all"),
 };
 const struct field_table breaker_reset_table =
     FIELD_TABLE("CircuitBreakerReset", reset_fields, "Which breaker to reset.");

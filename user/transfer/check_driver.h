@@ -50,9 +50,4 @@ extern const struct check_driver check_driver_http, check_driver_tcp, check_driv
 bool check_expect(const struct config_expect *expect, const struct http_result *result,
                   char reason[CHECK_REASON_BYTES]);
 
-/* The first line of `path`, for a password or token: 0 with a string the caller frees with
- * check_free_secret(); `path` NULL: 0 with NULL. A negative errno with the reason. */
-int check_read_secret(const char *path, char **ret, char reason[CHECK_REASON_BYTES]);
-void check_free_secret(char *secret); /* leaves nothing in memory; NULL is fine */
-
 #endif

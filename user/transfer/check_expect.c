@@ -1,5 +1,4 @@
 /* Whether an answer is what the configuration says it should be. */
-#include "base/file.h"
 #include "transfer/check_driver.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -7,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SECRET_BYTES_MAX 4096
 
 /* One step of a JSON pointer, unescaped: RFC 6901, 4. Debian's cJSON comes without cJSON_Utils. */
 static const cJSON *step(const cJSON *json, const char *token, size_t length)
@@ -114,36 +111,4 @@ bool check_expect(const struct config_expect *expect, const struct http_result *
         return false;
     return !(expect->certificate_days >= 0) ||
            expect_certificate(expect->certificate_days, result, reason);
-}
-
-void check_free_secret(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
-int check_read_secret(const char *path, char **ret, char reason[CHECK_REASON_BYTES])
-{
-    char *secret;
-    size_t length;
-    int r;
-
-    if (!path) {
-        *ret = NULL;
-        return 0;
-    }
-    r = file_read_all(NULL, path, SECRET_BYTES_MAX, &secret, &length);
-    if (r < 0) {
-        snprintf(reason, CHECK_REASON_BYTES, "%.150s: %s", path, strerror(-r));
-        return r;
-    }
-    secret[strcspn(secret, "\r\n")] = '\0';
-    if (!*secret) {
-        check_free_secret(secret);
-        snprintf(reason, CHECK_REASON_BYTES, "%.150s is empty", path);
-        return -ENODATA;
-    }
-    *ret = secret;
-    return 0;
 }

@@ -1,6 +1,7 @@
 /* http and tcp: both are libcurl's. */
 #include "config/address.h"
 #include "transfer/check_driver.h"
+#include "transfer/secret.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,16 +76,16 @@ static int start_http(void **ret, const struct endpoint_check_sources *sources,
         .response_bytes_max = CHECK_ANSWER_BYTES_MAX,
     };
     char *password = NULL, *token = NULL;
-    int r = check_read_secret(target->config->password_file, &password, reason);
+    int r = secret_read(target->config->password_file, &password, reason);
 
     if (r == 0)
-        r = check_read_secret(target->config->token_file, &token, reason);
+        r = secret_read(target->config->token_file, &token, reason);
     request.password = password;
     request.bearer_token = token;
     if (r == 0)
         r = begin(ret, sources, target, &request, fn, ctx, reason);
-    check_free_secret(password);
-    check_free_secret(token);
+    secret_free(password);
+    secret_free(token);
     return r;
 }
 

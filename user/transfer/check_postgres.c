@@ -1,6 +1,7 @@
 /* postgres: libpq, asynchronous. A connection and one query, which counts the connections. */
 #include "transfer/check_driver.h"
 #include "transfer/pq_api.h"
+#include "transfer/secret.h"
 #include "transfer/watch.h"
 #include <errno.h>
 #include <stdio.h>
@@ -292,7 +293,7 @@ static int postgres_start(void **ret, const struct endpoint_check_sources *sourc
     const struct pq_api *api = pq_api(reason);
     struct postgres_run *run;
     char *password;
-    int r = api ? check_read_secret(target->config->password_file, &password, reason) : -ELIBACC;
+    int r = api ? secret_read(target->config->password_file, &password, reason) : -ELIBACC;
 
     if (r < 0)
         return r;
@@ -305,7 +306,7 @@ static int postgres_start(void **ret, const struct endpoint_check_sources *sourc
                                      .ctx = ctx};
         run->connection = connect_to(api, target, password);
     }
-    check_free_secret(password);
+    secret_free(password);
     if (!run || !run->connection) {
         free(run);
         snprintf(reason, CHECK_REASON_BYTES, "out of memory");

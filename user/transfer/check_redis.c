@@ -2,6 +2,7 @@
 #include "config/address.h"
 #include "transfer/check_driver.h"
 #include "transfer/hiredis_api.h"
+#include "transfer/secret.h"
 #include "transfer/watch.h"
 #include <errno.h>
 #include <stdio.h>
@@ -254,7 +255,7 @@ static int redis_start(void **ret, const struct endpoint_check_sources *sources,
     const struct hiredis_api *api = hiredis_api(reason);
     char address[RESOLVED_TEXT_BYTES], *password = NULL;
     struct redis_run *run;
-    int r = api ? check_read_secret(target->config->password_file, &password, reason) : -ELIBACC;
+    int r = api ? secret_read(target->config->password_file, &password, reason) : -ELIBACC;
 
     _Static_assert(LIBRARY_ERROR_BYTES <= CHECK_REASON_BYTES, "its errors are passed on");
     if (r < 0)
@@ -277,7 +278,7 @@ static int redis_start(void **ret, const struct endpoint_check_sources *sources,
         if (run && run->context)
             api->redisAsyncFree(run->context);
         free(run);
-        check_free_secret(password);
+        secret_free(password);
         return -EIO;
     }
     run->context->ev.data = run;
@@ -290,7 +291,7 @@ static int redis_start(void **ret, const struct endpoint_check_sources *sources,
         authenticate(run, target->config->url, password);
     ask(run, on_ping, 1, (const char *[]){"PING"});
     ask(run, on_info, 1, (const char *[]){"INFO"});
-    check_free_secret(password);
+    secret_free(password);
     *ret = run;
     return 0;
 }

@@ -30,7 +30,7 @@ struct http_request {
     const char *bearer_token;
     const char *ca_file;        /* PEM; NULL: the system's */
     const char *mail_from;      /* SMTP: with it `body` is sent as a mail ... */
-    const char *const *mail_to; /* ... to all of these */
+    const char *const *mail_to; /* ... to those of these that the server takes */
     size_t mail_to_count;
     bool start_tls;      /* SMTP: no mail without TLS */
     bool connect_only;   /* done once the TCP connection is made; the url is http://HOST:PORT */
@@ -40,8 +40,10 @@ struct http_request {
 
 struct http_result {
     struct outcome outcome;
-    unsigned status;          /* of HTTP or SMTP; 0: there was no answer */
-    const char *reason;       /* a sentence; "" when there is nothing to say */
+    unsigned status;     /* of HTTP or SMTP; 0: there was no answer */
+    bool rejected;       /* OUTCOME_PERMANENT for what the message says, not for who sends it */
+    unsigned refused_to; /* of a mail that was taken: recipients who were not */
+    const char *reason;  /* a sentence; "" when there is nothing to say */
     const char *content_type; /* "" when not given */
     const char *body;         /* NUL-terminated */
     size_t body_bytes;

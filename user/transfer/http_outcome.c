@@ -74,15 +74,29 @@ static int certificate_days(const struct http_transfer *transfer)
     return HTTP_CERTIFICATE_DAYS_UNKNOWN;
 }
 
+/* Everything else in 4xx is about who asks, where, or how often. */
+static bool is_about_content(unsigned http_status)
+{
+    static const unsigned statuses[] = {400, 413, 414, 415, 422, 431};
+
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+        if (statuses[i] == http_status)
+            return true;
+    return false;
+}
+
 static void judge_status(struct http_transfer *transfer, struct http_result *result)
 {
     struct outcome *outcome = &result->outcome;
 
     if (transfer->mail) {
         outcome->class = outcome_of_smtp(result->status);
+        result->refused_to = transfer->refused_to;
+        snprintf(transfer->reason, sizeof(transfer->reason), "%s", transfer->refusal);
         return;
     }
     outcome->class = outcome_of_http(result->status);
+    result->rejected = is_about_content(result->status);
     if (outcome->class == OUTCOME_RETRYABLE && outcome->retry_after_ns)
         outcome->class = OUTCOME_THROTTLED;
     if (outcome->class != OUTCOME_OK)
@@ -128,9 +142,15 @@ void http_conclude(struct http_transfer *transfer, CURLcode code, struct http_re
     /* A server that says no in SMTP gives a code to go by; one that speaks no HTTP at all is
      * broken, which may pass, unlike a scheme that is not ours. */
     ret->outcome.class = class_of_code(code);
-    if (transfer->mail && ret->status >= 400)
+    if (transfer->mail && ret->status >= 400) {
         ret->outcome.class = outcome_of_smtp(ret->status);
-    else if (code == CURLE_UNSUPPORTED_PROTOCOL && ret->connected_ns)
+        /* The answer to the mail itself; all before is about servers and addresses. */
+        ret->rejected = ret->outcome.class == OUTCOME_PERMANENT && transfer->upload_bytes &&
+                        transfer->upload_sent == transfer->upload_bytes;
+        if (transfer->refused_to)
+            snprintf(transfer->reason, sizeof(transfer->reason), "%s", transfer->refusal);
+    }
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && ret->connected_ns)
         ret->outcome.class = OUTCOME_RETRYABLE;
     if (!transfer->reason[0])
         snprintf(transfer->reason, sizeof(transfer->reason), "%s",

@@ -17,11 +17,25 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     return transfer->body.failed ? 0 : size * count;
 }
 
+/* Answers to RCPT are not in the result when one recipient at least was taken. Nothing else is
+ * answered with a no without ending the transfer, but EHLO by servers older than RFC 1869. */
+static void note_refusal(struct http_transfer *transfer, const char *line, size_t n)
+{
+    if (n < 4 || (line[0] != '4' && line[0] != '5') || line[3] == '-')
+        return;
+    if (transfer->refused_to++)
+        return;
+    while (n > 0 && (unsigned char)line[n - 1] <= ' ')
+        n--;
+    snprintf(transfer->refusal, sizeof(transfer->refusal), "%.*s", (int)n, line);
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     struct http_transfer *transfer = ctx;
 
-    (void)data;
+    if (transfer->mail)
+        note_refusal(transfer, data, size * count);
     transfer->header_bytes += size * count;
     return transfer->header_bytes > HEADER_BYTES_MAX ? 0 : size * count;
 }
@@ -89,6 +103,8 @@ static CURLcode set_mail(const struct http_transfer *transfer, const struct http
 
     SET(CURLOPT_MAIL_FROM, request->mail_from);
     SET(CURLOPT_MAIL_RCPT, transfer->mail_to);
+    /* One address that is gone must not keep the mail from the others. */
+    SET(CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
     SET(CURLOPT_UPLOAD, 1L);
     SET(CURLOPT_READFUNCTION, on_upload);
     SET(CURLOPT_READDATA, transfer);

@@ -19,6 +19,8 @@ struct http_transfer {
     struct text body;
     size_t header_bytes;
     bool mail;
+    unsigned refused_to;           /* of RCPT commands */
+    char refusal[CURL_ERROR_SIZE]; /* the server's words for the first */
     char reason[CURL_ERROR_SIZE];
 };
 

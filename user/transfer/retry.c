@@ -8,6 +8,8 @@ struct retry_destination {
     struct retry *retry;
     char *name;
     unsigned users;
+    bool has_own_policy;
+    struct retry_policy own_policy;
     struct retry_budget budget;
     struct retry_destination_view view;
 };
@@ -68,6 +70,11 @@ const char *retry_decision_name(enum retry_decision decision)
     return names[decision];
 }
 
+static const struct retry_policy *policy_of(const struct retry_destination *destination)
+{
+    return destination->has_own_policy ? &destination->own_policy : &destination->retry->policy;
+}
+
 int retry_create(struct retry **ret, const struct retry_policy *policy, const struct retry_ops *ops,
                  const struct clock *clock, const struct random_source *random)
 {
@@ -103,8 +110,16 @@ void retry_set_policy(struct retry *retry, const struct retry_policy *policy)
 {
     retry->policy = *policy;
     for (size_t i = 0; i < retry->count; i++)
-        retry_budget_set(&retry->destinations[i]->budget, policy->budget_share,
-                         policy->budget_per_second);
+        if (!retry->destinations[i]->has_own_policy)
+            retry_budget_set(&retry->destinations[i]->budget, policy->budget_share,
+                             policy->budget_per_second);
+}
+
+void retry_set_own_policy(struct retry_destination *destination, const struct retry_policy *policy)
+{
+    destination->has_own_policy = true;
+    destination->own_policy = *policy;
+    retry_budget_set(&destination->budget, policy->budget_share, policy->budget_per_second);
 }
 
 static int make_room(struct retry *retry)
@@ -180,6 +195,22 @@ void retry_begin(struct retry_destination *destination, struct retry_call *call)
     retry_budget_earn(&destination->budget, now_ns);
 }
 
+void retry_resume(struct retry_destination *destination, struct retry_call *call, unsigned attempts,
+                  uint64_t age_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns(destination->retry->clock);
+    unsigned max_attempts = policy_of(destination)->max_attempts;
+
+    if (attempts >= max_attempts)
+        attempts = max_attempts - 1;
+    *call = (struct retry_call){
+        .attempts = attempts,
+        /* Older than this boot is as old as it. */
+        .started_ns = age_ns < now_ns ? now_ns - age_ns : 0,
+    };
+    destination->view.calls_total++;
+}
+
 bool retry_may_send(struct retry_destination *destination)
 {
     const struct retry_ops *ops = &destination->retry->ops;
@@ -193,7 +224,7 @@ static enum retry_decision decide(struct retry_destination *destination,
                                   uint64_t *ret_delay_ns)
 {
     const struct retry *retry = destination->retry;
-    const struct retry_policy *policy = &retry->policy;
+    const struct retry_policy *policy = policy_of(destination);
     uint64_t now_ns = clock_monotonic_ns(retry->clock), elapsed_ns, delay_ns;
 
     if (outcome->class == OUTCOME_OK)
@@ -208,10 +239,14 @@ static enum retry_decision decide(struct retry_destination *destination,
     if (policy->max_elapsed_ns &&
         (elapsed_ns > policy->max_elapsed_ns || delay_ns > policy->max_elapsed_ns - elapsed_ns))
         return RETRY_STOP_ELAPSED;
-    if (!retry_may_send(destination))
+    if (!policy->patient && !retry_may_send(destination))
         return RETRY_STOP_OPEN;
-    if (!retry_budget_spend(&destination->budget, now_ns))
-        return RETRY_STOP_BUDGET;
+    if (!retry_budget_spend(&destination->budget, now_ns)) {
+        if (!policy->patient)
+            return RETRY_STOP_BUDGET;
+        if (delay_ns < policy->max_delay_ns)
+            delay_ns = policy->max_delay_ns;
+    }
     *ret_delay_ns = delay_ns;
     return RETRY_AGAIN;
 }

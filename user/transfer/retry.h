@@ -22,6 +22,9 @@ struct retry_policy {
     enum retry_jitter jitter;
     double budget_share;      /* retries per call, 0..1 */
     double budget_per_second; /* beside these */
+    /* A call that must not be lost for want of budget or an open breaker: it goes on, without
+     * budget after max_delay_ns, and whoever made it waits for the breaker. */
+    bool patient;
 };
 
 struct retry_policy retry_policy_of(const struct config *config);
@@ -66,6 +69,9 @@ void retry_set_policy(struct retry *retry, const struct retry_policy *policy);
 #define RETRY_DESTINATIONS_MAX 1024
 int retry_join(struct retry *retry, struct retry_destination **ret, const char *name);
 void retry_leave(struct retry_destination *destination); /* NULL is fine */
+/* A policy of its own, for the calls under way too; retry_set_policy() does not change it any
+ * more. */
+void retry_set_own_policy(struct retry_destination *destination, const struct retry_policy *policy);
 
 /* One call, kept by who makes it: plain data, may be stored and restored. */
 struct retry_call {
@@ -75,6 +81,10 @@ struct retry_call {
 
 /* The first attempt begins: it earns its share of a retry. */
 void retry_begin(struct retry_destination *destination, struct retry_call *call);
+/* A call begun `age_ns` ago by the process before, of which `attempts` have failed: whatever its
+ * age, it has one more. It earns nothing. */
+void retry_resume(struct retry_destination *destination, struct retry_call *call, unsigned attempts,
+                  uint64_t age_ns);
 /* An attempt has ended. With RETRY_AGAIN the next is paid for and may start after `*ret_delay_ns`.
  */
 enum retry_decision retry_after(struct retry_destination *destination, struct retry_call *call,

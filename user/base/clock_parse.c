@@ -1,4 +1,3 @@
-#include "alert/recording_column.h"
 #include "base/clock.h"
 #include <ctype.h>
 #include <math.h>
@@ -40,7 +39,7 @@ static bool parse_offset(const char *text, int *ret_seconds)
     return true;
 }
 
-bool recording_parse_time(const char *text, uint64_t *ret_ns)
+bool clock_parse_time(const char *text, uint64_t *ret_ns)
 {
     struct tm tm = {0};
     const char *rest;

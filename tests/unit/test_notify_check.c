@@ -1,0 +1,94 @@
+/* What `moonwatch check` finds in channels, and the secrets it does not show. */
+#include "notify_fixture.h"
+
+static char directory[64];
+
+static int make(void **state)
+{
+    char path[96];
+
+    make_directory(directory, NULL);
+    snprintf(path, sizeof(path), "%s/good", directory);
+    write_file(path, "https://hooks.example.org/T0/secret\n");
+    snprintf(path, sizeof(path), "%s/empty", directory);
+    write_file(path, "\n");
+    snprintf(path, sizeof(path), "%s/ftp", directory);
+    write_file(path, "ftp://secret.example.org\n");
+    return 0;
+}
+
+static int discard(void **state)
+{
+    remove_directory(directory);
+    return 0;
+}
+
+/* A `%` in the channel stands for the directory. */
+static void check(const char *channel, const char *key, const char *says)
+{
+    struct config_errors errors = {0};
+    struct config *config;
+    struct text text;
+    char pointer[96];
+    int r;
+
+    text_init(&text, 4096);
+    for (const char *c = channel; *c; c++)
+        if (*c == '%')
+            text_add(&text, directory);
+        else
+            text_add_char(&text, *c);
+    config = office_config(text.data);
+    r = notify_check(config, &errors);
+    if (!key) {
+        if (r < 0)
+            fail_msg("%s: %s", errors.list[0].pointer, errors.list[0].message);
+    } else {
+        snprintf(pointer, sizeof(pointer), "/alert_manager/channels/0/%s", key);
+        assert_true(r < 0);
+        assert_int_equal(errors.count, 1);
+        assert_string_equal(errors.list[0].pointer, pointer);
+        if (!strstr(errors.list[0].message, says))
+            fail_msg("\"%s\" does not say \"%s\"", errors.list[0].message, says);
+        assert_null(strstr(errors.list[0].message, "secret."));
+    }
+    config_destroy(config);
+    text_free(&text);
+}
+
+#define SLACK "{\"name\":\"c\",\"type\":\"slack\",\"url_file\":\"%/good\""
+#define MAIL                                                                                       \
+    "{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\",\"from\":\"a@b\",\"to\":\"c@d\","        \
+    "\"username\":\"u\",\"password_file\":"
+
+static void files_that_are_missing_are_found(void **state)
+{
+    check(SLACK "}", NULL, NULL);
+    check("{\"name\":\"c\",\"type\":\"slack\",\"url_file\":\"%/none\"}", "url_file",
+          "No such file");
+    check("{\"name\":\"c\",\"type\":\"discord\",\"url_file\":\"%/empty\"}", "url_file", "is empty");
+    check("{\"name\":\"c\",\"type\":\"slack\",\"url_file\":\"%/ftp\"}", "url_file",
+          "does not hold an HTTP URL");
+    check(MAIL "\"%/none\"}", "password_file", "No such file");
+    check(MAIL "\"%/good\",\"ca_file\":\"%/none\"}", "ca_file", "No such file");
+    check("{\"name\":\"c\",\"type\":\"webhook\",\"url\":\"http://h\",\"secret_file\":\"%\"}",
+          "secret_file", "Is a directory");
+}
+
+static void templates_that_make_no_sense_are_found(void **state)
+{
+    check(SLACK ",\"template\":\"{{ $labels.any }} {{$summary}} {{ $value }} {{ $reason }}\"}",
+          NULL, NULL);
+    check(SLACK ",\"template\":\"{{ .Labels.x }}\"}", "template", "column 1: not a place");
+    check(SLACK ",\"template\":\"x {{ $labels. }}\"}", "template", "$summary");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_that_are_missing_are_found),
+        cmocka_unit_test(templates_that_make_no_sense_are_found),
+    };
+
+    return cmocka_run_group_tests(tests, make, discard);
+}

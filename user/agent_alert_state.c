@@ -1,0 +1,189 @@
+#include "agent_alert_state.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGGER "alert_manager"
+/* Ages of what only goes on, a firing alert for one, are no change; after a kill they are no older
+ * than this. */
+#define SAVE_ANYWAY_NS (60 * NS_PER_SECOND)
+/* A change is written when the outbox has what was said about it, which takes a commit; but making
+ * a document of a large state takes no more than this part of the loop's time. */
+#define SAVE_DELAY_NS (5 * NS_PER_MS)
+#define SAVE_SHARE 50
+/* A failed write is tried again, and said once. */
+#define SAVE_RETRY_NS (10 * NS_PER_SECOND)
+#define BOOT_ID_BYTES 64
+
+struct agent_alert_state {
+    struct agent_alert_state_sources sources;
+    struct state_file *file;
+    struct loop_source *alarm;
+    char boot_id[BOOT_ID_BYTES]; /* "": not known */
+    uint64_t saved_revision;
+    uint64_t next_save_ns, save_anyway_ns;
+    uint64_t failures; /* of writes, that were looked after */
+    bool failing;      /* and said */
+};
+
+static void read_boot_id(struct agent_alert_state *s)
+{
+    CLEANUP_FREE char *text = NULL;
+    size_t len;
+
+    if (file_read_all(s->sources.host->proc, "sys/kernel/random/boot_id", BOOT_ID_BYTES - 1, &text,
+                      &len) < 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    snprintf(s->boot_id, sizeof(s->boot_id), "%s", text);
+}
+
+static const char *boot_id(const struct agent_alert_state *s)
+{
+    return *s->boot_id ? s->boot_id : NULL;
+}
+
+static void move_aside(struct agent_alert_state *s, const char *why)
+{
+    int r = state_file_move_aside(s->file);
+
+    LOG_ERROR(s->sources.log, LOGGER,
+              r < 0 ? "The saved alerts are damaged and cannot be moved aside"
+                    : "The saved alerts are damaged; moved aside, beginning anew",
+              LOG_STRING("path", state_file_path(s->file)), LOG_STRING("reason", why),
+              LOG_STRING("moved_to", r < 0 ? NULL : "alerts.json.damaged"));
+}
+
+static void load(struct agent_alert_state *s)
+{
+    const struct clock *clock = s->sources.clock;
+    struct alert_manager *manager = s->sources.manager;
+    cJSON *json = NULL;
+    int r = state_file_read(s->file, &json);
+
+    if (r == 0)
+        r = alert_manager_import(manager, json, boot_id(s), clock_monotonic_ns(clock),
+                                 clock_realtime_ns(clock));
+    cJSON_Delete(json);
+    if (r == -EBADMSG || r == -EINVAL)
+        move_aside(s, r == -EBADMSG ? "it is no JSON document" : "it is of another version");
+    else if (r < 0 && r != -ENOENT)
+        LOG_ERROR(s->sources.log, LOGGER, "The saved alerts cannot be read",
+                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", strerror(-r)));
+    else if (r == 0)
+        LOG_INFO(s->sources.log, LOGGER, "Alerts go on where they were",
+                 LOG_U64("alerts", alert_manager_count(manager)),
+                 LOG_U64("silences", alert_manager_silence_count(manager)));
+}
+
+static void save(struct agent_alert_state *s, uint64_t now_ns)
+{
+    uint64_t revision = alert_manager_revision(s->sources.manager), took_ns;
+    int r = state_file_write(s->file, alert_manager_export(s->sources.manager, boot_id(s)));
+
+    if (r < 0) {
+        s->next_save_ns = now_ns + SAVE_RETRY_NS;
+        return;
+    }
+    took_ns = clock_monotonic_ns(s->sources.clock) - now_ns;
+    s->saved_revision = revision;
+    s->next_save_ns = now_ns + SAVE_SHARE * took_ns;
+    s->save_anyway_ns = now_ns + SAVE_ANYWAY_NS;
+}
+
+static void look_after_writes(struct agent_alert_state *s, uint64_t now_ns)
+{
+    struct state_file_view view;
+
+    state_file_view(s->file, &view);
+    if (view.failures_total == s->failures) {
+        s->failing = s->failing && view.error;
+        return;
+    }
+    if (!s->failing)
+        LOG_ERROR(s->sources.log, LOGGER, "The alerts cannot be saved",
+                  LOG_STRING("error", view.error));
+    s->failing = true;
+    s->failures = view.failures_total;
+    s->saved_revision--; /* what was written is not there */
+    s->next_save_ns = now_ns + SAVE_RETRY_NS;
+}
+
+static bool wants_save(const struct agent_alert_state *s, uint64_t now_ns)
+{
+    return alert_manager_revision(s->sources.manager) != s->saved_revision ||
+           (alert_manager_count(s->sources.manager) > 0 && now_ns >= s->save_anyway_ns);
+}
+
+static void on_alarm(void *ctx, uint64_t now_ns)
+{
+    struct agent_alert_state *s = ctx;
+
+    /* The next tick looks again. */
+    if (state_file_busy(s->file) || !s->sources.settled(s->sources.ctx))
+        return;
+    look_after_writes(s, now_ns);
+    if (now_ns >= s->next_save_ns && wants_save(s, now_ns))
+        save(s, now_ns);
+}
+
+void agent_alert_state_tick(struct agent_alert_state *s)
+{
+    uint64_t now_ns = clock_monotonic_ns(s->sources.clock);
+
+    if (state_file_busy(s->file))
+        return;
+    look_after_writes(s, now_ns);
+    if (now_ns >= s->next_save_ns && wants_save(s, now_ns))
+        loop_set_alarm(s->alarm, now_ns + SAVE_DELAY_NS);
+}
+
+int agent_alert_state_create(struct agent_alert_state **ret,
+                             const struct agent_alert_state_sources *sources)
+{
+    struct agent_alert_state *s = calloc(1, sizeof(*s));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->sources = *sources;
+    r = state_file_create(&s->file, sources->directory);
+    if (r == 0)
+        r = loop_add_alarm(sources->loop, &s->alarm, on_alarm, s);
+    if (r < 0) {
+        agent_alert_state_destroy(s, false);
+        return r;
+    }
+    read_boot_id(s);
+    load(s);
+    s->saved_revision = alert_manager_revision(sources->manager);
+    *ret = s;
+    return 0;
+}
+
+void agent_alert_state_destroy(struct agent_alert_state *s, bool save_now)
+{
+    uint64_t now_ns;
+
+    if (!s)
+        return;
+    now_ns = clock_monotonic_ns(s->sources.clock);
+    if (s->file)
+        state_file_wait(s->file);
+    if (save_now && (wants_save(s, now_ns) || alert_manager_count(s->sources.manager) > 0)) {
+        save(s, now_ns);
+        state_file_wait(s->file);
+        look_after_writes(s, now_ns);
+    }
+    loop_remove(s->alarm);
+    state_file_destroy(s->file);
+    free(s);
+}
+
+const struct state_file *agent_alert_state_file(const struct agent_alert_state *s)
+{
+    return s->file;
+}

@@ -1,0 +1,220 @@
+#include "agent_alerts.h"
+#include "agent_alert_state.h"
+#include "alert/source.h"
+#include "base/file.h"
+#include "http/metric_samples.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OUTBOX_NAME "outbox.sqlite"
+#define HOST_NAME_BYTES 256
+
+struct agent_alerts {
+    struct agent_alerts_sources sources;
+    struct alert_manager *manager;
+    struct alert_source *source;
+    struct metric_samples *samples; /* NULL: no rule wanted more than the source has, ever */
+    bool wants_samples, ticked;
+    struct notify *notify;
+    struct agent_alert_state *state;
+    uint64_t started_realtime_ns;
+};
+
+static void on_notification(void *ctx, const struct notification *notification)
+{
+    const struct agent_alerts *a = ctx;
+
+    notify_send(a->notify, notification);
+}
+
+/* Samples of the page cost a walk over it, which nobody pays for whose rules need none. */
+static void find_wants(struct agent_alerts *a)
+{
+    a->wants_samples = alert_manager_wants_more(a->manager, alert_source_has);
+    if (a->wants_samples && !a->samples && metric_samples_create(&a->samples, a->sources.host) < 0)
+        a->wants_samples = false;
+}
+
+static int create_notify(struct agent_alerts *a, const struct config *config)
+{
+    char path[PATH_MAX], host[HOST_NAME_BYTES] = "";
+    const struct notify_config notify = {.config = config, .outbox_path = path, .host = host};
+
+    gethostname(host, sizeof(host) - 1);
+    if (snprintf(path, sizeof(path), "%s/" OUTBOX_NAME, a->sources.state_directory) >=
+        (int)sizeof(path))
+        return -ENAMETOOLONG;
+    /* When it cannot be made, the outbox says what it cannot keep, and sends all the same. */
+    dir_create_all(a->sources.state_directory, 0755);
+    return notify_create(&a->notify, &notify, a->sources.loop, a->sources.clock, a->sources.log);
+}
+
+static bool settled(void *ctx)
+{
+    const struct agent_alerts *a = ctx;
+    struct outbox_view view;
+
+    notify_outbox_view(a->notify, &view);
+    return view.queued == 0;
+}
+
+static int create_state(struct agent_alerts *a)
+{
+    const struct agent_alert_state_sources sources = {
+        .log = a->sources.log,
+        .loop = a->sources.loop,
+        .clock = a->sources.clock,
+        .host = a->sources.host,
+        .directory = a->sources.state_directory,
+        .manager = a->manager,
+        .settled = settled,
+        .ctx = a,
+    };
+
+    return agent_alert_state_create(&a->state, &sources);
+}
+
+int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
+                        const struct config *config)
+{
+    struct agent_alerts *a = calloc(1, sizeof(*a));
+    const struct alert_ops ops = {on_notification, a};
+    struct config_errors errors = {0};
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    a->sources = *sources;
+    a->started_realtime_ns = clock_realtime_ns(sources->clock);
+    r = alert_source_create(&a->source);
+    if (r == 0)
+        r = alert_manager_create(&a->manager, config, &ops, &errors);
+    if (r == 0)
+        r = create_notify(a, config);
+    if (r == 0)
+        r = create_state(a);
+    if (r < 0) {
+        agent_alerts_destroy(a);
+        return r;
+    }
+    find_wants(a);
+    *ret = a;
+    return 0;
+}
+
+/* What was said is in the outbox before the state tells that it was. An agent that could not start
+ * has nothing to save, and another may be running. */
+void agent_alerts_destroy(struct agent_alerts *a)
+{
+    if (!a)
+        return;
+    notify_destroy(a->notify);
+    agent_alert_state_destroy(a->state, a->ticked);
+    alert_manager_destroy(a->manager);
+    alert_source_destroy(a->source);
+    metric_samples_destroy(a->samples);
+    free(a);
+}
+
+int agent_alerts_configure(struct agent_alerts *a, const struct config *config)
+{
+    struct config_errors errors = {0};
+    int r = alert_manager_configure(a->manager, config, &errors);
+
+    if (r < 0) {
+        LOG_ERROR(a->sources.log, "alert_manager", "The alerts keep their old configuration",
+                  LOG_STRING("error", errors.count > 0 ? errors.list[0].message : strerror(-r)));
+        return r;
+    }
+    r = notify_configure(a->notify, config);
+    if (r < 0)
+        LOG_ERROR(a->sources.log, "alert_manager", "The channels keep their old configuration",
+                  LOG_STRING("error", strerror(-r)));
+    find_wants(a);
+    alert_manager_note_change(a->manager, "the configuration was reloaded");
+    return r;
+}
+
+static bool wants(void *ctx, const char *metric)
+{
+    const struct agent_alerts *a = ctx;
+
+    return !alert_source_has(metric) && alert_manager_wants(a->manager, metric);
+}
+
+/* Out of memory: the next tick tries again. */
+static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
+{
+    struct alert_facts alert_facts = {
+        .snapshot = facts->snapshot,
+        .health = facts->health,
+        .probe = facts->probe,
+        .loop = facts->loop,
+        .services = facts->services,
+    };
+    struct alert_input input;
+
+    if (a->wants_samples && metric_samples_take(a->samples, facts, wants, a, &alert_facts.samples,
+                                                &alert_facts.sample_count) < 0)
+        return;
+    if (alert_source_fill(a->source, &alert_facts, &input) == 0)
+        alert_manager_tick(a->manager, &input);
+}
+
+void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
+{
+    const struct agent_alerts_sources *s = &a->sources;
+    struct loop_view loop;
+    struct server_view server_figures;
+    const struct metrics_sources facts = {
+        .clock = s->clock,
+        .snapshot = collectors_snapshot(s->collectors),
+        .health = s->health,
+        .services = s->services,
+        .alerts = a->manager,
+        .alert_state = agent_alert_state_file(a->state),
+        .notify = a->notify,
+        .probe = s->probe,
+        .collectors = s->collectors,
+        .loop = &loop,
+        .server = &server_figures,
+        .started_realtime_ns = a->started_realtime_ns,
+    };
+
+    loop_view(s->loop, &loop);
+    server_view(server, &server_figures);
+    judge(a, &facts);
+    a->ticked = true;
+    notify_tick(a->notify, a->manager, clock_monotonic_ns(s->clock));
+    agent_alert_state_tick(a->state);
+}
+
+void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
+                          const struct breaker_transition *t)
+{
+    char change[128];
+
+    snprintf(change, sizeof(change), "breaker %.60s went from %s to %s", upstream,
+             breaker_state_name(t->from), breaker_state_name(t->to));
+    alert_manager_note_change(a->manager, change);
+    alert_source_note_breaker(a->source, upstream, t);
+}
+
+struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
+{
+    return a->manager;
+}
+
+const struct state_file *agent_alerts_state(const struct agent_alerts *a)
+{
+    return agent_alert_state_file(a->state);
+}
+
+const struct notify *agent_alerts_notify(const struct agent_alerts *a)
+{
+    return a->notify;
+}

@@ -1,0 +1,46 @@
+/* The alert layer at work in the agent: its source, its manager, its state on disk, delivery. */
+#ifndef MOONWATCH_AGENT_ALERTS_H
+#define MOONWATCH_AGENT_ALERTS_H
+
+#include "alert/alert.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "http/server.h"
+#include "service/breaker.h"
+
+struct agent_alerts;
+
+/* All borrowed. */
+struct agent_alerts_sources {
+    struct log *log;
+    struct loop *loop;
+    const struct clock *clock;
+    const struct host *host;
+    const char *state_directory;
+    const struct collectors *collectors;
+    const struct health *health;
+    const struct services *services;
+    const struct probe *probe; /* may be NULL */
+};
+
+/* Goes on where the agent before left off. `config`, which has passed alert_check(), is borrowed
+ * until agent_alerts_configure(). */
+int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
+                        const struct config *config);
+/* Writes the state, which may take as long as the disk does. NULL is fine. */
+void agent_alerts_destroy(struct agent_alerts *a);
+/* After a reload, with a configuration that has passed alert_check(). On an error, which is logged,
+ * the old one stays borrowed too. */
+int agent_alerts_configure(struct agent_alerts *a, const struct config *config);
+
+/* Once a tick, after everything else. */
+void agent_alerts_tick(struct agent_alerts *a, const struct server *server);
+/* The next tick tells of it. */
+void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
+                          const struct breaker_transition *t);
+
+struct alert_manager *agent_alerts_manager(struct agent_alerts *a);
+const struct notify *agent_alerts_notify(const struct agent_alerts *a);
+const struct state_file *agent_alerts_state(const struct agent_alerts *a);
+
+#endif

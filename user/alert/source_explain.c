@@ -1,0 +1,67 @@
+/* Who is behind an alert, from the snapshot's lists of processes. */
+#include "alert/source_row.h"
+#include "health/phrase.h"
+#include <string.h>
+
+/* Which list of processes tells who is behind a check. */
+static bool order_of(const char *check, enum top_order *ret)
+{
+    static const struct {
+        const char *begins;
+        enum top_order order;
+    } orders[] = {
+        {"cpu", TOP_CPU},    {"throttled", TOP_CPU}, {"runq_delay", TOP_CPU},
+        {"memory", TOP_RSS}, {"swap", TOP_RSS},      {"pressure", TOP_RUN_DELAY},
+    };
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        if (strncmp(check, orders[i].begins, strlen(orders[i].begins)) != 0)
+            continue;
+        *ret = orders[i].order;
+        return true;
+    }
+    return false;
+}
+
+static void add_process(const struct process_row *row, enum top_order order, struct text *out)
+{
+    char amount[32];
+    struct phrase p;
+
+    phrase_init(&p, amount, sizeof(amount));
+    if (order == TOP_RSS)
+        phrase_bytes(&p, (double)row->rss_bytes);
+    else if (order == TOP_CPU)
+        phrase_add(&p, "%.0f %%", row->cpu_percent.value);
+    else
+        phrase_add(&p, "%.0f %%",
+                   order == TOP_BLOCKED ? row->blocked_percent.value
+                                        : row->run_delay_percent.value);
+    text_printf(out, "%s%.*s (pid %u) %s", out->len ? ", " : "", COMM_BYTES, row->comm, row->pid,
+                amount);
+}
+
+void source_explain(void *ctx, const struct labels *alert, struct text *out)
+{
+    const struct alert_source *source = ctx;
+    const struct process_snapshot *process = &source->snapshot->process;
+    const char *check = labels_get(alert, "check"), *subject = labels_get(alert, "subject");
+    enum top_order order;
+
+    if (strcmp(labels_get(alert, "event"), "oom") == 0) {
+        const struct event_snapshot *events = &source->snapshot->events;
+
+        for (size_t i = 0; events->oom_count > 0 && i < events->ooms[0].top_count; i++)
+            add_process(&events->ooms[0].top[i], TOP_RSS, out);
+        return;
+    }
+    if (!order_of(check, &order))
+        return;
+    /* Of pressure the resource tells. */
+    if (strncmp(check, "pressure", 8) == 0)
+        order = strcmp(subject, "memory") == 0 ? TOP_RSS
+                : strcmp(subject, "io") == 0   ? TOP_BLOCKED
+                                               : TOP_RUN_DELAY;
+    for (size_t i = 0; i < process->top_count[order]; i++)
+        add_process(&process->top[order][i], order, out);
+}

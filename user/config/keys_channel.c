@@ -1,0 +1,324 @@
+/* alert_manager.channels: who can be told, and how a message gets there. */
+#include "config/config.h"
+#include "config/key.h"
+#include "config/reader.h"
+#include <stdio.h>
+#include <string.h>
+
+#define DAY 86400
+#define WEEK (7 * DAY)
+/* Peers of an Alertmanager cluster, recipients of a mail. */
+#define RECEIVERS_MAX 64
+
+static const char *const channel_types[] = {"log",   "webhook",      "slack", "discord",
+                                            "email", "alertmanager", NULL};
+static const char *const tls_modes[] = {"starttls", "implicit", "none", NULL};
+
+#define IN_CHANNEL(member) .offset = offsetof(struct config_channel, member)
+
+static const struct key retry_keys[] = {
+    {.name = "max_attempts",
+     .type = KEY_WHOLE,
+     IN_CHANNEL(retry.max_attempts),
+     .minimum = 0,
+     .maximum = 1000000,
+     .initial = "0",
+     .doc = "A message is given up after so many attempts; 0: never for that"},
+    {.name = "base_delay",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(retry.base_delay_seconds),
+     .minimum = 0.001,
+     .maximum = 3600,
+     .unit = "s",
+     .inherits = "/retry/base_delay",
+     .doc = "The first retry comes within this time; it doubles with each"},
+    {.name = "max_delay",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(retry.max_delay_seconds),
+     .minimum = 0.001,
+     .maximum = DAY,
+     .unit = "s",
+     .inherits = "/retry/max_delay",
+     .doc = "No delay is longer, except one that the receiver asks for"},
+    {.name = "max_elapsed",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(retry.max_elapsed_seconds),
+     .minimum = 0,
+     .maximum = WEEK,
+     .unit = "s",
+     .initial = "86400",
+     .doc = "A message is given up when it is so old; 0: never for that"},
+};
+
+static const struct key_table channel_retry_table = {KEY_TABLE(retry_keys)};
+
+static const struct key breaker_keys[] = {
+    {.name = "failure_threshold",
+     .type = KEY_WHOLE,
+     IN_CHANNEL(breaker.failure_threshold),
+     .minimum = 1,
+     .maximum = 10000,
+     .inherits = "/circuit_breaker/failure_threshold",
+     .doc = "Failures in a row after which the receiver is left alone"},
+    {.name = "recovery_timeout",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(breaker.recovery_timeout_seconds),
+     .minimum = 0.1,
+     .maximum = DAY,
+     .unit = "s",
+     .inherits = "/circuit_breaker/recovery_timeout",
+     .doc = "For so long, and longer with each attempt that fails then, up to `max_delay`"},
+};
+
+static const struct key_table channel_breaker_table = {KEY_TABLE(breaker_keys)};
+
+static const struct key channel_keys[] = {
+    {.name = "name",
+     .type = KEY_STRING,
+     IN_CHANNEL(name),
+     .format = &format_name,
+     .required = true,
+     .doc = "What routes call it"},
+    {.name = "type",
+     .type = KEY_CHOICE,
+     IN_CHANNEL(type),
+     .choices = channel_types,
+     .required = true,
+     .doc = "How it is told"},
+    {.name = "minimum_severity",
+     .type = KEY_CHOICE,
+     IN_CHANNEL(minimum_severity),
+     .choices = severity_names,
+     .initial = "\"info\"",
+     .doc = "Less severe alerts are not sent"},
+    {.name = "url",
+     .type = KEY_STRING,
+     IN_CHANNEL(url),
+     .format = &format_url,
+     .doc = "webhook: where it is posted"},
+    {.name = "url_file",
+     .type = KEY_STRING,
+     IN_CHANNEL(url_file),
+     .format = &format_path,
+     .doc = "webhook, slack, discord: the file that holds the URL, when that is a secret"},
+    {.name = "urls",
+     .type = KEY_STRINGS,
+     IN_CHANNEL(urls),
+     .format = &format_url,
+     .maximum = RECEIVERS_MAX,
+     .or_one = true,
+     .doc = "alertmanager: where its peers are, without /api/v2; each is told"},
+    {.name = "resend_interval",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(resend_interval_seconds),
+     .minimum = 1,
+     .maximum = 3600,
+     .unit = "s",
+     .initial = "60",
+     .doc = "alertmanager: how often it is reminded of what still fires; less than half of its "
+            "resolve_timeout (by default 300 s)"},
+    {.name = "token_file",
+     .type = KEY_STRING,
+     IN_CHANNEL(token_file),
+     .format = &format_path,
+     .doc = "webhook, alertmanager: the bearer token"},
+    {.name = "secret_file",
+     .type = KEY_STRING,
+     IN_CHANNEL(secret_file),
+     .format = &format_path,
+     .doc = "webhook: the key of the signature, as it is or `whsec_` and base64; without it there "
+            "is none"},
+    {.name = "smtp",
+     .type = KEY_STRING,
+     IN_CHANNEL(smtp),
+     .format = &format_endpoint,
+     .doc = "email: the mail server"},
+    {.name = "tls",
+     .type = KEY_CHOICE,
+     IN_CHANNEL(tls),
+     .choices = tls_modes,
+     .initial = "\"starttls\"",
+     .doc = "email: starttls: no mail without it; implicit: TLS from the start, as on port 465"},
+    {.name = "from",
+     .type = KEY_STRING,
+     IN_CHANNEL(from),
+     .format = &format_mail_address,
+     .doc = "email: the sender's address"},
+    {.name = "to",
+     .type = KEY_STRINGS,
+     IN_CHANNEL(to),
+     .format = &format_mail_address,
+     .maximum = RECEIVERS_MAX,
+     .or_one = true,
+     .doc = "email: the recipients"},
+    {.name = "username",
+     .type = KEY_STRING,
+     IN_CHANNEL(username),
+     .format = &format_text,
+     .doc = "email, alertmanager: for the server"},
+    {.name = "password_file",
+     .type = KEY_STRING,
+     IN_CHANNEL(password_file),
+     .format = &format_path,
+     .doc = "email, alertmanager: for the server"},
+    {.name = "ca_file",
+     .type = KEY_STRING,
+     IN_CHANNEL(ca_file),
+     .format = &format_path,
+     .doc = "The certificates trusted instead of the system's"},
+    {.name = "template",
+     .type = KEY_STRING,
+     IN_CHANNEL(template),
+     .format = &format_text,
+     .doc = "slack, discord, email: what is said of each alert, with {{ $labels.NAME }}, "
+            "{{ $value }}, {{ $reason }} and {{ $summary }} (default: all that is known of it)"},
+    {.name = "timeout",
+     .type = KEY_NUMBER,
+     IN_CHANNEL(timeout_seconds),
+     .minimum = 0.1,
+     .maximum = 300,
+     .unit = "s",
+     .initial = "10",
+     .doc = "One delivery attempt"},
+    {.name = "retry",
+     .type = KEY_OBJECT,
+     .table = &channel_retry_table,
+     .doc = "Failed deliveries, tried again"},
+    {.name = "breaker",
+     .type = KEY_OBJECT,
+     .table = &channel_breaker_table,
+     .doc = "Not tried for a while when that is in vain"},
+};
+
+static const struct {
+    const char *key;
+    unsigned types;
+} uses[] = {
+    {"url", 1 << CHANNEL_WEBHOOK},
+    {"url_file", 1 << CHANNEL_WEBHOOK | 1 << CHANNEL_SLACK | 1 << CHANNEL_DISCORD},
+    {"urls", 1 << CHANNEL_ALERTMANAGER},
+    {"resend_interval", 1 << CHANNEL_ALERTMANAGER},
+    {"token_file", 1 << CHANNEL_WEBHOOK | 1 << CHANNEL_ALERTMANAGER},
+    {"secret_file", 1 << CHANNEL_WEBHOOK},
+    {"smtp", 1 << CHANNEL_EMAIL},
+    {"tls", 1 << CHANNEL_EMAIL},
+    {"from", 1 << CHANNEL_EMAIL},
+    {"to", 1 << CHANNEL_EMAIL},
+    {"username", 1 << CHANNEL_EMAIL | 1 << CHANNEL_ALERTMANAGER},
+    {"password_file", 1 << CHANNEL_EMAIL | 1 << CHANNEL_ALERTMANAGER},
+    {"ca_file", ~(1u << CHANNEL_LOG)},
+    {"template", 1 << CHANNEL_SLACK | 1 << CHANNEL_DISCORD | 1 << CHANNEL_EMAIL},
+    {"timeout", ~(1u << CHANNEL_LOG)},
+    {"retry", ~(1u << CHANNEL_LOG)},
+    {"breaker", ~(1u << CHANNEL_LOG)},
+};
+
+static void check_is_http(struct reader *reader, const char *below, const char *url)
+{
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        reader_error(reader, below, "\"%.60s\" is not HTTP (allowed: http:// or https://)", url);
+}
+
+static void check_email(struct reader *reader, const struct config_channel *channel)
+{
+    if (!channel->smtp)
+        reader_error(reader, "smtp", "is missing (allowed: HOST:PORT)");
+    if (!channel->from)
+        reader_error(reader, "from", "is missing (allowed: an address)");
+    if (!channel->to.count)
+        reader_error(reader, "to", "is missing (allowed: one or more addresses)");
+    if (channel->username && channel->tls == SMTP_PLAIN)
+        reader_error(reader, "tls",
+                     "\"none\" would show the password to everybody on the way (allowed: "
+                     "\"starttls\" or \"implicit\" with a username)");
+}
+
+static void check_alertmanager(struct reader *reader, const struct config_channel *channel)
+{
+    char below[32];
+
+    if (!channel->urls.count)
+        reader_error(reader, "urls", "is missing (allowed: one or more URLs)");
+    for (size_t i = 0; i < channel->urls.count; i++) {
+        snprintf(below, sizeof(below), "urls/%zu", i);
+        check_is_http(reader, below, channel->urls.items[i]);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(channel->urls.items[i], channel->urls.items[j]) == 0)
+                reader_error(reader, below, "is given twice (allowed: different URLs)");
+    }
+    if (channel->token_file && channel->username)
+        reader_error(reader, "token_file",
+                     "is given together with username (allowed: one of them)");
+}
+
+static void check_channel(struct reader *reader, void *base)
+{
+    const struct config_channel *channel = base;
+
+    /* A key that the type does not use is a mistake, e.g. a url for email. */
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+        if (reader_has(reader, uses[i].key) && !(uses[i].types & 1u << channel->type))
+            reader_error(reader, uses[i].key, "is not used by type %s (allowed: leave it out)",
+                         channel_types[channel->type]);
+    if (!channel->username != !channel->password_file)
+        reader_error(reader, channel->username ? "password_file" : "username",
+                     "is missing (allowed: both of username and password_file, or none)");
+    switch (channel->type) {
+    case CHANNEL_EMAIL:
+        check_email(reader, channel);
+        break;
+    case CHANNEL_ALERTMANAGER:
+        check_alertmanager(reader, channel);
+        break;
+    case CHANNEL_WEBHOOK:
+        if (!channel->url == !channel->url_file)
+            reader_error(reader, "url", "is %s url_file (allowed: exactly one of them)",
+                         channel->url ? "given together with" : "missing, and so is");
+        if (channel->url)
+            check_is_http(reader, "url", channel->url);
+        break;
+    case CHANNEL_SLACK:
+    case CHANNEL_DISCORD:
+        if (!channel->url_file)
+            reader_error(reader, "url_file", "is missing (allowed: an absolute path)");
+        break;
+    case CHANNEL_LOG:
+    case CHANNEL_TYPE_COUNT:
+        break;
+    }
+}
+
+/* What a channel inherits stands after the channels: until then it is 0, which no key may be. */
+static void inherit(struct config_channel *channel, const struct config *config)
+{
+    if (channel->retry.base_delay_seconds == 0)
+        channel->retry.base_delay_seconds = config->retry.base_delay_seconds;
+    if (channel->retry.max_delay_seconds == 0)
+        channel->retry.max_delay_seconds = config->retry.max_delay_seconds;
+    if (channel->breaker.failure_threshold == 0)
+        channel->breaker.failure_threshold = config->circuit_breaker.failure_threshold;
+    if (channel->breaker.recovery_timeout_seconds == 0)
+        channel->breaker.recovery_timeout_seconds =
+            config->circuit_breaker.recovery_timeout_seconds;
+}
+
+void check_channels(struct reader *reader, void *base)
+{
+    struct config *config = base;
+    char below[80];
+
+    for (size_t i = 0; i < config->alert_manager.channels.count; i++) {
+        struct config_channel *channel = &config->alert_manager.channels.items[i];
+
+        inherit(channel, config);
+        if (channel->retry.max_delay_seconds >= channel->retry.base_delay_seconds)
+            continue;
+        snprintf(below, sizeof(below), "alert_manager/channels/%zu/retry/max_delay", i);
+        reader_error(reader, below, "%g is below base_delay %g (allowed: at least %g)",
+                     channel->retry.max_delay_seconds, channel->retry.base_delay_seconds,
+                     channel->retry.base_delay_seconds);
+    }
+}
+
+const struct key_table channel_table = {
+    KEY_TABLE(channel_keys), .size = sizeof(struct config_channel), .check = check_channel};

@@ -1,0 +1,244 @@
+/* How alerts and silences read in JSON. */
+#include "alert/rule.h"
+#include "http/alerts.h"
+#include "http/tables.h"
+
+static const char *const states[] = {"pending", "firing", "resolved", NULL};
+static const char *const severities[] = {"info", "warning", "error", "critical", NULL};
+static const char *const suppressions[] = {"flapping",    "acked",     "cooldown", "silence",
+                                           "mute_window", "inhibited", "unrouted", NULL};
+
+const struct route_query alert_queries[] = {
+    {"state", "only alerts in this state", "string", states},
+    {"severity", "only alerts of this severity", "string", severities},
+    {"alertname", "only alerts of this rule", "string", NULL},
+    {"matcher", "only alerts that these matchers match, as severity=~\"error|critical\"", "string",
+     NULL},
+    {"since",
+     "only alerts that began, began to fire or were resolved at or after this time (RFC "
+     "3339 or seconds since 1970); pending ones always",
+     "string", NULL},
+    {"limit", "so many alerts and so many of the history at most (default 100)", "integer", NULL},
+    {0},
+};
+
+static const char *name_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return labels_get(((const struct alert_view *)object)->labels, "alertname");
+}
+
+static const char *state_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return alert_state_text(((const struct alert_view *)object)->state);
+}
+
+static const char *severity_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return severity_text(((const struct alert_view *)object)->severity);
+}
+
+static const char *suppression_of(const void *object, const void *ctx,
+                                  char buffer[FIELD_TEXT_BYTES])
+{
+    const struct alert_view *view = object;
+
+    (void)ctx;
+    (void)buffer;
+    return view->suppressed == SUPPRESSED_NOT ? NULL : suppression_text(view->suppressed);
+}
+
+#define TYPE struct alert_view
+static const struct field alert_fields[] = {
+    ROW("id", FIELD_CHARS, id, .about = "of its labels: the same whenever it comes again"),
+    COMPUTED("alertname", name_of, .about = "the rule's"),
+    COMPUTED("state", state_of, .choices = states),
+    COMPUTED("severity", severity_of, .choices = severities,
+             .about = "with the steps of escalation"),
+    ROW("labels", FIELD_LABELS, labels),
+    ROW("value", FIELD_DOUBLE, value, .decimals = 6, .unknown = "the alert has no value"),
+    ROW("summary", FIELD_STRING, summary),
+    ROW("reason", FIELD_STRING, reason, .about = "as it was when the alert began to fire"),
+    ROW("offenders", FIELD_STRING, offenders, .about = "who was behind it then"),
+    ROW("changed", FIELD_STRING, changed, .about = "what had changed shortly before"),
+    ROW("starts_at", FIELD_TIME, starts_realtime_ns, .unknown = "it does not fire yet"),
+    ROW("ends_at", FIELD_TIME, ends_realtime_ns, .unknown = "it is not over"),
+    COMPUTED("suppressed_by", suppression_of, .choices = suppressions,
+             .unknown = "nothing keeps it from being told",
+             .about = "why nobody is told at the moment"),
+    ROW("flapping", FIELD_BOOL, flapping),
+    ROW("escalation_step", FIELD_U32, escalation_step),
+    ROW("acked_by", FIELD_STRING, acked_by, .unknown = "nobody has acknowledged it"),
+    ROW("ack_comment", FIELD_STRING, ack_comment, .unknown = "nobody has acknowledged it"),
+    ROW("acked_until", FIELD_TIME, acked_until_realtime_ns,
+        .unknown = "it is not acknowledged, or until it is over"),
+};
+#undef TYPE
+
+static const struct field_table alert_table = FIELD_TABLE("Alert", alert_fields, "An alert.");
+
+static const char *const channel_states[] = {"ok", "failing", "open", "misconfigured", NULL};
+
+static const char *channel_state_of(const void *object, const void *ctx,
+                                    char buffer[FIELD_TEXT_BYTES])
+{
+    (void)ctx;
+    (void)buffer;
+    return notify_state_text(((const struct notify_channel_view *)object)->state);
+}
+
+static const char *peer_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct notify_channel_view *view = object;
+
+    (void)ctx;
+    (void)buffer;
+    return *view->peer ? view->peer : NULL;
+}
+
+static const char *error_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const struct notify_channel_view *view = object;
+
+    (void)ctx;
+    (void)buffer;
+    return *view->error ? view->error : NULL;
+}
+
+#define TYPE struct notify_channel_view
+static const struct field channel_fields[] = {
+    ROW("name", FIELD_STRING, name),
+    ROW("type", FIELD_STRING, type),
+    COMPUTED("peer", peer_of, .unknown = "a channel of this type has one receiver"),
+    COMPUTED("state", channel_state_of, .choices = channel_states,
+             .about = "open: too many attempts failed, the next one waits; misconfigured: it takes "
+                      "a person to mend it"),
+    COMPUTED("error", error_of, .unknown = "the last attempt did not fail"),
+    ROW("queued", FIELD_U64, queued, .about = "messages not delivered yet"),
+    ROW("sent_total", FIELD_U64, sent_total),
+    ROW("failed_total", FIELD_U64, failed_total, .about = "attempts"),
+    ROW("dropped_total", FIELD_U64, dropped_total, .about = "messages given up"),
+    ROW("last_success_at", FIELD_TIME, last_success_ns, .unknown = "nothing was delivered yet"),
+    ROW("next_attempt_at", FIELD_TIME, next_attempt_ns, .unknown = "none waits"),
+};
+#undef TYPE
+
+static const struct field_table channel_table =
+    FIELD_TABLE("AlertChannel", channel_fields, "A receiver of notifications.");
+
+#define TYPE struct alerts_body
+static const struct field alerts_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
+    ROW("firing", FIELD_U64, firing, .about = "of all, whatever was asked for"),
+    ROW("pending", FIELD_U64, pending, .about = "likewise"),
+    ROW("resolved", FIELD_U64, resolved, .about = "likewise, as far as the history reaches"),
+    LIST("alerts", alerts, count, &alert_table, struct alert_view,
+         .missing_at = MISSING_AT(TYPE, missing),
+         .about = "firing, then pending; the worst first, then the newest"),
+    ROW("alerts_omitted", FIELD_U64, omitted, .about = "beyond the limit"),
+    LIST("history", history, history_count, &alert_table, struct alert_view,
+         .missing_at = MISSING_AT(TYPE, missing), .about = "those that are over, the latest first"),
+    ROW("history_omitted", FIELD_U64, history_omitted, .about = "beyond the limit"),
+    LIST("channels", channels, channel_count, &channel_table, struct notify_channel_view,
+         .missing_at = MISSING_AT(TYPE, no_channels), .about = "who is told, and whether it works"),
+};
+#undef TYPE
+
+const struct field_table alerts_table =
+    FIELD_TABLE("Alerts", alerts_fields, "Alerts there are and were.");
+
+#define TYPE struct alert_acked_body
+static const struct field acked_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns),
+    {.kind = FIELD_MERGE, .offset = offsetof(TYPE, alert), .table = &alert_table},
+};
+#undef TYPE
+
+const struct field_table alert_acked_table =
+    FIELD_TABLE("AlertAcked", acked_fields, "An alert that was acknowledged.");
+
+struct ack_request {
+    const char *by, *comment;
+    double duration;
+};
+
+#define TYPE struct ack_request
+static const struct field ack_fields[] = {
+    ROW("by", FIELD_STRING, by, .optional = true, .about = "who takes care of it"),
+    ROW("comment", FIELD_STRING, comment, .optional = true),
+    ROW("duration_seconds", FIELD_DOUBLE, duration, .optional = true,
+        .about = "how long it holds; without: until the alert is over"),
+};
+#undef TYPE
+
+const struct field_table alert_ack_table =
+    FIELD_TABLE("AlertAck", ack_fields, "How an alert is acknowledged.");
+
+#define TYPE struct silence_view
+static const struct field silence_fields[] = {
+    ROW("id", FIELD_CHARS, id),
+    ROW("matchers", FIELD_STRING, matchers, .about = "of the alerts that are not told"),
+    ROW("creator", FIELD_STRING, creator),
+    ROW("comment", FIELD_STRING, comment),
+    ROW("starts_at", FIELD_TIME, start_realtime_ns),
+    ROW("ends_at", FIELD_TIME, end_realtime_ns),
+    ROW("active", FIELD_BOOL, active, .about = "it has begun"),
+};
+#undef TYPE
+
+static const struct field_table silence_table =
+    FIELD_TABLE("Silence", silence_fields, "What nobody wants to be told.");
+
+#define TYPE struct silences_body
+static const struct field silences_fields[] = {
+    ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
+    LIST("silences", silences, count, &silence_table, struct silence_view,
+         .missing_at = MISSING_AT(TYPE, missing), .about = "those that are not over"),
+};
+#undef TYPE
+
+const struct field_table silences_table =
+    FIELD_TABLE("Silences", silences_fields, "Silences there are, or the one that was changed.");
+
+struct silence_request {
+    const char *matchers[1];
+    size_t matcher_count;
+    double duration;
+    const char *starts_at, *ends_at, *creator, *comment;
+};
+
+#define TYPE struct silence_request
+static const struct field silence_request_fields[] = {
+    ROW("matchers", FIELD_STRINGS, matchers, .count_offset = offsetof(TYPE, matcher_count),
+        .about =
+            "as [\"alertname=HostDisk\", \"subject=~/srv/.*\"] (or one string); all must hold"),
+    ROW("duration_seconds", FIELD_DOUBLE, duration, .optional = true,
+        .about = "how long; this or ends_at"),
+    ROW("starts_at", FIELD_STRING, starts_at, .optional = true,
+        .about = "RFC 3339 or seconds since 1970; without: now"),
+    ROW("ends_at", FIELD_STRING, ends_at, .optional = true, .about = "likewise"),
+    ROW("creator", FIELD_STRING, creator, .optional = true),
+    ROW("comment", FIELD_STRING, comment, .optional = true),
+};
+#undef TYPE
+
+const struct field_table silence_request_table =
+    FIELD_TABLE("SilenceRequest", silence_request_fields, "A silence to be made.");
+
+struct silence_removal {
+    const char *id;
+};
+
+#define TYPE struct silence_removal
+static const struct field removal_fields[] = {
+    ROW("id", FIELD_STRING, id, .about = "the silence's"),
+};
+#undef TYPE
+
+const struct field_table silence_removal_table =
+    FIELD_TABLE("SilenceRemoval", removal_fields, "Which silence to end.");

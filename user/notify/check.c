@@ -1,0 +1,75 @@
+/* What is wrong with channels as far as this host can tell without asking anybody. */
+#include "alert/template.h"
+#include "notify/notify.h"
+#include "transfer/secret.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct place {
+    size_t channel;
+    struct config_errors *errors;
+};
+
+static void complain(const struct place *place, const char *key, const char *what,
+                     const char *allowed)
+{
+    char pointer[96];
+
+    snprintf(pointer, sizeof(pointer), "/alert_manager/channels/%zu/%s", place->channel, key);
+    config_error_add(place->errors, pointer, "%s%s%s%s", what, *allowed ? " (allowed: " : "",
+                     allowed, *allowed ? ")" : "");
+}
+
+static void check_secret(const struct place *place, const char *key, const char *path)
+{
+    char reason[SECRET_REASON_BYTES];
+    char *secret = NULL;
+
+    if (secret_read(path, &secret, reason) < 0)
+        complain(place, key, reason, "a file that the agent can read, with one line");
+    secret_free(secret);
+}
+
+static void check_url_file(const struct place *place, const char *path)
+{
+    char reason[SECRET_REASON_BYTES];
+    char *url = NULL;
+
+    if (secret_read(path, &url, reason) < 0)
+        complain(place, "url_file", reason, "a file that the agent can read, with one line");
+    /* Not what it says: it is a secret. */
+    else if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        complain(place, "url_file", "does not hold an HTTP URL", "http:// or https://");
+    secret_free(url);
+}
+
+static void check_channel(const struct place *place, const struct config_channel *channel)
+{
+    char error[TEMPLATE_ERROR_BYTES], what[PATH_MAX + 64];
+
+    check_url_file(place, channel->url_file);
+    check_secret(place, "token_file", channel->token_file);
+    check_secret(place, "secret_file", channel->secret_file);
+    check_secret(place, "password_file", channel->password_file);
+    if (channel->ca_file && access(channel->ca_file, R_OK) < 0) {
+        snprintf(what, sizeof(what), "%s: %s", channel->ca_file, strerror(errno));
+        complain(place, "ca_file", what, "a file of certificates in PEM");
+    }
+    if (channel->template && template_check(channel->template, NULL, NULL, error) < 0)
+        complain(place, "template", error, "");
+}
+
+int notify_check(const struct config *config, struct config_errors *errors)
+{
+    size_t before = errors->count;
+
+    for (size_t i = 0; i < config->alert_manager.channels.count; i++) {
+        const struct place place = {i, errors};
+
+        check_channel(&place, &config->alert_manager.channels.items[i]);
+    }
+    return errors->count == before ? 0 : -EINVAL;
+}

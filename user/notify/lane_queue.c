@@ -1,0 +1,291 @@
+/* What waits for a receiver, in memory and in the outbox. */
+#include "alert/rule.h"
+#include "notify/lane_state.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void remove_row(struct lane *lane, const char *key)
+{
+    struct lane_removal *removal;
+    size_t n = strlen(key) + 1;
+
+    if (outbox_remove(lane->env->outbox, lane->id, key) == 0)
+        return;
+    /* Out of memory: after a restart it is sent again, with the same key. */
+    removal = malloc(sizeof(*removal) + n);
+    if (!removal)
+        return;
+    memcpy(removal->key, key, n);
+    removal->next = lane->removals;
+    lane->removals = removal;
+}
+
+void lane_tick(struct lane *lane)
+{
+    struct lane_removal *removal;
+
+    while ((removal = lane->removals) &&
+           outbox_remove(lane->env->outbox, lane->id, removal->key) == 0) {
+        lane->removals = removal->next;
+        free(removal);
+    }
+}
+
+/* `previous` is the one before it; NULL: it is the first. */
+static void forget(struct lane *lane, struct lane_entry *previous, struct lane_entry *entry)
+{
+    if (previous)
+        previous->next = entry->next;
+    else
+        lane->first = entry->next;
+    if (lane->last == entry)
+        lane->last = previous;
+    lane->count--;
+    lane->bytes -= entry->body_bytes;
+    if (entry->in_outbox)
+        remove_row(lane, entry->key);
+    free(entry);
+}
+
+void lane_forget_first(struct lane *lane)
+{
+    forget(lane, NULL, lane->first);
+}
+
+void lane_count_dropped(struct lane *lane, const char *key, const char *reason)
+{
+    lane->dropped_total++;
+    LOG_ERROR(lane->env->log, LOGGER, "Notification given up",
+              LOG_STRING("channel", lane->receiver.channel->name),
+              LOG_STRING("peer", lane->receiver.peer), LOG_STRING("key", key),
+              LOG_STRING("reason", reason));
+}
+
+void lane_give_up_first(struct lane *lane, const char *reason)
+{
+    lane_count_dropped(lane, lane->first->key, reason);
+    lane_forget_first(lane);
+}
+
+void lane_give_up_all(struct lane *lane, const char *reason)
+{
+    http_cancel(lane->transfer);
+    lane->transfer = NULL;
+    while (lane->first)
+        if (lane->first->reminder)
+            lane_forget_first(lane);
+        else
+            lane_give_up_first(lane, reason);
+}
+
+/* The oldest of the least severe, but not what is being sent. */
+static void make_room(struct lane *lane)
+{
+    struct lane_entry *least = NULL, *before_least = NULL, *previous = NULL;
+
+    for (struct lane_entry *entry = lane->first; entry; previous = entry, entry = entry->next) {
+        if (entry == lane->first && lane->transfer)
+            continue;
+        if (least && entry->severity >= least->severity)
+            continue;
+        least = entry;
+        before_least = previous;
+    }
+    if (!least)
+        return;
+    lane->overflowed_total++;
+    /* One line for each would be another flood. */
+    if ((lane->overflowed_total & (lane->overflowed_total - 1)) == 0)
+        LOG_ERROR(lane->env->log, LOGGER, "Too many notifications wait, some are given up",
+                  LOG_STRING("channel", lane->receiver.channel->name),
+                  LOG_STRING("peer", lane->receiver.peer),
+                  LOG_U64("given_up", lane->overflowed_total), LOG_STRING("reason", lane->error));
+    lane->dropped_total++;
+    forget(lane, before_least, least);
+}
+
+static struct lane_entry *find(const struct lane *lane, const char *key)
+{
+    struct lane_entry *entry = lane->first;
+
+    while (entry && strcmp(entry->key, key) != 0)
+        entry = entry->next;
+    return entry;
+}
+
+/* One allocation; the strings are behind the struct. */
+static struct lane_entry *create_entry(const char *key, const char *head, const void *body,
+                                       size_t bytes)
+{
+    size_t key_bytes = strlen(key) + 1, head_bytes = strlen(head);
+    struct lane_entry *entry = calloc(1, sizeof(*entry) + key_bytes + head_bytes + bytes + 1);
+    char *at;
+
+    if (!entry)
+        return NULL;
+    at = (char *)(entry + 1);
+    entry->key = memcpy(at, key, key_bytes);
+    at += key_bytes;
+    memcpy(at, head, head_bytes);
+    if (bytes)
+        memcpy(at + head_bytes, body, bytes);
+    entry->body = at;
+    entry->body_bytes = head_bytes + bytes;
+    entry->payload_at = head_bytes;
+    return entry;
+}
+
+/* `after` NULL: at the end. */
+static void insert(struct lane *lane, struct lane_entry *after, struct lane_entry *entry)
+{
+    while (lane->count >= LANE_ENTRIES_MAX || lane->bytes + entry->body_bytes > LANE_BYTES_MAX) {
+        size_t count = lane->count;
+
+        make_room(lane);
+        if (lane->count == count)
+            break;
+    }
+    if (!lane->first) {
+        lane->first = lane->last = entry;
+    } else if (after && after != lane->last) {
+        entry->next = after->next;
+        after->next = entry;
+    } else {
+        lane->last->next = entry;
+        lane->last = entry;
+    }
+    lane->count++;
+    lane->bytes += entry->body_bytes;
+}
+
+int lane_put(struct lane *lane, const struct notification *n, const struct text *payload)
+{
+    struct lane_entry *entry;
+    char head[64];
+    int r;
+
+    if (find(lane, n->key))
+        return 0;
+    snprintf(head, sizeof(head), "%s %s\n", lane->driver->name, severity_text(n->severity));
+    entry = create_entry(n->key, head, payload->data, payload->len);
+    if (!entry) {
+        lane_count_dropped(lane, n->key, "out of memory");
+        return -ENOMEM;
+    }
+    entry->severity = n->severity;
+    entry->created_ns = clock_realtime_ns(lane->env->clock);
+    entry->queued_ns = clock_monotonic_ns(lane->env->clock);
+    r = outbox_put(lane->env->outbox, &(struct outbox_entry){
+                                          .channel = lane->id,
+                                          .key = entry->key,
+                                          .body = entry->body,
+                                          .body_bytes = entry->body_bytes,
+                                          .created_ns = entry->created_ns,
+                                      });
+    entry->storing = entry->in_outbox = r == 0;
+    insert(lane, NULL, entry);
+    lane_pump(lane);
+    return 0;
+}
+
+bool lane_is_idle(const struct lane *lane)
+{
+    return !lane->first;
+}
+
+int lane_remind(struct lane *lane, const struct text *payload)
+{
+    struct lane_entry *entry = create_entry("", "", payload->data, payload->len);
+
+    if (!entry)
+        return -ENOMEM;
+    entry->reminder = true;
+    insert(lane, NULL, entry);
+    lane_pump(lane);
+    return 0;
+}
+
+void lane_count_sent(struct lane *lane)
+{
+    lane->sent_total++;
+    lane->last_success_ns = clock_realtime_ns(lane->env->clock);
+}
+
+/* What the agent before left: "webhook critical\n" and the payload. */
+static bool read_head(const struct lane *lane, const char *body, size_t bytes,
+                      size_t *ret_payload_at, enum severity *ret_severity)
+{
+    const char *end = memchr(body, '\n', bytes < 64 ? bytes : 64);
+    size_t name = strlen(lane->driver->name);
+
+    if (!end || (size_t)(end - body) <= name || memcmp(body, lane->driver->name, name) != 0 ||
+        body[name] != ' ')
+        return false;
+    *ret_payload_at = (size_t)(end - body) + 1;
+    *ret_severity = SEVERITY_CRITICAL;
+    for (unsigned s = 0; s < SEVERITY_COUNT; s++) {
+        const char *text = severity_text((enum severity)s);
+
+        if (strlen(text) == (size_t)(end - body) - name - 1 &&
+            memcmp(body + name + 1, text, strlen(text)) == 0)
+            *ret_severity = (enum severity)s;
+    }
+    return true;
+}
+
+/* Before what was put since the start. */
+static struct lane_entry *last_recovered(const struct lane *lane)
+{
+    struct lane_entry *found = NULL;
+
+    for (struct lane_entry *entry = lane->first; entry; entry = entry->next)
+        if (entry == lane->first || (!entry->queued_ns && !entry->reminder))
+            found = entry;
+    return found;
+}
+
+static void recover(struct lane *lane, const struct outbox_entry *stored)
+{
+    uint64_t real_ns = clock_realtime_ns(lane->env->clock);
+    uint64_t now_ns = clock_monotonic_ns(lane->env->clock), wait_ns = 0;
+    struct lane_entry *entry;
+    enum severity severity;
+    size_t payload_at;
+
+    if (!read_head(lane, stored->body, stored->body_bytes, &payload_at, &severity)) {
+        lane_count_dropped(lane, stored->key, "the channel is of another type now");
+        remove_row(lane, stored->key);
+        return;
+    }
+    entry = create_entry(stored->key, "", stored->body, stored->body_bytes);
+    if (!entry)
+        return; /* It stays in the outbox for the next start. */
+    entry->payload_at = payload_at;
+    entry->severity = severity;
+    entry->in_outbox = true;
+    entry->created_ns = stored->created_ns;
+    entry->begun = true;
+    retry_resume(lane->destination, &entry->call, stored->attempts,
+                 real_ns > stored->created_ns ? real_ns - stored->created_ns : 0);
+    if (stored->next_attempt_ns > real_ns)
+        wait_ns = stored->next_attempt_ns - real_ns;
+    /* The clock may have been set back meanwhile. */
+    if (wait_ns > lane->max_delay_ns)
+        wait_ns = lane->max_delay_ns;
+    entry->not_before_ns = now_ns + wait_ns;
+    insert(lane, last_recovered(lane), entry);
+}
+
+void lane_ready(struct lane *lane, const struct outbox_entry *stored, bool recovered)
+{
+    struct lane_entry *entry = find(lane, stored->key);
+
+    /* Put again with the key of a row that was there: that one counts. */
+    if (entry)
+        entry->storing = false;
+    else if (recovered)
+        recover(lane, stored);
+    lane_pump(lane);
+}

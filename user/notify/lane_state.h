@@ -1,0 +1,75 @@
+/* What the parts of a lane share. Inside this layer only. */
+#ifndef MOONWATCH_NOTIFY_LANE_STATE_H
+#define MOONWATCH_NOTIFY_LANE_STATE_H
+
+#include "abi/breaker.h"
+#include "notify/lane.h"
+#include "service/breaker.h"
+
+#define LOGGER "alert_manager"
+/* As much as the outbox has room for by default, and alerts make in a storm. */
+#define LANE_BYTES_MAX (16 << 20)
+#define LANE_ENTRIES_MAX 4096
+#define LANE_ERROR_BYTES 320
+/* A disk that hangs must not silence the alert that says so. */
+#define STORING_PATIENCE_NS (2 * NS_PER_SECOND)
+
+struct lane_entry {
+    struct lane_entry *next;
+    const char *key;
+    const char *body; /* as in the outbox: a line that says what it is, then the payload */
+    size_t body_bytes, payload_at;
+    enum severity severity;
+    struct retry_call call;
+    uint64_t created_ns;    /* real time */
+    uint64_t queued_ns;     /* monotonic; 0: recovered */
+    uint64_t not_before_ns; /* monotonic */
+    bool begun;             /* the retry manager knows it */
+    bool storing;           /* not in the outbox yet */
+    bool in_outbox;         /* or on the way there */
+    bool reminder;
+};
+
+/* A row that could not be removed yet. */
+struct lane_removal {
+    struct lane_removal *next;
+    char key[];
+};
+
+struct lane {
+    const struct lane_env *env;
+    struct receiver receiver;
+    char *id;
+    const struct channel_driver *driver;
+    struct lane_entry *first, *last; /* the first is the one being sent */
+    size_t count, bytes;
+    struct lane_removal *removals;
+    struct http_transfer *transfer; /* NULL: none is under way */
+    struct loop_source *alarm;
+    uint64_t alarm_ns; /* monotonic; 0: none */
+    struct retry_destination *destination;
+    uint64_t max_delay_ns;
+    struct breaker *breaker;
+    struct breaker_row row;
+    struct breaker_ops breaker_ops;
+    uint64_t epoch; /* of the breaker, when the attempt began */
+    enum notify_state state;
+    char error[LANE_ERROR_BYTES];
+    uint64_t sent_total, failed_total, retried_total, dropped_total, reminded_total;
+    uint64_t overflowed_total;
+    struct latency latency;
+    uint64_t last_success_ns;
+};
+
+/* lane_queue.c */
+/* Takes the first entry out, and its row out of the outbox. */
+void lane_forget_first(struct lane *lane);
+/* The same, and says so. */
+void lane_give_up_first(struct lane *lane, const char *reason);
+
+/* lane_send.c */
+/* Sends the first entry if it may be sent now, else sets the alarm for when. */
+void lane_pump(struct lane *lane);
+void lane_on_alarm(void *ctx, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,313 @@
+#include "notify/notify.h"
+#include "notify/channel_driver.h"
+#include "notify/lane.h"
+#include "notify/log_channel.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define LOGGER "alert_manager"
+/* Alerts in one reminder; a request of about 100 KiB. */
+#define REMINDER_ALERTS_MAX NOTICE_ALERTS_MAX
+
+struct notify {
+    struct lane_env env;
+    const struct config *config;
+    char *host;
+    struct loop_source *outbox_source;
+    struct lane **lanes;
+    uint64_t *remind_ns; /* of each lane, monotonic: when it is reminded next */
+    size_t count;
+    uint64_t orphans_total;
+};
+
+const char *notify_state_text(enum notify_state state)
+{
+    static const char *const names[NOTIFY_STATE_COUNT] = {"ok", "failing", "open", "misconfigured"};
+
+    return (unsigned)state < NOTIFY_STATE_COUNT ? names[state] : "unknown";
+}
+
+static size_t receivers_of(const struct config_channel *channel)
+{
+    return channel->type == CHANNEL_ALERTMANAGER ? channel->urls.count : 1;
+}
+
+static struct receiver receiver_of(const struct config_channel *channel, size_t index)
+{
+    return (struct receiver){
+        .channel = channel,
+        .peer = channel->type == CHANNEL_ALERTMANAGER ? channel->urls.items[index] : "",
+    };
+}
+
+static struct lane *find_lane(struct lane *const *lanes, size_t count,
+                              const struct receiver *receiver)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lanes[i] && lane_leads_to(lanes[i], receiver))
+            return lanes[i];
+    return NULL;
+}
+
+/* The lanes of a configuration: those there are, and new ones where there is none. */
+static int make_lanes(const struct notify *n, const struct config *config, struct lane **lanes)
+{
+    size_t channel_count, at = 0;
+    const struct config_channel *channels = alert_channels(config, &channel_count);
+
+    for (size_t c = 0; c < channel_count; c++)
+        for (size_t i = 0; i < receivers_of(&channels[c]); i++, at++) {
+            struct receiver receiver = receiver_of(&channels[c], i);
+            int r;
+
+            lanes[at] = find_lane(n->lanes, n->count, &receiver);
+            r = lanes[at] ? 0 : lane_create(&lanes[at], &n->env, &receiver, config);
+            if (r < 0)
+                return r;
+        }
+    return 0;
+}
+
+static bool contains(struct lane *const *lanes, size_t count, const struct lane *lane)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lanes[i] == lane)
+            return true;
+    return false;
+}
+
+/* From here on the old configuration is not used any more. */
+static void adopt(struct notify *n, const struct config *config, struct lane **lanes, size_t count)
+{
+    size_t channel_count, at = 0;
+    const struct config_channel *channels = alert_channels(config, &channel_count);
+
+    for (size_t i = 0; i < n->count; i++)
+        if (!contains(lanes, count, n->lanes[i])) {
+            lane_give_up_all(n->lanes[i], "the channel is not configured any more");
+            lane_destroy(n->lanes[i]);
+        }
+    for (size_t c = 0; c < channel_count; c++)
+        for (size_t i = 0; i < receivers_of(&channels[c]); i++, at++) {
+            struct receiver receiver = receiver_of(&channels[c], i);
+
+            lane_configure(lanes[at], &receiver, config);
+        }
+    free(n->lanes);
+    n->lanes = lanes;
+    n->count = count;
+    n->config = config;
+}
+
+int notify_configure(struct notify *n, const struct config *config)
+{
+    struct retry_policy policy = retry_policy_of(config);
+    size_t channel_count, count = 0;
+    const struct config_channel *channels = alert_channels(config, &channel_count);
+    struct lane **lanes;
+    uint64_t *remind_ns;
+    int r;
+
+    for (size_t c = 0; c < channel_count; c++)
+        count += receivers_of(&channels[c]);
+    lanes = calloc(count, sizeof(struct lane *));
+    remind_ns = calloc(count, sizeof(*remind_ns));
+    r = lanes && remind_ns ? make_lanes(n, config, lanes) : -ENOMEM;
+    if (r < 0) {
+        for (size_t i = 0; lanes && i < count; i++)
+            if (lanes[i] && !contains(n->lanes, n->count, lanes[i]))
+                lane_destroy(lanes[i]);
+        free(lanes);
+        free(remind_ns);
+        return r;
+    }
+    retry_set_policy(n->env.retry, &policy);
+    free(n->remind_ns);
+    n->remind_ns = remind_ns;
+    adopt(n, config, lanes, count);
+    return 0;
+}
+
+static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
+{
+    struct notify *n = ctx;
+
+    (void)durable;
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0) {
+            lane_ready(n->lanes[i], entry, recovered);
+            return;
+        }
+    n->orphans_total++;
+    LOG_ERROR(n->env.log, LOGGER, "Notification given up", LOG_STRING("channel", entry->channel),
+              LOG_STRING("key", entry->key),
+              LOG_STRING("reason", "the channel is not configured any more"));
+    outbox_remove(n->env.outbox, entry->channel, entry->key);
+}
+
+static void on_outbox(void *ctx, uint32_t events)
+{
+    const struct notify *n = ctx;
+
+    (void)events;
+    outbox_dispatch(n->env.outbox);
+}
+
+static int create_parts(struct notify *n, const struct notify_config *config)
+{
+    const struct outbox_config outbox = {.path = config->outbox_path,
+                                         .max_bytes = config->outbox_bytes};
+    const struct outbox_ops ops = {.ready = on_ready, .ctx = n};
+    const struct retry_policy policy = retry_policy_of(config->config);
+    const struct retry_ops no_breakers = {0};
+    int r;
+
+    n->host = strdup(config->host);
+    if (!n->host)
+        return -ENOMEM;
+    r = retry_create(&n->env.retry, &policy, &no_breakers, n->env.clock, n->env.random);
+    if (r == 0)
+        r = http_create(&n->env.http, n->env.loop, n->env.clock);
+    if (r == 0)
+        r = outbox_create(&n->env.outbox, &outbox, &ops);
+    if (r == 0)
+        r = loop_add_fd(n->env.loop, &n->outbox_source, outbox_fd(n->env.outbox), EPOLLIN,
+                        on_outbox, n);
+    return r == 0 ? notify_configure(n, config->config) : r;
+}
+
+int notify_create(struct notify **ret, const struct notify_config *config, struct loop *loop,
+                  const struct clock *clock, struct log *log)
+{
+    struct notify *n = calloc(1, sizeof(*n));
+    int r;
+
+    if (!n)
+        return -ENOMEM;
+    n->env = (struct lane_env){.loop = loop, .clock = clock, .log = log, .random = random_system()};
+    r = create_parts(n, config);
+    if (r < 0) {
+        notify_destroy(n);
+        return r;
+    }
+    *ret = n;
+    return 0;
+}
+
+void notify_destroy(struct notify *n)
+{
+    if (!n)
+        return;
+    for (size_t i = 0; i < n->count; i++)
+        lane_destroy(n->lanes[i]);
+    free(n->lanes);
+    free(n->remind_ns);
+    loop_remove(n->outbox_source);
+    outbox_destroy(n->env.outbox);
+    http_destroy(n->env.http);
+    retry_destroy(n->env.retry);
+    free(n->host);
+    free(n);
+}
+
+static void send_to(struct lane *lane, const struct notification *notification,
+                    const struct text *payload)
+{
+    if (payload->failed)
+        lane_count_dropped(lane, notification->key, "out of memory");
+    else
+        lane_put(lane, notification, payload);
+}
+
+void notify_send(struct notify *n, const struct notification *notification)
+{
+    const struct channel_driver *driver = &channel_drivers[notification->channel->type];
+    struct text payload;
+
+    text_init(&payload, PAYLOAD_BYTES_MAX);
+    if (driver->render)
+        driver->render(notification, n->host, &payload);
+    for (size_t i = 0; i < n->count; i++) {
+        struct lane *lane = n->lanes[i];
+
+        if (strcmp(lane_receiver(lane)->channel->name, notification->channel->name) != 0)
+            continue;
+        if (driver->render) {
+            send_to(lane, notification, &payload);
+        } else {
+            log_channel_write(n->env.log, notification);
+            lane_count_sent(lane);
+        }
+    }
+    text_free(&payload);
+}
+
+struct reminder {
+    const struct notify *n;
+    struct lane *lane;
+    struct text payload;
+    size_t count;
+};
+
+static void flush_reminder(struct reminder *r)
+{
+    if (r->count == 0)
+        return;
+    text_add_char(&r->payload, ']');
+    /* What is left out comes with the next. */
+    if (!r->payload.failed)
+        lane_remind(r->lane, &r->payload);
+    text_reset(&r->payload);
+    r->count = 0;
+}
+
+static void remind_of(void *ctx, const struct alert_view *view)
+{
+    struct reminder *r = ctx;
+
+    text_add_char(&r->payload, r->count ? ',' : '[');
+    alertmanager_add(view, false, r->n->host, &r->payload);
+    if (++r->count == REMINDER_ALERTS_MAX)
+        flush_reminder(r);
+}
+
+static void remind(const struct notify *n, struct lane *lane, const struct alert_manager *alerts)
+{
+    struct reminder r = {.n = n, .lane = lane};
+
+    text_init(&r.payload, PAYLOAD_BYTES_MAX);
+    alert_manager_each_told(alerts, lane_receiver(lane)->channel->name, remind_of, &r);
+    flush_reminder(&r);
+    text_free(&r.payload);
+}
+
+void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        const struct config_channel *channel = lane_receiver(n->lanes[i])->channel;
+
+        lane_tick(n->lanes[i]);
+        if (channel->type != CHANNEL_ALERTMANAGER || now_ns < n->remind_ns[i] ||
+            !lane_is_idle(n->lanes[i]))
+            continue;
+        n->remind_ns[i] = now_ns + (uint64_t)(channel->resend_interval_seconds * 1e9);
+        remind(n, n->lanes[i], alerts);
+    }
+}
+
+size_t notify_channel_count(const struct notify *n)
+{
+    return n->count;
+}
+
+void notify_channel_view(const struct notify *n, size_t index, struct notify_channel_view *ret)
+{
+    lane_view(n->lanes[index], ret);
+}
+
+void notify_outbox_view(const struct notify *n, struct outbox_view *ret)
+{
+    outbox_view(n->env.outbox, ret);
+}

@@ -1,0 +1,83 @@
+/* Delivery of what the alert manager has to say: log, webhook, Slack, Discord, e-mail and
+ * Alertmanager.
+ *
+ * A notification is rendered for its channel at once and put into the outbox (alert/outbox.h), from
+ * where it is sent: at least once, across crashes, always with the same idempotency key. Each
+ * receiver (one per channel; of Alertmanager one per peer) has its own queue, retries and breaker,
+ * so that a dead one delays no other, and is told in order. A message is given up when the receiver
+ * refuses what it says or when it is too old; a receiver that cannot be reached, trusted or logged
+ * in to keeps its messages waiting. The log is written at once.
+ *
+ * All functions are for the loop's thread; none blocks.
+ */
+#ifndef MOONWATCH_NOTIFY_NOTIFY_H
+#define MOONWATCH_NOTIFY_NOTIFY_H
+
+#include "abi/slots.h"
+#include "alert/alert.h"
+#include "alert/outbox.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+struct notify;
+
+struct notify_config {
+    const struct config *config; /* borrowed until destruction or the next notify_configure() */
+    const char *outbox_path;     /* "/var/lib/moonwatch/outbox.sqlite"; its directory exists */
+    const char *host;            /* what this host is called in messages */
+    uint64_t outbox_bytes;       /* 0: OUTBOX_BYTES_DEFAULT */
+};
+
+/* Whether the channels of a configuration that was loaded can work as far as this host knows:
+ * secrets can be read, templates make sense. 0, or -EINVAL with the errors added. The agent runs
+ * all the same: such a channel is NOTIFY_MISCONFIGURED. */
+int notify_check(const struct config *config, struct config_errors *errors);
+
+/* `loop`, `clock` and `log` are borrowed. What the agent before has left undelivered is sent. */
+int notify_create(struct notify **ret, const struct notify_config *config, struct loop *loop,
+                  const struct clock *clock, struct log *log);
+/* Messages for a channel that is gone are given up; the others go on, and what was held back by a
+ * mistake in the configuration is tried again. -ENOMEM: the old configuration stays in use. */
+int notify_configure(struct notify *n, const struct config *config);
+/* What was not delivered stays in the outbox. NULL is fine. */
+void notify_destroy(struct notify *n);
+
+/* For alert_ops.notify. What cannot be kept is counted (dropped_total) and logged. */
+void notify_send(struct notify *n, const struct notification *notification);
+/* After alert_manager_tick(): reminds Alertmanager of what still fires. `now_ns` is monotonic. */
+void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns);
+
+enum notify_state {
+    NOTIFY_OK,
+    NOTIFY_FAILING,       /* the last attempt failed */
+    NOTIFY_OPEN,          /* so many did that its breaker waits before the next */
+    NOTIFY_MISCONFIGURED, /* it takes a person to mend it: a certificate, a secret, an address */
+    NOTIFY_STATE_COUNT,
+};
+
+const char *notify_state_text(enum notify_state state); /* "ok" ... */
+
+struct notify_channel_view {
+    const char *name; /* valid until the next notify_configure(); so are the others */
+    const char *type; /* "log" ... */
+    const char *peer; /* of Alertmanager: its URL; else "" */
+    enum notify_state state;
+    const char *error;         /* of the last attempt that failed; "" when the state is ok */
+    size_t queued;             /* messages not delivered yet */
+    uint64_t sent_total;       /* messages */
+    uint64_t failed_total;     /* attempts */
+    uint64_t retried_total;    /* attempts after the first */
+    uint64_t dropped_total;    /* messages given up */
+    uint64_t heartbeats_total; /* delivered, beside the messages */
+    struct latency latency;    /* from notify_send() to the receiver's yes; of recovered ones not */
+    uint64_t last_success_ns;  /* real time; 0: never */
+    uint64_t oldest_queued_ns; /* real time; 0: none is queued */
+    uint64_t next_attempt_ns;  /* real time; 0: none waits for one */
+};
+
+size_t notify_channel_count(const struct notify *n);
+/* `index` below the count. */
+void notify_channel_view(const struct notify *n, size_t index, struct notify_channel_view *ret);
+void notify_outbox_view(const struct notify *n, struct outbox_view *ret);
+
+#endif

@@ -1,0 +1,12 @@
+/* Passwords, tokens and keys, which are never in the configuration but in files it names. */
+#ifndef MOONWATCH_TRANSFER_SECRET_H
+#define MOONWATCH_TRANSFER_SECRET_H
+
+#define SECRET_REASON_BYTES 256
+
+/* The first line of `path`: 0 with a string the caller frees with secret_free(); `path` NULL: 0
+ * with NULL. A negative errno with the reason. */
+int secret_read(const char *path, char **ret, char reason[SECRET_REASON_BYTES]);
+void secret_free(char *secret); /* leaves nothing in memory; NULL is fine */
+
+#endif
