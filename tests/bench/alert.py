@@ -1,0 +1,221 @@
+"""How soon a webhook on loopback hears of a crash: the agent's own, and Prometheus' and
+Alertmanager's as tight as they go, which read the agent's /metrics and tell the same receiver.
+
+The time is from the signal to the last byte of the request. Processes crash under a name of their
+own, so that each is an alert of its own.
+"""
+
+import contextlib
+import ctypes
+import http.server
+import json
+import os
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import peers
+
+CRASHES = 200
+PEER_CRASHES = 7
+TIGHT = "500ms"  # the page is rendered once a second; asking more often tells nothing new
+DEADLINE_SECONDS = 60
+PR_SET_NAME = 15
+LIBC = ctypes.CDLL(None)
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """POSTs and when each was complete: {path: [(monotonic ns, body)]}."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.posts, self.changed = {}, threading.Condition()
+        super().__init__(("127.0.0.1", 0), Hook)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+    def take(self, path, wanted):
+        """When the first request with that text in it came; forgets what came before."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        with self.changed:
+            while True:
+                for at, body in self.posts.get(path, []):
+                    if wanted(body):
+                        self.posts[path].clear()
+                        return at
+                if time.monotonic() > deadline:
+                    sys.exit(f"nothing came to {path} within {DEADLINE_SECONDS} s")
+                self.changed.wait(1)
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        at = time.monotonic_ns()
+        with self.server.changed:
+            self.server.posts.setdefault(self.path, []).append((at, body))
+            self.server.changed.notify_all()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def crash(name):
+    """Ends a process of that name by SIGSEGV; returns when the signal was sent."""
+    ready, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        LIBC.prctl(PR_SET_NAME, name.encode())
+        os.write(go, b"r")
+        while True:
+            signal.pause()
+    os.read(ready, 1)
+    os.close(ready)
+    os.close(go)
+    at = time.monotonic_ns()
+    os.kill(child, signal.SIGSEGV)
+    os.waitpid(child, 0)
+    return at
+
+
+PROMETHEUS = """global: {{scrape_interval: {tight}, evaluation_interval: {tight}}}
+rule_files: [{rules}]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]}}]}}
+scrape_configs: [{{job_name: moonwatch, static_configs: [{{targets: ["127.0.0.1:{agent}"]}}]}}]
+"""
+# Over for the next crash as soon as it was told: the counter stands still for two seconds.
+RULE = {
+    "groups": [
+        {
+            "name": "crash",
+            "rules": [{"alert": "Crash", "expr": "sum(increase(moonwatch_crashes_total[2s])) > 0"}],
+        }
+    ]
+}
+
+
+def prometheus(directory, agent_port, receiver, processes):
+    """Starts Alertmanager and Prometheus, and adds them to `processes`."""
+    ours, theirs = peers.free_port(), peers.free_port()
+    rules, config = directory / "rules.yml", directory / "prometheus.yml"
+    rules.write_text(json.dumps(RULE))
+    config.write_text(
+        PROMETHEUS.format(tight=TIGHT, rules=rules, alertmanager=theirs, agent=agent_port)
+    )
+    (directory / "alertmanager.yml").write_text(
+        json.dumps(
+            {
+                "route": {"receiver": "hook", "group_wait": "0s", "group_interval": "1s"},
+                "receivers": [
+                    {"name": "hook", "webhook_configs": [{"url": receiver.url("/theirs"), "send_resolved": True}]}
+                ],
+            }
+        )
+    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes += [
+        subprocess.Popen(
+            ["prometheus-alertmanager", f"--config.file={directory}/alertmanager.yml",
+             f"--storage.path={directory}/am", f"--web.listen-address=127.0.0.1:{theirs}",
+             "--cluster.listen-address="], **quiet),
+        subprocess.Popen(
+            ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory}/tsdb",
+             f"--web.listen-address=127.0.0.1:{ours}", "--rules.alert.resend-delay=0s"], **quiet),
+    ]
+    wait_scraped(ours)
+
+
+def wait_scraped(port):
+    query = urllib.parse.quote("count_over_time(moonwatch_crashes_total[10s]) > 4")
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={query}") as answer:
+                if json.load(answer)["data"]["result"]:
+                    return
+        time.sleep(0.1)
+    sys.exit("Prometheus has read nothing")
+
+
+def measure_peer(receiver):
+    times = []
+    for i in range(PEER_CRASHES):
+        at = crash(f"theirs{i}")
+        times.append((receiver.take("/theirs", lambda body: '"status":"firing"' in body) - at) / 1e6)
+        receiver.take("/theirs", lambda body: '"status":"resolved"' in body)
+    return times
+
+
+def measure_ours(receiver):
+    times = []
+    for i in range(CRASHES):
+        name = f"ours{i}x"
+        at = crash(name)
+        times.append((receiver.take("/ours", lambda body: name in body) - at) / 1e6)
+    return sorted(times)
+
+
+def main():
+    receiver = Receiver()
+    directory = Path(tempfile.mkdtemp(prefix="moonwatch-bench-"))
+    manager = {
+        "cooldown_period": 0,
+        "max_alerts_per_hour": 100000,
+        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url("/ours")}],
+        "routes": [
+            {"match": {"alertname": "ProcessCrash"}, "channels": ["hook"], "group_by": ["alertname", "comm"],
+             "group_wait": 0}
+        ],
+    }
+    others = []
+    try:
+        with peers.agent(alert_manager=manager, overhead={"budget_percent": 0}) as agent:
+            prometheus(directory, agent.port, receiver, others)
+            theirs = measure_peer(receiver)
+            ours = measure_ours(receiver)
+    finally:
+        for process in others:
+            process.terminate()
+            process.wait()
+        shutil.rmtree(directory, ignore_errors=True)
+    peer = statistics.median(theirs)
+    for name, at, limit in (("p50", 0.50, None), ("p99", 0.99, 50)):
+        value = ours[int(at * len(ours))]
+        print(
+            json.dumps(
+                {
+                    "name": f"crash to webhook, {name}",
+                    "unit": "ms",
+                    "ours": value,
+                    "peer_name": "Prometheus + Alertmanager, p50",
+                    "peer": peer,
+                    "ratio": value / peer,
+                    "required": f"<= {limit}" if limit else None,
+                    "ok": value <= limit if limit else None,
+                    "repetitions": len(ours),
+                    "spread_percent": 100 * (ours[-1] - ours[0]) / value,
+                }
+            ),
+            flush=True,
+        )
+
+
+main()
