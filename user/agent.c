@@ -197,6 +197,13 @@ static int on_admin_reload(void *ctx, char *error, size_t size)
     return reload(ctx, error, size);
 }
 
+static void on_admin_acted(void *ctx)
+{
+    struct agent *agent = ctx;
+
+    agent_alerts_changed(agent->alerts);
+}
+
 static void on_reload_signal(void *ctx, int signo)
 {
     struct agent *agent = ctx;
@@ -380,6 +387,7 @@ static int create_server(struct agent *agent)
         .services = live_services(agent->live),
         .runtime_directory = config_runtime_directory(environ),
         .reload = on_admin_reload,
+        .acted = on_admin_acted,
         .ctx = agent,
     };
     char error[SERVER_ERROR_BYTES] = "";

@@ -30,7 +30,7 @@ int agent_alert_state_create(struct agent_alert_state **ret,
 /* `save`: once more, however long the disk takes. NULL is fine. */
 void agent_alert_state_destroy(struct agent_alert_state *s, bool save);
 
-/* After a tick of the manager. */
+/* After the manager may have changed. */
 void agent_alert_state_tick(struct agent_alert_state *s);
 
 const struct state_file *agent_alert_state_file(const struct agent_alert_state *s);

@@ -204,6 +204,11 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
     alert_source_note_breaker(a->source, upstream, t);
 }
 
+void agent_alerts_changed(struct agent_alerts *a)
+{
+    agent_alert_state_tick(a->state);
+}
+
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
 {
     return a->manager;

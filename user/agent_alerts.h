@@ -39,6 +39,9 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server);
 void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
                           const struct breaker_transition *t);
 
+/* Somebody acknowledged or silenced: to be on the disk soon. */
+void agent_alerts_changed(struct agent_alerts *a);
+
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a);
 const struct notify *agent_alerts_notify(const struct agent_alerts *a);
 const struct state_file *agent_alerts_state(const struct agent_alerts *a);

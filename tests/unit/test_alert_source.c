@@ -214,12 +214,124 @@ static void what_cannot_be_read_is_an_alert(void **state)
     close_seen(&seen);
 }
 
+static double no_jitter(void *ctx)
+{
+    return 0;
+}
+
+static void a_breaker_that_opens_is_told_once(void **state)
+{
+    const struct breaker_transition opened = {.from = BREAKER_CLOSED,
+                                              .to = BREAKER_OPEN,
+                                              .cause = BREAKER_CAUSE_CONSECUTIVE,
+                                              .at_ns = SECOND,
+                                              .retry_ns = 61 * SECOND,
+                                              .figures = {.consecutive_failures = 5,
+                                                          .threshold = 5},
+                                              .address = "10.0.0.1:443"},
+                                    closed = {.from = BREAKER_HALF_OPEN,
+                                              .to = BREAKER_CLOSED,
+                                              .cause = BREAKER_CAUSE_PROBES_SUCCEEDED};
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    alert_source_note_breaker(seen.source, "pay", &opened);
+    alert_source_note_breaker(seen.source, "db", &closed);
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 2);
+    expect_firing(&seen, "BreakerOpen", 1);
+    assert_string_equal(labels_get(seen.view.labels, "upstream"), "pay");
+    assert_string_equal(labels_get(seen.view.labels, "state"), "open");
+    assert_non_null(strstr(seen.view.summary, "breaker pay opened: 5 failures in a row"));
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 0);
+    /* In a storm the first are told, and nothing is lost of the memory. */
+    for (int i = 0; i < SOURCE_TRANSITIONS_MAX + 50; i++)
+        alert_source_note_breaker(seen.source, "pay", &opened);
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, SOURCE_TRANSITIONS_MAX);
+    close_seen(&seen);
+}
+
+/* Ten calls a second that take 10 ms, of which so many fail. */
+static void feed(struct services *services, struct traffic *total, uint64_t now_ns, unsigned failed)
+{
+    total->calls += 10;
+    total->failed += failed;
+    total->latency.count += 10 - failed;
+    total->latency.sum_ns += (10 - failed) * 10 * NS_PER_MS;
+    total->latency.slots[slot_of_ns(10 * NS_PER_MS)] += 10 - failed;
+    services_feed_service(services, 0, now_ns, total);
+}
+
+static void a_service_that_gets_worse_is_an_alert(void **state)
+{
+    struct fixture *f = *state;
+    const struct services_ops ops = {.random = no_jitter};
+    const struct services_rows rows = {.missing = "no kernel here"};
+    struct config *config = load_valid(
+        "{\"services\":[{\"name\":\"web\",\"kind\":\"http\",\"match\":{\"comm\":\"nginx\"}}]}",
+        NULL);
+    struct services *services = NULL;
+    struct traffic total = {0};
+    struct alert_facts facts = {.snapshot = &f->snapshot, .health = f->health};
+    struct alert_input input;
+    struct seen seen;
+
+    assert_int_equal(services_create(&services, config, &rows, &ops, f->snapshot.monotonic_ns), 0);
+    facts.services = services;
+    open_seen(&seen);
+    for (int i = 0; i < 3600; i++) {
+        fixture_ticks(f, 1);
+        feed(services, &total, f->snapshot.monotonic_ns, i < 1800 ? 0 : 5);
+        assert_int_equal(alert_source_fill(seen.source, &facts, &input), 0);
+        alert_manager_tick(seen.manager, &input);
+        if (i == 1799)
+            expect_firing(&seen, "ServiceDegraded", 0);
+    }
+    expect_firing(&seen, "ServiceDegraded", 1);
+    assert_string_equal(labels_get(seen.view.labels, "role"), "service");
+    assert_string_equal(labels_get(seen.view.labels, "name"), "web");
+    assert_non_null(strstr(seen.view.summary, "web"));
+    close_seen(&seen);
+    services_destroy(services);
+    config_destroy(config);
+}
+
+static void what_is_handed_in_stands_beside_its_own(void **state)
+{
+    struct fixture *f = *state;
+    const struct alert_sample samples[] = {{.metric = "moonwatch_x", .value = 7}};
+    const struct alert_facts facts = {
+        .snapshot = &f->snapshot, .health = f->health, .samples = samples, .sample_count = 1};
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    fixture_ticks(f, 1);
+    assert_int_equal(alert_source_fill(seen.source, &facts, &input), 0);
+    assert_int_equal(input.sample_count, 4);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(alert_source_has(input.samples[i].metric));
+    assert_string_equal(input.samples[3].metric, "moonwatch_x");
+    assert_false(alert_source_has("moonwatch_x"));
+    close_seen(&seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(a_well_host_has_no_alerts),    FIXTURE_TEST(a_full_disk_fires_with_its_mount),
-        FIXTURE_TEST(memory_names_the_largest),     FIXTURE_TEST(each_crash_counts_once),
-        FIXTURE_TEST(an_oom_kill_names_the_cgroup), FIXTURE_TEST(what_cannot_be_read_is_an_alert),
+        FIXTURE_TEST(a_well_host_has_no_alerts),
+        FIXTURE_TEST(a_full_disk_fires_with_its_mount),
+        FIXTURE_TEST(memory_names_the_largest),
+        FIXTURE_TEST(each_crash_counts_once),
+        FIXTURE_TEST(an_oom_kill_names_the_cgroup),
+        FIXTURE_TEST(what_cannot_be_read_is_an_alert),
+        FIXTURE_TEST(a_breaker_that_opens_is_told_once),
+        FIXTURE_TEST(a_service_that_gets_worse_is_an_alert),
+        FIXTURE_TEST(what_is_handed_in_stands_beside_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

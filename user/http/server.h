@@ -32,6 +32,7 @@ struct server_sources {
     /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
      * server_set_config(). */
     int (*reload)(void *ctx, char *error, size_t size);
+    void (*acted)(void *ctx); /* after a request that may have changed something; may be NULL */
     void *ctx;
 };
 

@@ -214,8 +214,11 @@ static enum MHD_Result answer_fresh(struct site *site, struct MHD_Connection *co
 
     if (render(site, route, asked, &response, &status) < 0)
         return site_refuse(connection, 500, "out_of_memory", "the answer could not be made");
-    if (route->acts)
+    if (route->acts) {
         site_forget_rendered(site);
+        if (site->sources.acted)
+            site->sources.acted(site->sources.ctx);
+    }
     r = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return r;

@@ -1,0 +1,149 @@
+"""What the tests of alerts share: rules, what an operator does, a crash, a webhook."""
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import threading
+from datetime import datetime, timezone
+
+import pytest
+from conftest import BINARY, wait_for
+
+ALWAYS = {"name": "Always", "metric": "moonwatch_memory_total_bytes", "above": 1, "for": 0, "severity": "error"}
+NEVER = {"name": "Never", "metric": "moonwatch_memory_total_bytes", "above": 1e18, "for": 0}
+# What the machine of the test goes through meanwhile is not its subject.
+QUIET = [
+    {"name": name, "kind": "status", "enabled": False}
+    for name in (
+        "HostCpu HostMemory HostSwap HostDisk HostInodes HostPids HostFiles HostConntrack HostPressure "
+        "HostStalled CgroupThrottled RunQueueDelay"
+    ).split()
+] + [
+    {"name": name, "kind": "event", "event": event, "enabled": False}
+    for name, event in (
+        ("ProcessCrash", "crash"), ("CrashLoop", "crash"), ("OomKill", "oom"), ("ReclaimStalls", "stall"),
+        ("ProbeShed", "probe_shed"), ("RecordsLost", "records_lost"),
+    )
+]
+CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "keep_firing_for": 1}
+
+
+def with_rules(*rules, **alert_manager):
+    names = {rule["name"] for rule in rules}
+    quiet = [rule for rule in QUIET if rule["name"] not in names]
+    return {"alert_manager": {"rules": [*quiet, *rules], **alert_manager}}
+
+
+@pytest.fixture
+def start(make_agent):
+    def run(*rules, more=None, **alert_manager):
+        agent = make_agent(config={**with_rules(*rules, **alert_manager), **(more or {})}).start()
+        wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
+        return agent
+
+    return run
+
+
+def token_of(agent):
+    return (agent.directory / "run" / "admin.token").read_text().strip()
+
+
+def act(agent, path, body=None, method="POST"):
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token_of(agent)}"}
+    status, _, text = agent.request(path, method, headers, data)
+    return status, json.loads(text)
+
+
+def find(agent, name, where="alerts", query=""):
+    return [a for a in agent.json("/alerts" + query)[where] if a["alertname"] == name]
+
+
+def firing(agent, name):
+    """The alert once it fires."""
+    return wait_for(
+        lambda: [a for a in find(agent, name) if a["state"] == "firing"], what=f"{name} firing"
+    )[0]
+
+
+def over(agent, name):
+    wait_for(lambda: not find(agent, name), what=f"{name} over")
+    return find(agent, name, "history")[0]
+
+
+def at(text):
+    return datetime.fromisoformat(text)
+
+
+def cli(agent, *arguments):
+    return subprocess.run(
+        [str(BINARY), "alert", *arguments, "--url", agent.url],
+        env={**agent.environment, "SUDO_USER": "otto"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def crash(name):
+    """Ends a process of this name by SIGSEGV; the time just before."""
+    before = datetime.now(timezone.utc)
+    code = f"import ctypes,os,signal; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); "
+    code += "print(flush=True); os.kill(os.getpid(), signal.SIGSEGV)"
+    run = subprocess.Popen(["python3", "-S", "-c", code], stdout=subprocess.PIPE)
+    run.stdout.readline()
+    before = datetime.now(timezone.utc)
+    assert run.wait(10) == -signal.SIGSEGV
+    return before
+
+
+class Receiver:
+    """A webhook that keeps what it gets, with the time."""
+
+    def __init__(self):
+        self.got = []
+        self.status = 200
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append((datetime.now(timezone.utc), self.headers["Idempotency-Key"], json.loads(body)))
+                self.send_response(outer.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def of(self, status, comm=None):
+        return [
+            (when, key)
+            for when, key, body in self.got
+            for alert in body["alerts"]
+            if alert["status"] == status and comm in (None, alert["labels"].get("comm"))
+        ]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def told_at_once(receiver, **channel):
+    return {
+        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url, **channel}],
+        "routes": [{"channels": ["hook"], "group_by": ["alertname", "comm"], "group_wait": 0, "group_interval": 1}],
+    }

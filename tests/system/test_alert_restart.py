@@ -1,0 +1,111 @@
+"""What survives a restart and a kill, damaged state, and reloads with a mistake."""
+
+import json
+import signal
+from datetime import datetime, timezone
+
+import pytest
+from alerting import ALWAYS, act, at, crash, find, firing, over, start, with_rules
+from conftest import wait_for
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_forgets_nothing(start, how):
+    agent = start(
+        ALWAYS,
+        {**ALWAYS, "name": "Slow", "for": 4},
+        {"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 600, "severity": "error"},
+        {"name": "Short", "kind": "event", "event": "crash", "keep_firing_for": 0, "match": {"comm": "mwshort"}},
+    )
+    crash("mwlasting")
+    crash("mwshort")
+    alert = firing(agent, "Always")
+    (crashed,) = find(agent, "ProcessCrash", query="?matcher=comm%3Dmwlasting")
+    past = over(agent, "Short")
+    assert act(agent, f"/admin/alerts/{alert['id']}/ack", {"by": "otto", "comment": "on it"})[0] == 200
+    status, answer = act(agent, "/admin/silences", {"matchers": "comm=mwlasting", "duration_seconds": 600})
+    assert status == 200
+    silence = answer["silences"][0]
+    # Two ticks later what was answered is on the disk.
+    agent.next_tick()
+    agent.stop(how)
+    agent.start()
+    wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
+    after = firing(agent, "Always")
+    assert (after["id"], after["starts_at"]) == (alert["id"], alert["starts_at"])
+    assert (after["acked_by"], after["ack_comment"]) == ("otto", "on it")
+    assert agent.json("/silences")["silences"] == [{**silence, "active": True}]
+    kept = find(agent, "ProcessCrash", query="?matcher=comm%3Dmwlasting")[0]
+    assert kept["starts_at"] == crashed["starts_at"] and kept["suppressed_by"] == "silence"
+    assert [a["starts_at"] for a in find(agent, "Short", "history")] == [past["starts_at"]]
+    firing(agent, "Slow")
+    assert act(agent, "/admin/silences", {"matchers": "a=b", "duration_seconds": 9})[1]["silences"][0]["id"] == "s2"
+    # What fired already does not begin to fire once more; Slow may have done so before.
+    agent.next_tick()
+    assert agent.metric("moonwatch_alerts_fired_total") <= 1
+
+
+def test_pending_goes_on_where_it_was(start):
+    agent = start({**ALWAYS, "name": "Slow", "for": 10})
+    wait_for(lambda: find(agent, "Slow"), what="pending")
+    began = datetime.now(timezone.utc)
+    ticks = agent.metric("moonwatch_ticks_total")
+    wait_for(lambda: agent.metric("moonwatch_ticks_total") >= ticks + 5, what="half of its time")
+    agent.stop(signal.SIGKILL)
+    agent.start()
+    alert = firing(agent, "Slow")
+    # Anew it would be ten seconds from the second start, which came five after it began.
+    assert (at(alert["starts_at"]) - began).total_seconds() < 13
+
+
+@pytest.mark.parametrize("content", [b"{", b"\0" * 100, b'{"version": 99}', b"[]", b"", b'{"version":1,"alerts":7}'])
+def test_a_damaged_state_is_moved_aside(start, make_agent, content):
+    agent = make_agent(config=with_rules(ALWAYS))
+    state = agent.directory / "state"
+    state.mkdir()
+    (state / "alerts.json").write_bytes(content)
+    agent.start()
+    wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
+    firing(agent, "Always")
+    said = [e for e in agent.events() if "damaged" in str(e.get("msg"))]
+    if content.endswith(b"7}"):  # a document of ours, from which what makes sense is taken
+        assert not said
+        return
+    assert len(said) == 1 and said[0]["level"] == "ERROR", said
+    assert (state / "alerts.json.damaged").read_bytes() == content
+    agent.next_tick()
+    assert json.loads((state / "alerts.json").read_text())["alerts"]
+
+
+def test_a_state_that_cannot_be_written_is_said_once(make_agent):
+    agent = make_agent(config=with_rules(ALWAYS))
+    (agent.directory / "state").write_text("not a directory")
+    agent.start()
+    wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
+    wait_for(lambda: agent.metric("moonwatch_alert_state_write_failures_total"), what="a failed write")
+    assert firing(agent, "Always")
+    said = [e for e in agent.events() if e.get("msg") == "The alerts cannot be saved"]
+    assert len(said) == 1 and "alerts.json: Not a directory" in said[0]["error"]
+
+
+def test_a_reload_with_a_mistake_leaves_the_old_rules(start):
+    agent = start(ALWAYS)
+    alert = firing(agent, "Always")
+    bad = {**ALWAYS, "name": "Bad", "matchers": ["x"]}
+    agent.write_config({**agent.config, **with_rules(bad)})
+    status, answer = act(agent, "/admin/reload")
+    assert status == 422 and "/alert_manager/rules/" in answer["error"]["message"]
+    agent.process.send_signal(signal.SIGHUP)
+    agent.wait_log(lambda e: e.get("msg") == "Configuration rejected, the old one stays")
+    agent.next_tick()
+    assert firing(agent, "Always")["starts_at"] == alert["starts_at"]
+    agent.write_config({**agent.config, **with_rules({**ALWAYS, "name": "Other"})})
+    agent.process.send_signal(signal.SIGHUP)
+    firing(agent, "Other")
+    over(agent, "Always")
+
+
+def test_the_agent_does_not_start_with_a_mistake(make_agent):
+    agent = make_agent(config=with_rules({**ALWAYS, "summary": "{{ $labels.nonsense }}"}))
+    code, lines = agent.run_to_end()
+    assert code == 2 and "/alert_manager/rules/" in lines[0] and "nonsense" in lines[0]

@@ -1,0 +1,187 @@
+/* The saved state is the old one or the new one, never a part, and says why when it is neither. */
+#include "alert/state_file.h"
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct place {
+    char directory[64], path[128], next[128], damaged[128];
+    struct state_file *file;
+};
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof(*place));
+    char root[] = "/tmp/moonwatch-state-XXXXXX";
+
+    assert_non_null(mkdtemp(root));
+    snprintf(place->directory, sizeof(place->directory), "%s/below/it", root);
+    snprintf(place->path, sizeof(place->path), "%s/alerts.json", place->directory);
+    snprintf(place->next, sizeof(place->next), "%s/alerts.json.new", place->directory);
+    snprintf(place->damaged, sizeof(place->damaged), "%s/alerts.json.damaged", place->directory);
+    assert_int_equal(state_file_create(&place->file, place->directory), 0);
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+
+    state_file_destroy(place->file);
+    unlink(place->path);
+    unlink(place->next);
+    unlink(place->damaged);
+    for (int i = 0; i < 3; i++) {
+        rmdir(place->directory);
+        *strrchr(place->directory, '/') = '\0';
+    }
+    free(place);
+    return 0;
+}
+
+static cJSON *document(double n)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(json, "n", n);
+    return json;
+}
+
+static double number_in(struct place *place)
+{
+    cJSON *json = NULL;
+    double n;
+
+    assert_int_equal(state_file_read(place->file, &json), 0);
+    n = cJSON_GetObjectItem(json, "n")->valuedouble;
+    cJSON_Delete(json);
+    return n;
+}
+
+static struct state_file_view view_of(const struct place *place)
+{
+    struct state_file_view view;
+
+    state_file_view(place->file, &view);
+    return view;
+}
+
+static void written_and_read_back(void **state)
+{
+    struct place *place = *state;
+    struct stat st;
+    cJSON *json;
+
+    assert_int_equal(state_file_read(place->file, &json), -ENOENT);
+    assert_true(isnan(view_of(place).last_seconds));
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(state_file_write(place->file, document(i)), 0);
+        state_file_wait(place->file);
+        assert_float_equal(number_in(place), i, 0);
+    }
+    assert_false(state_file_busy(place->file));
+    assert_int_equal(view_of(place).writes_total, 3);
+    assert_int_equal(view_of(place).failures_total, 0);
+    assert_int_equal(view_of(place).last_bytes, strlen("{\"n\":3}"));
+    assert_null(view_of(place).error);
+    assert_int_equal(stat(place->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(access(place->next, F_OK), -1);
+}
+
+static void one_write_at_a_time(void **state)
+{
+    struct place *place = *state;
+    int refused = 0;
+
+    for (int i = 0; i < 200; i++) {
+        int r = state_file_write(place->file, document(i));
+
+        refused += r == -EBUSY;
+        assert_true(r == 0 || r == -EBUSY);
+        /* Whatever the thread does, there is a whole document. */
+        if (access(place->path, F_OK) == 0)
+            number_in(place);
+    }
+    state_file_wait(place->file);
+    assert_int_equal(view_of(place).writes_total, 200 - refused);
+}
+
+static void what_a_kill_left_is_overwritten(void **state)
+{
+    struct place *place = *state;
+    FILE *rest;
+
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    state_file_wait(place->file);
+    rest = fopen(place->next, "w");
+    for (int i = 0; i < 10000; i++)
+        fputs("{\"n\":", rest);
+    fclose(rest);
+    assert_float_equal(number_in(place), 1, 0);
+    assert_int_equal(state_file_write(place->file, document(2)), 0);
+    state_file_wait(place->file);
+    assert_float_equal(number_in(place), 2, 0);
+}
+
+static void a_failure_leaves_the_old_one(void **state)
+{
+    struct place *place = *state;
+
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    state_file_wait(place->file);
+    /* Nobody, root included, can write to a directory as a file. */
+    assert_int_equal(mkdir(place->next, 0700), 0);
+    assert_int_equal(state_file_write(place->file, document(2)), 0);
+    state_file_wait(place->file);
+    assert_int_equal(view_of(place).failures_total, 1);
+    assert_non_null(strstr(view_of(place).error, "alerts.json: Is a directory"));
+    assert_float_equal(number_in(place), 1, 0);
+    assert_int_equal(rmdir(place->next), 0);
+    assert_int_equal(state_file_write(place->file, document(3)), 0);
+    state_file_wait(place->file);
+    assert_null(view_of(place).error);
+    assert_float_equal(number_in(place), 3, 0);
+}
+
+static void a_damaged_one_is_moved_aside(void **state)
+{
+    struct place *place = *state;
+    cJSON *json;
+    FILE *file;
+
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    state_file_wait(place->file);
+    file = fopen(place->path, "w");
+    fputs("{\"n\":", file);
+    fclose(file);
+    assert_int_equal(state_file_read(place->file, &json), -EBADMSG);
+    assert_int_equal(state_file_move_aside(place->file), 0);
+    assert_int_equal(access(place->damaged, F_OK), 0);
+    assert_int_equal(state_file_read(place->file, &json), -ENOENT);
+    assert_int_equal(state_file_move_aside(place->file), -ENOENT);
+}
+
+#define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLACE_TEST(written_and_read_back),           PLACE_TEST(one_write_at_a_time),
+        PLACE_TEST(what_a_kill_left_is_overwritten), PLACE_TEST(a_failure_leaves_the_old_one),
+        PLACE_TEST(a_damaged_one_is_moved_aside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
