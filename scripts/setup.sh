@@ -12,9 +12,9 @@ BUILD_PACKAGES=(
 # shellcheck disable=SC2034
 TEST_PACKAGES=(
   libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-pytest
-  python3-jsonschema python3-prometheus-client prometheus prometheus-alertmanager prometheus-node-exporter
-  libbpf-tools linux-perf fio wrk curl jq openssl iproute2 libcap2-bin procps spin
-  nginx-light redis-server postgresql
+  python3-jsonschema python3-prometheus-client python3-aiosmtpd prometheus
+  prometheus-alertmanager prometheus-node-exporter libbpf-tools linux-perf fio wrk curl jq
+  openssl iproute2 libcap2-bin procps spin nginx-light redis-server postgresql
 )
 # For the virtual machines of tests/vm: emulators, a cross compiler, and what the guests' root holds.
 # shellcheck disable=SC2034
