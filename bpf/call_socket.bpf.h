@@ -30,7 +30,7 @@ struct call_socket {
     u32 http_failed; /* the answer that is waiting to be read has a status 5xx */
     u32 established;
     u32 sent_seq;   /* end of what was seen to be sent (twin) */
-    u32 copied_seq; /* end of what was seen to be read (twin) */
+    u32 copied_seq; /* end of what was seen to be read */
 
     u64 scan; /* last one that met it: processes can share a socket */
     /* Left by the breaker's program for this connect() alone: the row's word at that time. */
@@ -42,7 +42,7 @@ struct call_socket {
     u32 retransmits;
     u32 http_seq; /* of the last status: segments can come twice */
     u32 http_seen;
-    u32 pad;
+    u32 segments_sent;
     struct record_call peer;
 };
 

@@ -132,8 +132,10 @@ int BPF_PROG(request_rcvd, struct sock *sk, int ret, int flags)
     if (!socket)
         return 0;
     tp = bpf_skc_to_tcp_sock(sk);
-    if (tp)
-        on_received(socket, tp);
+    if (!tp)
+        return 0;
+    socket->copied_seq = tp->copied_seq;
+    on_received(socket, tp);
     return 0;
 }
 

@@ -64,7 +64,8 @@ struct call_stats {
     __u64 closed;             /* of those */
     __u64 bytes_sent;         /* payload that was acknowledged; brought up to date by every scan */
     __u64 bytes_received;     /* payload in order; likewise */
-    __u64 retransmits;        /* segments; likewise */
+    __u64 segments_sent;      /* with payload, sent again or not; likewise */
+    __u64 retransmits;        /* segments sent again; likewise */
     __u64 srtt_ns_sum;        /* smoothed round-trip times, of every connection at every scan ... */
     __u64 srtt_count;         /* ... and at its end */
 };

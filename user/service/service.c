@@ -188,6 +188,7 @@ static int apply(struct services *s, const struct config *config, bool adopt, ui
         return r;
     }
     install(s, config, &next);
+    s->window_seconds = config->performance_tracker.window_size_seconds;
     for (size_t i = 0; i < s->service_count; i++) {
         s->services[i]->config = &config->services.items[i];
         performance_configure(s->services[i]->performance,

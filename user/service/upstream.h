@@ -17,6 +17,7 @@ struct upstream {
     bool is_fed;
     bool counted; /* `figures` are there */
     struct call_figures figures;
+    struct transport transport;
     bool enforceable; /* the row is the kernel's: what it says is done */
     size_t endpoint_count;
     enum endpoint_state *endpoints;
