@@ -319,9 +319,10 @@ static int create_parts(struct agent *agent)
         fprintf(stderr, "moonwatch: health: %s\n", strerror(-r));
         return EXIT_FAILED;
     }
-    health_set_services(agent->health, live_services(agent->live));
+    health_set_services(agent->health, live_services(agent->live), live_checks(agent->live));
     filled.collectors = agent->collectors;
     filled.services = live_services(agent->live);
+    filled.checks = live_checks(agent->live);
     filled.health = agent->health;
     r = server_create(&agent->server, agent->loop, agent->config, &filled, error);
     if (r < 0) {

@@ -29,6 +29,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .snapshot = env->snapshot,
         .health = env->sources->health,
         .services = env->sources->services,
+        .checks = env->sources->checks,
         .probe = env->sources->probe,
         .collectors = env->sources->collectors,
         .loop = env->sources->loop ? &loop : NULL,

@@ -24,6 +24,7 @@ struct metrics_sources {
     const struct snapshot *snapshot;
     const struct health *health;
     const struct services *services;
+    const struct endpoint_checks *checks;
     const struct probe *probe;
     const struct collectors *collectors;
     const struct loop_view *loop;

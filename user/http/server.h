@@ -9,6 +9,7 @@
 #include "health/health.h"
 #include "probe/probe.h"
 #include "service/service.h"
+#include "transfer/check.h"
 
 /* What the handlers read. All borrowed for the server's life; the configuration is not in here
  * because a reload replaces it: server_set_config(). */
@@ -18,10 +19,11 @@ struct server_sources {
     const struct loop *loop;
     const struct collectors *collectors;
     const struct health *health;
-    const struct probe *probe;     /* may be NULL */
-    const char *probe_missing;     /* why, when it is NULL */
-    struct services *services;     /* may be NULL; /admin changes it */
-    const char *services_missing;  /* why, when it is NULL */
+    const struct probe *probe;            /* may be NULL */
+    const char *probe_missing;            /* why, when it is NULL */
+    struct services *services;            /* may be NULL; /admin changes it */
+    const char *services_missing;         /* why, when it is NULL */
+    const struct endpoint_checks *checks; /* may be NULL */
     const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
     /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
      * server_set_config(). */
