@@ -264,6 +264,14 @@ static void on_service_problem(void *ctx, const char *what)
                 LOG_STRING("reason", what));
 }
 
+static void on_service_state_problem(void *ctx, const char *what)
+{
+    struct agent *agent = ctx;
+
+    LOG_WARNING(agent->log, "performance_tracker", "Saved state is not usable",
+                LOG_STRING("reason", what));
+}
+
 static int create_live(struct agent *agent)
 {
     const struct live_sources sources = {
@@ -272,12 +280,14 @@ static int create_live(struct agent *agent)
         .host = &host_default,
         .probe = agent->probe,
         .probe_missing = agent->probe_error,
+        .state_directory = config_state_directory(environ),
     };
     const struct live_ops ops = {
         .breaker_moved = on_breaker_moved,
         .fallback_switched = on_fallback_switched,
         .check_changed = on_check_changed,
         .problem = on_service_problem,
+        .state_problem = on_service_state_problem,
         .ctx = agent,
     };
     int r = live_create(&agent->live, &sources, &ops, agent->config);

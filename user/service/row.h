@@ -22,6 +22,17 @@ static inline __u64 row_add(__u64 *word, __u64 value)
     return __atomic_add_fetch(word, value, __ATOMIC_SEQ_CST);
 }
 
+/* Which row is whose, over restarts and whatever their order in the configuration: 64-bit FNV-1a
+ * (G. Fowler, L. C. Noll, K.-P. Vo). Never 0. */
+static inline __u64 row_name_hash(const char *name)
+{
+    __u64 hash = 0xcbf29ce484222325;
+
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+    return hash ? hash : 1;
+}
+
 /* From `seen` to `state` in the next epoch; false when somebody was faster. */
 static inline bool row_move(struct breaker_row *row, __u64 seen, enum breaker_state state)
 {

@@ -32,7 +32,8 @@ struct services_rows {
     const char *missing;
 };
 
-/* `config` is borrowed until services_configure(). Upstream i takes over row i. */
+/* `config` is borrowed until services_configure(). An upstream takes over the row that an agent
+ * before left under its name; rows of others are cleared. */
 int services_create(struct services **ret, const struct config *config,
                     const struct services_rows *rows, const struct services_ops *ops,
                     uint64_t now_ns);

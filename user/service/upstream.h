@@ -9,6 +9,7 @@ struct upstream {
     const struct config_upstream *config;
     char *name;
     size_t row;
+    bool adopted; /* the row was left by an agent before, for this very upstream */
     struct breaker *breaker;
     struct fallback *fallback;
     struct performance *performance;
