@@ -300,7 +300,7 @@ static void changes_for_the_next_start_are_named(void **state)
         "{\"server\":{\"listen\":\"127.0.0.1:1\",\"tls_key_file\":\"/k\","
         "\"tls_certificate_file\":\"/c\",\"log_level\":\"debug\"},"
         "\"health_monitor\":{\"check_interval\":7},\"performance_tracker\":{\"stall_ms\":1},"
-        "\"overhead\":{\"budget_percent\":3,\"probes\":{\"tcp\":\"off\"}}}",
+        "\"overhead\":{\"budget_percent\":2,\"probes\":{\"tcp\":\"off\"}}}",
         NULL);
     static const char *const expected[] = {
         "/performance_tracker/stall_ms", "/server/listen",           "/server/tls_certificate_file",
