@@ -73,7 +73,6 @@ static void clear_row(struct breaker_row *row)
     row_store(&row->enforce, 0);
     while (!row_move(row, seen, BREAKER_CLOSED))
         seen = row_load(&row->word);
-    row_store(&row->consecutive_failures, 0);
     row_store(&row->name_hash, 0);
     row_store(&row->refused_total, 0);
     row_store(&row->redirected_total, 0);
