@@ -6,6 +6,7 @@
  */
 #include "call_connection.bpf.h"
 #include "call_http.bpf.h"
+#include "call_route.bpf.h"
 #include "call_scan.bpf.h"
 #include <bpf/bpf_tracing.h>
 

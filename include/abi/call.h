@@ -38,7 +38,7 @@
 enum call_failure {
     CALL_CONNECT_REFUSED,     /* a RST, or ICMP port unreachable */
     CALL_CONNECT_TIMED_OUT,   /* no answer to any SYN, or none for longer than `timeout` */
-    CALL_CONNECT_UNREACHABLE, /* ICMP unreachable, no neighbour */
+    CALL_CONNECT_UNREACHABLE, /* no route, ICMP unreachable, no neighbour */
     CALL_CONNECT_RESET,       /* a RST after the peer's SYN (a simultaneous open) */
     CALL_CONNECT_OTHER,
     CALL_RESET,     /* a RST instead of an answer */
