@@ -23,12 +23,13 @@ static __always_inline bool has_flag(struct tcp_sock *tp, u32 bit)
     return common_of(tp)->skc_flags >> bit & 1;
 }
 
-/* Payload that came in and was not read yet: the answer, or its beginning, is there. */
-static __always_inline bool is_unread(struct tcp_sock *tp)
+/* Payload came in that was not seen to be read: the answer, or its beginning, is there. The process
+ * may have it already: a FIN that arrives while it reads is taken before the read is traced. */
+static __always_inline bool is_unread(const struct call_socket *socket, struct tcp_sock *tp)
 {
     bool fin = has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DONE));
 
-    return (s32)(tp->rcv_nxt - tp->copied_seq - fin) > 0;
+    return (s32)(tp->rcv_nxt - socket->copied_seq - fin) > 0;
 }
 
 /* Payload that the peer has acknowledged: bytes_acked also counts our SYN and our FIN. */
@@ -60,6 +61,7 @@ static __always_inline void count_progress(struct call_socket *socket, struct ca
 {
     u64 sent = sent_of(socket, tp, fin_sent), received = received_of(tp), before;
     u32 retransmits = tp->total_retrans, srtt_us = tp->srtt_us >> 3;
+    u32 segments = tp->data_segs_out;
 
     if (sent != socket->bytes_sent) {
         before = __sync_lock_test_and_set(&socket->bytes_sent, sent);
@@ -68,6 +70,10 @@ static __always_inline void count_progress(struct call_socket *socket, struct ca
     if (received != socket->bytes_received) {
         before = __sync_lock_test_and_set(&socket->bytes_received, received);
         __sync_fetch_and_add(&stats->bytes_received, received - before);
+    }
+    if (segments != socket->segments_sent) {
+        before = __sync_lock_test_and_set(&socket->segments_sent, segments);
+        __sync_fetch_and_add(&stats->segments_sent, (u32)(segments - (u32)before));
     }
     if (retransmits != socket->retransmits) {
         before = __sync_lock_test_and_set(&socket->retransmits, retransmits);
@@ -153,6 +159,7 @@ static __always_inline void on_connecting(struct tcp_sock *tp)
         socket->probe_epoch = BREAKER_EPOCH_OF(ticket);
     socket->row = found->upstream;
     socket->retransmits = tp->total_retrans;
+    socket->segments_sent = tp->data_segs_out;
     socket->peer.upstream = found->upstream;
     socket->peer.address = found->address;
     socket->peer.pid = bpf_get_current_pid_tgid() >> 32;
@@ -249,7 +256,7 @@ static __always_inline void on_ending(struct call_socket *socket, struct tcp_soc
 
     if (!is_final(socket, tp, new))
         return;
-    if (socket->call && client && is_unread(tp)) {
+    if (socket->call && client && is_unread(socket, tp)) {
         call_answered(socket, bpf_ktime_get_ns());
     } else if (socket->call) {
         call_broke(socket, client ? client_break_of(tp, old, new) : service_break_of(tp),

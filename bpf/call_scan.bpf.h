@@ -73,6 +73,7 @@ static __always_inline void adopt(struct tcp_sock *tp, const struct task_struct 
     if (!socket)
         return;
     socket->retransmits = tp->total_retrans;
+    socket->segments_sent = tp->data_segs_out;
     socket->copied_seq = tp->copied_seq;
     if (found)
         adopt_client(socket, tp, &key, found, task);

@@ -38,8 +38,8 @@ struct call_socket {
     u64 call;
     u32 idle_seq;   /* client: end of what it had sent when it read with no call in flight */
     u32 sent_seq;   /* end of what was seen to be sent (twin) */
-    u32 copied_seq; /* end of what was seen to be read (twin) */
-    u32 pad;
+    u32 copied_seq; /* end of what was seen to be read */
+    u32 segments_sent;
     /* Left by the breaker's program for this connect() alone: the row's word at that time. */
     u64 ticket;
     u64 redirected;

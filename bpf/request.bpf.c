@@ -6,6 +6,7 @@
  */
 #include "call_connection.bpf.h"
 #include "call_http.bpf.h"
+#include "call_route.bpf.h"
 #include "call_scan.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -151,8 +152,10 @@ int BPF_PROG(request_rcvd, struct sock *sk, int ret, int flags)
     if (!socket)
         return 0;
     tp = bpf_skc_to_tcp_sock(sk);
-    if (tp)
-        on_received(socket, tp);
+    if (!tp)
+        return 0;
+    socket->copied_seq = tp->copied_seq;
+    on_received(socket, tp);
     return 0;
 }
 

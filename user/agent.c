@@ -305,6 +305,14 @@ static void on_service_problem(void *ctx, const char *what)
                 LOG_STRING("reason", what));
 }
 
+static void on_service_state_problem(void *ctx, const char *what)
+{
+    struct agent *agent = ctx;
+
+    LOG_WARNING(agent->log, "performance_tracker", "Saved state is not usable",
+                LOG_STRING("reason", what));
+}
+
 static int create_live(struct agent *agent)
 {
     const struct live_sources sources = {
@@ -313,12 +321,14 @@ static int create_live(struct agent *agent)
         .host = &host_default,
         .probe = agent->probe,
         .probe_missing = agent->probe_error,
+        .state_directory = config_state_directory(environ),
     };
     const struct live_ops ops = {
         .breaker_moved = on_breaker_moved,
         .fallback_switched = on_fallback_switched,
         .check_changed = on_check_changed,
         .problem = on_service_problem,
+        .state_problem = on_service_state_problem,
         .ctx = agent,
     };
     int r = live_create(&agent->live, &sources, &ops, agent->config);
@@ -347,7 +357,7 @@ static int create_parts(struct agent *agent)
         fprintf(stderr, "moonwatch: health: %s\n", strerror(-r));
         return EXIT_FAILED;
     }
-    health_set_services(agent->health, live_services(agent->live));
+    health_set_services(agent->health, live_services(agent->live), live_checks(agent->live));
     return EXIT_DONE;
 }
 
@@ -362,6 +372,7 @@ static int create_alerts(struct agent *agent)
         .collectors = agent->collectors,
         .health = agent->health,
         .services = live_services(agent->live),
+        .checks = live_checks(agent->live),
         .probe = agent->probe,
     };
     int r = agent_alerts_create(&agent->alerts, &sources, agent->config);
@@ -385,6 +396,7 @@ static int create_server(struct agent *agent)
         .alert_state = agent_alerts_state(agent->alerts),
         .notify = agent_alerts_notify(agent->alerts),
         .services = live_services(agent->live),
+        .checks = live_checks(agent->live),
         .runtime_directory = config_runtime_directory(environ),
         .reload = on_admin_reload,
         .acted = on_admin_acted,

@@ -150,7 +150,7 @@ int agent_alert_state_create(struct agent_alert_state **ret,
     if (!s)
         return -ENOMEM;
     s->sources = *sources;
-    r = state_file_create(&s->file, sources->directory);
+    r = state_file_create(&s->file, sources->directory, "alerts.json");
     if (r == 0)
         r = loop_add_alarm(sources->loop, &s->alarm, on_alarm, s);
     if (r < 0) {

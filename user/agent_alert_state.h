@@ -3,7 +3,7 @@
 #define MOONWATCH_AGENT_ALERT_STATE_H
 
 #include "alert/alert.h"
-#include "alert/state_file.h"
+#include "base/state_file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"

@@ -175,6 +175,7 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
         .snapshot = collectors_snapshot(s->collectors),
         .health = s->health,
         .services = s->services,
+        .checks = s->checks,
         .alerts = a->manager,
         .alert_state = agent_alert_state_file(a->state),
         .notify = a->notify,

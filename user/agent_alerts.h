@@ -20,6 +20,7 @@ struct agent_alerts_sources {
     const struct collectors *collectors;
     const struct health *health;
     const struct services *services;
+    const struct endpoint_checks *checks;
     const struct probe *probe; /* may be NULL */
 };
 

@@ -62,6 +62,7 @@ struct breaker_fallback {
 
 struct breaker_row {
     __u64 word;
+    __u64 name_hash;         /* whose row it is: FNV-1a of the upstream's name; 0: nobody's */
     __u64 enforce;           /* 0: observe, what would be done is counted only */
     __u64 failure_threshold; /* 0: consecutive failures do not open it */
     __u64 consecutive_failures;
@@ -90,7 +91,7 @@ struct breaker_agent {
 
 /* Goes up with every change of these structures or of the protocol: maps left by an agent of
  * another layout are not taken over. */
-#define BREAKER_LAYOUT 1
+#define BREAKER_LAYOUT 2
 
 /* IPv4 addresses are looked up as IPv4-mapped IPv6. The port comes first, so that a prefix of 16 +
  * 96 + 8 bits means 10.0.0.0/8 at that port. */

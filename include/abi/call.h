@@ -40,7 +40,7 @@
 enum call_failure {
     CALL_CONNECT_REFUSED,     /* a RST, or ICMP port unreachable */
     CALL_CONNECT_TIMED_OUT,   /* no answer to any SYN, or none for longer than `timeout` */
-    CALL_CONNECT_UNREACHABLE, /* ICMP unreachable, no neighbour */
+    CALL_CONNECT_UNREACHABLE, /* no route, ICMP unreachable, no neighbour */
     CALL_CONNECT_RESET,       /* a RST after the peer's SYN (a simultaneous open) */
     CALL_CONNECT_OTHER,
     CALL_RESET,     /* a RST instead of an answer */
@@ -66,7 +66,8 @@ struct call_stats {
     __u64 closed;             /* of those */
     __u64 bytes_sent;         /* payload that was acknowledged; brought up to date by every scan */
     __u64 bytes_received;     /* payload in order; likewise */
-    __u64 retransmits;        /* segments; likewise */
+    __u64 segments_sent;      /* with payload, sent again or not; likewise */
+    __u64 retransmits;        /* segments sent again; likewise */
     __u64 srtt_ns_sum;        /* smoothed round-trip times, of every connection at every scan ... */
     __u64 srtt_count;         /* ... and at its end */
 };

@@ -6,6 +6,7 @@
 
 #include "probe/breaker.h"
 #include "probe/calls.h"
+#include "service/row.h"
 #include "tcp_fixture.h"
 #include <bpf/bpf.h>
 #include <pthread.h>
@@ -139,7 +140,7 @@ static inline int in_flight(struct call_fixture *f)
 
 static inline void set_state(struct breaker_row *row, enum breaker_state state)
 {
-    assert_true(breaker_transition(row, row->word, state, monotonic_ns()));
+    assert_true(row_move(row, row->word, state));
 }
 
 static inline void put(int fd, const char *text)

@@ -57,8 +57,8 @@ struct row_query {
     size_t rows;
 };
 
-static inline void row_add(void *ctx, const void *key, const void *values, unsigned cpus,
-                           size_t stride)
+static inline void tcp_row_add(void *ctx, const void *key, const void *values, unsigned cpus,
+                               size_t stride)
 {
     struct row_query *q = ctx;
     uint64_t *sum = (uint64_t *)&q->sum;
@@ -82,7 +82,7 @@ static inline struct row_query rows_of(struct tcp_fixture *f, enum tcp_role role
 {
     struct row_query q = {.key = {.port = first, .role = role}, .last_port = last};
 
-    assert_true(probe_map_for_each(f->probe.probe, "tcp_port", row_add, &q) >= 0);
+    assert_true(probe_map_for_each(f->probe.probe, "tcp_port", tcp_row_add, &q) >= 0);
     return q;
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BINARY, wait_for
-from test_http import check_unknowns
+from test_http import check_unknowns, openapi, validator
 
 # How families begin that only BPF programs can fill.
 OF_PROGRAMS = [
@@ -187,3 +187,31 @@ def test_a_proc_file_cut_short(make_agent, tmp_path, name, content):
     assert_serves_with_unknowns(agent)
     assert figure(agent.json("/health/resources")) is None
     assert agent.stop() == 0
+
+
+def test_a_file_that_becomes_unreadable(make_agent, tmp_path):
+    """What was known of it stands beside the reason, and is marked as old."""
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 4000 kB\nMemFree: 500 kB\nMemAvailable: 1000 kB\n")
+    agent = enclosed(make_agent(), f"mount --bind {meminfo} /proc/meminfo")
+    started(agent)
+    agent.url = "http://" + started(agent)["listen"]
+    wait_for(lambda: agent.request("/health/resources")[0] == 200, what="a first sample")
+    memory = agent.json("/health/resources")["memory"]
+    assert memory["usage_percent"] == 75 and "usage_percent_stale" not in memory
+    meminfo.write_text("")
+    wait_for(lambda: agent.json("/health/resources")["memory"]["usage_percent"] is None, what="the loss")
+    agent.next_tick()
+    body = agent.json("/health/resources")
+    memory = body["memory"]
+    assert "meminfo" in memory["usage_percent_reason"]
+    assert memory["usage_percent_stale"]["value"] == 75
+    assert 0 < memory["usage_percent_stale"]["age_seconds"] < 60
+    assert memory["total_bytes_stale"]["value"] == 4000 * 1024
+    # Never as if it were fresh.
+    assert agent.metric("moonwatch_memory_usage_ratio") is None
+    document = openapi(agent)
+    path = document["paths"]["/health/resources"]["get"]["responses"]["200"]
+    errors = list(validator(document, path["content"]["application/json"]["schema"]).iter_errors(body))
+    assert not errors, [f"{e.json_path}: {e.message[:300]}" for e in errors[:5]]
+    check_unknowns(body, "/health/resources")

@@ -49,7 +49,7 @@ static void a_pinned_row_goes_on_where_it_stood(void **state)
     bench_create(b);
     assert_int_equal(b->row.word, saved.word);
     assert_int_equal(b->last.cause, BREAKER_CAUSE_ADOPTED);
-    breaker_restore(b->breaker, &saved, b->now_ns);
+    breaker_restore(b->breaker, &saved, false, b->now_ns);
     bench_pass(b, 10 * SECOND - 1);
     assert_int_equal(bench_state(b), BREAKER_OPEN);
     bench_pass(b, 1);
@@ -95,7 +95,7 @@ static void a_lost_row_is_made_again(void **state)
     b->row = (struct breaker_row){0};
     b->now_ns = 10 * SECOND; /* rebooted */
     bench_again(b, &b->rules);
-    breaker_restore(b->breaker, &saved, b->now_ns);
+    breaker_restore(b->breaker, &saved, true, b->now_ns);
     assert_int_equal(b->row.word, BREAKER_WORD(1, BREAKER_OPEN));
     assert_int_equal(breaker_next_ns(b->breaker), 70 * SECOND);
     assert_int_equal(bench_view(b).recovery_timeout_ns, 240 * SECOND);
@@ -110,14 +110,14 @@ static void forced_by_hand_or_by_mode_across_a_restart(void **state)
     breaker_open(b->breaker, b->now_ns);
     breaker_save(b->breaker, b->now_ns, &saved);
     bench_again(b, &rules);
-    breaker_restore(b->breaker, &saved, b->now_ns);
+    breaker_restore(b->breaker, &saved, false, b->now_ns);
     assert_int_equal(bench_state(b), BREAKER_FORCED_OPEN);
     rules.mode = BREAKER_MODE_FORCED_OPEN;
     bench_again(b, &rules);
     breaker_save(b->breaker, b->now_ns, &saved);
     rules.mode = BREAKER_MODE_ENFORCE;
     bench_again(b, &rules);
-    breaker_restore(b->breaker, &saved, b->now_ns);
+    breaker_restore(b->breaker, &saved, false, b->now_ns);
     assert_int_equal(bench_state(b), BREAKER_CLOSED);
 }
 

@@ -1,5 +1,5 @@
 /* The saved state is the old one or the new one, never a part, and says why when it is neither. */
-#include "alert/state_file.h"
+#include "base/state_file.h"
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ static int set_up(void **state)
     snprintf(place->path, sizeof(place->path), "%s/alerts.json", place->directory);
     snprintf(place->next, sizeof(place->next), "%s/alerts.json.new", place->directory);
     snprintf(place->damaged, sizeof(place->damaged), "%s/alerts.json.damaged", place->directory);
-    assert_int_equal(state_file_create(&place->file, place->directory), 0);
+    assert_int_equal(state_file_create(&place->file, place->directory, "alerts.json"), 0);
     *state = place;
     return 0;
 }

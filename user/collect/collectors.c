@@ -1,4 +1,5 @@
 #include "collect/collectors.h"
+#include "collect/last_known.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,6 +28,7 @@ static const size_t record_bytes[RECORD_TYPE_COUNT] = {
 struct collectors {
     struct collector_env env;
     struct snapshot snapshot;
+    struct last_known *last;
     void *state[COLLECTOR_COUNT]; /* NULL: not open */
     double seconds[COLLECTOR_COUNT];
 };
@@ -43,6 +45,7 @@ void collectors_destroy(struct collectors *collectors)
     }
     cgroup_paths_destroy(collectors->env.cgroups);
     cgroup_paths_destroy(collectors->env.memory_cgroups);
+    last_known_destroy(collectors->last);
     free(collectors);
 }
 
@@ -55,7 +58,8 @@ int collectors_create(struct collectors **ret, const struct collector_env *env)
     c->env = *env;
     c->env.cgroups = NULL;
     c->env.memory_cgroups = NULL;
-    if (cgroup_paths_create(&c->env.cgroups, env->host, CGROUP_UNIFIED) < 0 ||
+    if (last_known_create(&c->last) < 0 ||
+        cgroup_paths_create(&c->env.cgroups, env->host, CGROUP_UNIFIED) < 0 ||
         cgroup_paths_create(&c->env.memory_cgroups, env->host, CGROUP_MEMORY) < 0) {
         collectors_destroy(c);
         return -ENOMEM;
@@ -91,6 +95,7 @@ void collectors_sample(struct collectors *collectors, uint64_t now_ns)
         collectors->seconds[i] = (double)(after - before) / (double)NS_PER_SECOND;
         before = after;
     }
+    last_known_update(collectors->last, &collectors->snapshot, now_ns);
     collectors->snapshot.sequence++;
 }
 

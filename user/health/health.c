@@ -1,4 +1,5 @@
 #include "health/health.h"
+#include "health/endpoints.h"
 #include "health/instance.h"
 #include "health/judge.h"
 #include "health/services.h"
@@ -14,6 +15,7 @@ struct component_state {
 struct health {
     const struct config *config;
     const struct services *services;
+    const struct endpoint_checks *endpoint_checks;
     struct instances instances;
     struct probe_watch watch;
     struct component_state components[COMPONENT_COUNT];
@@ -65,9 +67,11 @@ void health_configure(struct health *health, const struct config *config)
     health->config = config;
 }
 
-void health_set_services(struct health *health, const struct services *services)
+void health_set_services(struct health *health, const struct services *services,
+                         const struct endpoint_checks *checks)
 {
     health->services = services;
+    health->endpoint_checks = checks;
 }
 
 static void collect_status(struct health *health, const struct instance *instance)
@@ -140,6 +144,7 @@ void health_judge(struct health *health, const struct snapshot *snapshot,
     events_judge(snapshot, &findings);
     probe_facts_judge(facts, &health->watch, snapshot->monotonic_ns, &findings);
     services_judge(health->services, snapshot->monotonic_ns, &findings);
+    endpoints_judge(health->endpoint_checks, &findings);
     collect(health, &findings);
 }
 

@@ -12,6 +12,7 @@
 #include "model/status.h"
 #include "probe/probe.h"
 #include "service/service.h"
+#include "transfer/check.h"
 
 enum component {
     COMPONENT_SCHEDULER,
@@ -30,7 +31,8 @@ void health_destroy(struct health *health);
 /* After a reload: new thresholds, same state. `config` is borrowed until the next call. */
 void health_configure(struct health *health, const struct config *config);
 /* Whose state belongs to the performance component; borrowed, NULL for none. */
-void health_set_services(struct health *health, const struct services *services);
+void health_set_services(struct health *health, const struct services *services,
+                         const struct endpoint_checks *checks);
 /* Feeds one tick. `probe` may be NULL (no BPF at all, which degrades nothing but is said). */
 void health_tick(struct health *health, const struct snapshot *snapshot, const struct probe *probe);
 

@@ -32,6 +32,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .alerts = env->sources->alerts,
         .alert_state = env->sources->alert_state,
         .notify = env->sources->notify,
+        .checks = env->sources->checks,
         .probe = env->sources->probe,
         .collectors = env->sources->collectors,
         .loop = env->sources->loop ? &loop : NULL,

@@ -73,6 +73,20 @@ static int add_unknown(cJSON *out, const char *key, const char *why)
     return r ? r : add_reason(out, key, why);
 }
 
+static int add_stale(cJSON *out, const struct field *f, const struct last_value *last)
+{
+    char name[96];
+    cJSON *stale;
+
+    snprintf(name, sizeof(name), "%s_stale", f->key);
+    stale = cJSON_AddObjectToObject(out, name);
+    if (!stale || !cJSON_AddNumberToObject(stale, "value", rounded(last->value, f->decimals)) ||
+        !cJSON_AddNumberToObject(stale, "age_seconds",
+                                 rounded((double)last->age_ns / NS_PER_SECOND, 3)))
+        return -ENOMEM;
+    return 0;
+}
+
 /* What a field is rendered from: its place in the structure, and the structure itself. */
 struct source {
     const void *at, *object, *ctx;
@@ -88,9 +102,12 @@ static int add_number(cJSON *out, const struct field *f, double value)
 static int add_reading(cJSON *out, const struct field *f, const struct source *s)
 {
     const struct reading *reading = s->at;
+    int r;
 
-    return reading_known(*reading) ? add_number(out, f, reading->value)
-                                   : add_unknown(out, f->key, reading->missing);
+    if (reading_known(*reading))
+        return add_number(out, f, reading->value);
+    r = add_unknown(out, f->key, reading->missing);
+    return r == 0 && reading->last ? add_stale(out, f, reading->last) : r;
 }
 
 static int add_double(cJSON *out, const struct field *f, const struct source *s)
@@ -308,19 +325,23 @@ static int (*const adders[FIELD_KIND_COUNT])(cJSON *, const struct field *,
     [FIELD_STRINGS] = add_strings,
 };
 
-static int add_missing(cJSON *out, const struct field *f, const char *why)
+static int add_missing(cJSON *out, const struct field *f, const struct source *s, const char *why)
 {
+    const struct reading *reading = f->kind == FIELD_READING && s->object ? s->at : NULL;
     int r;
 
-    if (!field_is_list(f))
-        return add_unknown(out, f->key, why);
+    if (!field_is_list(f)) {
+        r = add_unknown(out, f->key, why);
+        return r == 0 && reading && reading->last ? add_stale(out, f, reading->last) : r;
+    }
     r = add_item(out, f->key, cJSON_CreateArray());
     return r ? r : add_reason(out, f->key, why);
 }
 
 static const char *reason_at(const void *object, size_t missing_at)
 {
-    return missing_at ? *(const char *const *)((const char *)object + missing_at - 1) : NULL;
+    return object && missing_at ? *(const char *const *)((const char *)object + missing_at - 1)
+                                : NULL;
 }
 
 static int render(cJSON *out, const struct field_table *table, const void *object, const void *ctx,
@@ -336,9 +357,9 @@ static int render(cJSON *out, const struct field_table *table, const void *objec
         const char *why = missing ? missing : reason_at(object, f->missing_at);
 
         if (f->kind == FIELD_MERGE)
-            r = render(out, f->table, *(const void *const *)source.at, ctx, why);
+            r = render(out, f->table, object ? *(const void *const *)source.at : NULL, ctx, why);
         else if (why && !f->identity)
-            r = add_missing(out, f, why);
+            r = add_missing(out, f, &source, why);
         else
             r = adders[f->kind](out, f, &source);
     }

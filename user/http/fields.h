@@ -3,7 +3,8 @@
  *
  * Unknown values, everywhere: a scalar or an object that is not known is `null`, and beside KEY
  * stands KEY_reason with the reason. A list is always a list; KEY_reason beside it says why it is
- * empty or incomplete. KEY_reason is absent when the value is known.
+ * empty or incomplete. KEY_reason is absent when the value is known. Beside an unknown number may
+ * stand KEY_stale: what it last was, and for how long it has not been known.
  */
 #ifndef MOONWATCH_HTTP_FIELDS_H
 #define MOONWATCH_HTTP_FIELDS_H

@@ -9,9 +9,9 @@ static metrics_section_fn *const sections[] = {
     metrics_build,    metrics_health,      metrics_cpu,           metrics_memory,
     metrics_pressure, metrics_filesystems, metrics_block_devices, metrics_network,
     metrics_tcp,      metrics_processes,   metrics_throttle,      metrics_scheduler,
-    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_alerts,
-    metrics_notify,   metrics_events,      metrics_missing,       metrics_programs,
-    metrics_records,  metrics_agent,
+    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_checks,
+    metrics_alerts,   metrics_notify,      metrics_events,        metrics_missing,
+    metrics_programs, metrics_records,     metrics_agent,
 };
 
 int metrics_create(struct metrics **ret, const struct host *host)

@@ -9,10 +9,10 @@
 #define MOONWATCH_HTTP_METRICS_H
 
 #include "alert/alert.h"
-#include "alert/state_file.h"
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/loop.h"
+#include "base/state_file.h"
 #include "base/text.h"
 #include "collect/collectors.h"
 #include "health/health.h"
@@ -27,6 +27,7 @@ struct metrics_sources {
     const struct snapshot *snapshot;
     const struct health *health;
     const struct services *services;
+    const struct endpoint_checks *checks;
     const struct alert_manager *alerts;
     const struct state_file *alert_state;
     const struct notify *notify;

@@ -1,4 +1,5 @@
 /* Services, upstreams, circuit breakers. */
+#include "http/call_entry.h"
 #include "http/metrics_sections.h"
 #include "http/metrics_table.h"
 #include <stdlib.h>
@@ -8,6 +9,7 @@ struct service_row {
     const char *role, *name;
     double degraded;
     struct performance_view figures;
+    struct call_entry calls;
 };
 
 struct breaker_metrics {
@@ -45,17 +47,21 @@ static size_t gather_rows(const struct services *s, uint64_t now_ns, struct serv
         struct service_view view;
 
         services_service(s, i, &view);
-        if (!view.missing)
-            rows[count++] = (struct service_row){"service", view.config->name,
-                                                 view.performance.degraded, view.performance};
+        if (view.missing)
+            continue;
+        rows[count] = (struct service_row){"service", view.config->name, view.performance.degraded,
+                                           view.performance};
+        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, true);
     }
     for (size_t i = 0; i < services_upstream_count(s); i++) {
         struct upstream_view view;
 
         services_upstream(s, i, now_ns, &view);
-        if (!view.missing)
-            rows[count++] = (struct service_row){"upstream", view.config->name,
-                                                 view.performance.degraded, view.performance};
+        if (view.missing)
+            continue;
+        rows[count] = (struct service_row){"upstream", view.config->name, view.performance.degraded,
+                                           view.performance};
+        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, false);
     }
     return count;
 }
@@ -100,6 +106,85 @@ static void add_switches(struct exposition *e, const struct breaker_metrics *row
                              rows[i].fallback.switches_total[offer]);
 }
 
+static void add_failures(struct exposition *e, const struct service_row *rows, size_t count)
+{
+    static const struct metric_family family = {
+        "moonwatch_service_failures", METRIC_COUNTER,
+        "Failed calls, and failed connects of an upstream's clients, by reason."};
+
+    exposition_family(e, &family);
+    for (size_t i = 0; i < count; i++)
+        for (int f = 0; f < CALL_FAILURE_COUNT; f++)
+            if (!rows[i].calls.accepts || f > CALL_CONNECT_OTHER)
+                exposition_count(e,
+                                 LABELS({"role", rows[i].role}, {"name", rows[i].name},
+                                        {"reason", call_failure_name((enum call_failure)f)}),
+                                 rows[i].calls.stats.failures[f]);
+}
+
+static void add_in_flight(struct exposition *e, const struct service_row *rows, size_t count)
+{
+    static const struct metric_family family = {
+        "moonwatch_service_calls_in_flight", METRIC_GAUGE,
+        "Calls not answered when the open sockets were last looked at."};
+
+    exposition_family(e, &family);
+    for (size_t i = 0; i < count; i++)
+        if (!rows[i].calls.flight_missing)
+            exposition_count(e, LABELS({"role", rows[i].role}, {"name", rows[i].name}),
+                             rows[i].calls.in_flight);
+}
+
+static size_t keep_followed(struct service_row *rows, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!rows[i].calls.missing)
+            rows[kept++] = rows[i];
+    return kept;
+}
+
+static void add_calls(struct exposition *e, const struct service_row *rows, size_t count)
+{
+    static const struct metric_column columns[] = {
+        READING_GAUGE("moonwatch_service_call_oldest_seconds",
+                      "Age of the oldest of them; no sample when there is none.",
+                      struct service_row, calls.oldest_in_flight_seconds, 1),
+        U64_COUNTER("moonwatch_service_calls_slow", "Calls slower than slow_call_ms.",
+                    struct service_row, calls.stats.slow, 1),
+        U64_COUNTER("moonwatch_service_calls_throttled", "Calls answered with HTTP status 429.",
+                    struct service_row, calls.stats.throttled, 1),
+        U64_COUNTER("moonwatch_service_calls_abandoned",
+                    "Calls given up by the side that waited for the answer.", struct service_row,
+                    calls.stats.abandoned, 1),
+        U64_COUNTER("moonwatch_service_connects", "Connections that were established.",
+                    struct service_row, calls.stats.opened, 1),
+        U64_COUNTER("moonwatch_service_connects_abandoned",
+                    "Connects given up by the caller, or for want of a local port.",
+                    struct service_row, calls.stats.connects_abandoned, 1),
+        U64_GAUGE("moonwatch_service_connections_open", "Connections that are established now.",
+                  struct service_row, calls.connections_open, 1),
+        U64_COUNTER("moonwatch_service_sent_bytes", "Payload that was acknowledged.",
+                    struct service_row, calls.stats.bytes_sent, 1),
+        U64_COUNTER("moonwatch_service_received_bytes", "Payload that was received.",
+                    struct service_row, calls.stats.bytes_received, 1),
+        U64_COUNTER("moonwatch_service_segments_sent", "TCP segments with payload.",
+                    struct service_row, calls.stats.segments_sent, 1),
+        U64_COUNTER("moonwatch_service_segments_retransmitted", "TCP segments sent again.",
+                    struct service_row, calls.stats.retransmits, 1),
+        READING_GAUGE("moonwatch_service_retransmit_ratio",
+                      "Segments sent again, of all with payload, over the window.",
+                      struct service_row, calls.transport.retransmit_percent, FROM_PERCENT),
+        READING_GAUGE("moonwatch_service_round_trip_seconds",
+                      "Mean of the smoothed round-trip times over the window.", struct service_row,
+                      calls.transport.round_trip_seconds, 1),
+    };
+
+    METRIC_COLUMNS(e, columns,
+                   (&(const struct metric_rows){rows, sizeof(*rows), count, label_service}));
+}
+
 void metrics_services(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
 {
     static const struct metric_column columns[] = {
@@ -117,6 +202,8 @@ void metrics_services(struct exposition *e, struct metrics *m, const struct metr
                       struct service_row, figures.p95_seconds, 1),
         READING_GAUGE("moonwatch_service_latency_p99_seconds", "Its 99th percentile.",
                       struct service_row, figures.p99_seconds, 1),
+        READING_GAUGE("moonwatch_service_latency_max_seconds", "The longest, likewise.",
+                      struct service_row, figures.max_seconds, 1),
         DOUBLE_GAUGE("moonwatch_service_degraded",
                      "1 when it performs significantly worse than usual.", struct service_row,
                      degraded, 1),
@@ -131,6 +218,10 @@ void metrics_services(struct exposition *e, struct metrics *m, const struct metr
     count = gather_rows(s->services, clock_monotonic_ns(s->clock), rows);
     METRIC_COLUMNS(e, columns,
                    (&(const struct metric_rows){rows, sizeof(*rows), count, label_service}));
+    count = keep_followed(rows, count);
+    add_in_flight(e, rows, count);
+    add_failures(e, rows, count);
+    add_calls(e, rows, count);
     free(rows);
 }
 

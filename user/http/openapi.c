@@ -10,7 +10,9 @@ static const char about[] =
     "Times are RFC 3339 in UTC, durations `_seconds`, shares `_percent` 0..100. A scalar or an "
     "object that is not known is null, and KEY_reason beside it says why; a list is always a list, "
     "and KEY_reason beside it says why it is empty or incomplete. KEY_reason is absent when the "
-    "value is known.";
+    "value is known. Beside an unknown number KEY_stale may stand: its last known value and the "
+    "age "
+    "of that.";
 
 /* Answers that any route of a role may give. */
 static const struct {

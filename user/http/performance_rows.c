@@ -45,6 +45,7 @@ static const struct field row_fields[] = {
         .unknown = "it cannot be judged", .about = "than usual, of what got worse most"),
     ROW("degradation", FIELD_CHARS, figures.reason, .missing_at = MISSING_AT(TYPE, not_degraded),
         .about = "what is worse, in words"),
+    ROW("traffic", FIELD_OBJECT, traffic, .table = &call_entry_table, .identity = true),
 };
 const struct field_table performance_row_table =
     FIELD_TABLE("PerformanceRow", row_fields, "The performance of a service or an upstream.",
@@ -90,6 +91,7 @@ int performance_rows_gather(const struct body_env *env, struct performance_row *
                                            .kind = kind_of_service(view.config->kind),
                                            .missing = view.missing,
                                            .figures = view.performance};
+        call_entry_fill(&rows[i].traffic, view.calls, &view.transport, true);
         finish(env, &rows[i]);
     }
     for (size_t i = 0; i < upstreams; i++) {
@@ -101,6 +103,7 @@ int performance_rows_gather(const struct body_env *env, struct performance_row *
                                                       .kind = kind_of_upstream(view.config->kind),
                                                       .missing = view.missing,
                                                       .figures = view.performance};
+        call_entry_fill(&rows[services + i].traffic, view.calls, &view.transport, false);
         finish(env, &rows[services + i]);
     }
     *ret = rows;

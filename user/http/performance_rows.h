@@ -3,6 +3,7 @@
 #define MOONWATCH_HTTP_PERFORMANCE_ROWS_H
 
 #include "http/body.h"
+#include "http/call_entry.h"
 #include "service/service.h"
 
 extern const struct field_table performance_row_table;
@@ -11,6 +12,7 @@ struct performance_row {
     const char *name, *role, *kind;
     const char *missing; /* why there are no figures, else NULL */
     struct performance_view figures;
+    struct call_entry traffic;
     const char *not_degraded; /* why it has no reason, else NULL */
     uint64_t since_realtime_ns;
 };

@@ -96,6 +96,23 @@ static void describe(cJSON *out, const struct field *f, bool nullable, cJSON *sc
         cJSON_AddStringToObject(out, "description", f->about);
 }
 
+/* What a value was that is not known now; there only if it was known in the last hour. */
+static void add_stale(cJSON *properties, const char *key)
+{
+    cJSON *stale, *numbers;
+    char name[96];
+
+    snprintf(name, sizeof(name), "%s_stale", key);
+    stale = cJSON_AddObjectToObject(properties, name);
+    cJSON_AddStringToObject(stale, "type", "object");
+    numbers = cJSON_AddObjectToObject(stale, "properties");
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(numbers, "value"), "type", "number");
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(numbers, "age_seconds"), "type", "number");
+    cJSON_AddItemToObject(
+        stale, "required",
+        cJSON_CreateStringArray((const char *const[]){"value", "age_seconds"}, 2));
+}
+
 static void add_properties(cJSON *properties, cJSON *required, const struct field_table *table,
                            bool missing, cJSON *schemas)
 {
@@ -115,6 +132,8 @@ static void add_properties(cJSON *properties, cJSON *required, const struct fiel
             cJSON_AddItemToArray(required, cJSON_CreateString(f->key));
         if (!nullable)
             continue;
+        if (f->kind == FIELD_READING)
+            add_stale(properties, f->key);
         snprintf(reason, sizeof(reason), "%s_reason", f->key);
         cJSON_AddStringToObject(cJSON_AddObjectToObject(properties, reason), "type", "string");
     }

@@ -3,7 +3,7 @@
 #define MOONWATCH_HTTP_SERVER_H
 
 #include "alert/alert.h"
-#include "alert/state_file.h"
+#include "base/state_file.h"
 #include "base/host.h"
 #include "base/loop.h"
 #include "collect/collectors.h"
@@ -12,6 +12,7 @@
 #include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
+#include "transfer/check.h"
 
 /* What the handlers read. All borrowed for the server's life; the configuration is not in here
  * because a reload replaces it: server_set_config(). */
@@ -28,6 +29,7 @@ struct server_sources {
     const struct state_file *alert_state; /* may be NULL */
     struct services *services;            /* may be NULL; /admin changes it */
     const char *services_missing;         /* why, when it is NULL */
+    const struct endpoint_checks *checks; /* may be NULL */
     const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
     /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
      * server_set_config(). */

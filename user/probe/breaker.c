@@ -117,43 +117,6 @@ static void set(__u64 *word, uint64_t value)
     __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
 
-bool breaker_transition(struct breaker_row *row, uint64_t from, enum breaker_state to,
-                        uint64_t now_ns)
-{
-    __u64 expected = from;
-
-    if (to == BREAKER_HALF_OPEN) {
-        set(&row->half_open_admitted, 0);
-        set(&row->half_open_successes, 0);
-        set(&row->half_open_failures, 0);
-    }
-    if (to == BREAKER_CLOSED)
-        set(&row->consecutive_failures, 0);
-    if (to == BREAKER_OPEN)
-        set(&row->opened_ns, now_ns);
-    return __atomic_compare_exchange_n(&row->word, &expected,
-                                       BREAKER_WORD(BREAKER_EPOCH_OF(from) + 1, to), false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
-bool breaker_note_failure(struct breaker_row *row, uint64_t now_ns)
-{
-    uint64_t word = __atomic_load_n(&row->word, __ATOMIC_SEQ_CST);
-    uint64_t threshold = __atomic_load_n(&row->failure_threshold, __ATOMIC_RELAXED);
-    uint64_t failures;
-
-    if (BREAKER_STATE_OF(word) != BREAKER_CLOSED)
-        return false;
-    failures = __atomic_add_fetch(&row->consecutive_failures, 1, __ATOMIC_SEQ_CST);
-    return threshold && failures >= threshold &&
-           breaker_transition(row, word, BREAKER_OPEN, now_ns);
-}
-
-void breaker_note_success(struct breaker_row *row)
-{
-    set(&row->consecutive_failures, 0);
-}
-
 void breaker_set_fallback(struct breaker_row *row, const struct breaker_fallback *fallback)
 {
     static const struct breaker_fallback none;

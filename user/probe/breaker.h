@@ -30,14 +30,6 @@ struct upstream_address {
  * equal keys the last one counts. 0 or a negative errno (-E2BIG: more than the table holds). */
 int probe_upstreams_set(struct probe *probe, const struct upstream_address *list, size_t count);
 
-/* Moves a row from `from` (a whole word) to the next epoch in `to`, having reset what that state
- * starts with. False: the kernel or somebody else was first, read it again. */
-bool breaker_transition(struct breaker_row *row, uint64_t from, enum breaker_state to,
-                        uint64_t now_ns);
-/* A failure or success that the agent found out by itself, as the kernel counts them in CLOSED.
- * True when the failure opened the breaker. */
-bool breaker_note_failure(struct breaker_row *row, uint64_t now_ns);
-void breaker_note_success(struct breaker_row *row);
 /* Puts the fallback into the slot that is not in use, and switches to it. NULL: none, connects are
  * refused. */
 void breaker_set_fallback(struct breaker_row *row, const struct breaker_fallback *fallback);

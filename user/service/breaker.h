@@ -132,8 +132,10 @@ struct breaker_saved {
 
 void breaker_save(const struct breaker *b, uint64_t now_ns, struct breaker_saved *ret);
 /* Right after breaker_create(). If the row is the one that was saved, the times go on; if it is new
- * (a reboot), what was open is open again, for as long as the last time. */
-void breaker_restore(struct breaker *b, const struct breaker_saved *saved, uint64_t now_ns);
+ * (a reboot, an orderly stop), what was open is open again, for as long as the last time. A row
+ * that was taken over and has moved on since knows better than the disk. */
+void breaker_restore(struct breaker *b, const struct breaker_saved *saved, bool row_is_new,
+                     uint64_t now_ns);
 
 #define BREAKER_HISTORY 16
 

@@ -142,11 +142,12 @@ void breaker_save(const struct breaker *b, uint64_t now_ns, struct breaker_saved
     };
 }
 
-void breaker_restore(struct breaker *b, const struct breaker_saved *saved, uint64_t now_ns)
+void breaker_restore(struct breaker *b, const struct breaker_saved *saved, bool row_is_new,
+                     uint64_t now_ns)
 {
     enum breaker_state state = BREAKER_STATE_OF(saved->word);
 
-    if (b->word == saved->word) {
+    if (b->word == saved->word && (!row_is_new || state == BREAKER_CLOSED)) {
         b->recovery.nominal_ns = saved->nominal_ns;
         b->recovery.next_ns = saved->next_ns;
         b->by_hand = saved->by_hand;
@@ -156,8 +157,7 @@ void breaker_restore(struct breaker *b, const struct breaker_saved *saved, uint6
         breaker_tick(b, now_ns);
         return;
     }
-    if (b->transitions_total == 0 && state_of(b) == BREAKER_CLOSED &&
-        BREAKER_EPOCH_OF(b->word) == 0 && !mode_decides(b)) {
+    if (row_is_new && state_of(b) == BREAKER_CLOSED && !mode_decides(b)) {
         b->by_hand = saved->by_hand;
         /* The opening below takes `next_ns` and grows it: that of last time, as it was. */
         b->recovery.next_ns = saved->nominal_ns;

@@ -97,19 +97,6 @@ void breaker_notice(struct breaker *b, uint64_t now_ns)
     breaker_enter(b, word, at_ns, &t);
 }
 
-/* Whoever meets the new state must find its counters ready. Before a lost swap it does no harm:
- * they mean nothing in the state that won. */
-static void prepare_row(struct breaker_row *row, enum breaker_state to)
-{
-    if (to == BREAKER_HALF_OPEN) {
-        row_store(&row->half_open_admitted, 0);
-        row_store(&row->half_open_successes, 0);
-        row_store(&row->half_open_failures, 0);
-    } else if (to == BREAKER_CLOSED) {
-        row_store(&row->consecutive_failures, 0);
-    }
-}
-
 bool breaker_move(struct breaker *b, enum breaker_state to, enum breaker_cause cause,
                   uint64_t now_ns)
 {
@@ -128,7 +115,6 @@ bool breaker_move(struct breaker *b, enum breaker_state to, enum breaker_cause c
         wait_ns = learnt ? recovery_open(&recovery, &b->recovery_rule, now_ns, draw)
                          : recovery_reopen(&recovery, &b->recovery_rule, draw);
     }
-    prepare_row(b->row, to);
     if (!row_move(b->row, b->word, to))
         return false;
     if (to == BREAKER_OPEN) {

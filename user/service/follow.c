@@ -85,11 +85,12 @@ static void feed_upstream(struct follow *f, size_t upstream, uint64_t now_ns)
     struct call_figures figures = {.flight = f->flights[row]};
     struct traffic traffic;
 
+    figures.flight.looked_ns = f->scanned_ns;
     if (probe_call_stats(f->sources.probe, (uint32_t)row, &figures.stats) < 0)
         return;
     sum_up(&figures.stats, &traffic);
     services_feed_upstream(f->sources.services, upstream, now_ns, &traffic, figures.stats.slow);
-    services_set_upstream_figures(f->sources.services, upstream, &figures);
+    services_set_upstream_figures(f->sources.services, upstream, now_ns, &figures);
 }
 
 static void feed_service(struct follow *f, size_t service, uint64_t now_ns)
@@ -98,11 +99,12 @@ static void feed_service(struct follow *f, size_t service, uint64_t now_ns)
     struct call_figures figures = {.flight = f->flights[row]};
     struct traffic traffic;
 
+    figures.flight.looked_ns = f->scanned_ns;
     if (probe_call_stats(f->sources.probe, row, &figures.stats) < 0)
         return;
     sum_up(&figures.stats, &traffic);
     services_feed_service(f->sources.services, service, now_ns, &traffic);
-    services_set_service_figures(f->sources.services, service, &figures);
+    services_set_service_figures(f->sources.services, service, now_ns, &figures);
 }
 
 static void count_flight(void *ctx, const struct call_row *call)

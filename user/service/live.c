@@ -4,6 +4,7 @@
 #include "service/attribution.h"
 #include "service/enforce.h"
 #include "service/follow.h"
+#include "service/keeper.h"
 #include "service/upstream_table.h"
 #include "transfer/random.h"
 #include "transfer/responder.h"
@@ -20,6 +21,7 @@ struct live {
     struct live_ops ops;
     const struct config *config;
     struct services *services;
+    struct keeper *keeper; /* NULL: nothing outlives a restart */
     struct cgroup_paths *cgroups;
     struct http *http;
     struct resolver *resolver;
@@ -59,6 +61,8 @@ static void on_moved(void *ctx, const char *name, const struct breaker_transitio
 
     if (live->ops.breaker_moved)
         live->ops.breaker_moved(live->ops.ctx, name, t);
+    if (live->keeper)
+        keeper_touch(live->keeper);
     if (t->to == BREAKER_OPEN && t->from != BREAKER_HALF_OPEN && live->enforce && live->config) {
         size_t upstream = services_find_upstream(live->services, name);
 
@@ -128,14 +132,27 @@ static void on_answer(void *ctx, const struct endpoint_answer *answer)
         services_set_cached(live->services, upstream, now_of(live));
 }
 
+static void on_state_problem(void *ctx, const char *what)
+{
+    const struct live *live = ctx;
+
+    if (live->ops.state_problem)
+        live->ops.state_problem(live->ops.ctx, what);
+}
+
 static int create_services(struct live *live, const struct config *config)
 {
     struct services_rows rows = {.missing = live->sources.probe_missing};
     const struct services_ops ops = {draw, on_moved, on_switched, live};
+    int r;
 
     if (live->sources.probe)
         rows.rows = probe_breaker_rows(live->sources.probe, &rows.missing);
-    return services_create(&live->services, config, &rows, &ops, now_of(live));
+    r = services_create(&live->services, config, &rows, &ops, now_of(live));
+    if (r < 0 || !live->sources.state_directory)
+        return r;
+    return keeper_create(&live->keeper, live->sources.state_directory, live->services,
+                         live->sources.clock, on_state_problem, live);
 }
 
 static int create_outgoing(struct live *live)
@@ -258,6 +275,7 @@ void live_destroy(struct live *live)
     responder_destroy(live->responder);
     resolver_destroy(live->resolver);
     http_destroy(live->http);
+    keeper_destroy(live->keeper);
     services_destroy(live->services);
     cgroup_paths_destroy(live->cgroups);
     loop_remove(live->alarm);
@@ -285,6 +303,8 @@ void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_n
         follow_tick(live->follow, now_ns);
     }
     settle(live, now_ns);
+    if (live->keeper)
+        keeper_tick(live->keeper, now_ns);
 }
 
 bool live_record(struct live *live, const struct record_head *record)

@@ -21,6 +21,7 @@ struct live_sources {
     const struct host *host;
     struct probe *probe; /* NULL: no BPF, for the reason in `probe_missing` */
     const char *probe_missing;
+    const char *state_directory; /* what outlives a restart; NULL: nothing does */
 };
 
 /* Each may be NULL. */
@@ -28,7 +29,8 @@ struct live_ops {
     void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
     void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
     void (*check_changed)(void *ctx, const struct endpoint_check_view *view);
-    void (*problem)(void *ctx, const char *what); /* what is not in force, one line */
+    void (*problem)(void *ctx, const char *what);       /* what is not in force, one line */
+    void (*state_problem)(void *ctx, const char *what); /* what was kept and cannot be used */
     void *ctx;
 };
 
@@ -39,7 +41,8 @@ void live_destroy(struct live *live);
 /* After a reload. On an error the old configuration stays borrowed. */
 int live_configure(struct live *live, const struct config *config);
 
-/* Once a tick. `tasks` may be NULL. */
+/* Once a tick. `tasks` may be NULL. What is to outlive a restart is written every minute, and when
+ * a breaker has moved. */
 void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_ns);
 /* True when the record was one of calls or breakers. */
 bool live_record(struct live *live, const struct record_head *record);

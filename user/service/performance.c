@@ -255,6 +255,16 @@ void performance_feed(struct performance *p, uint64_t now_ns, const struct traff
     next_slice(p, now_ns);
 }
 
+void performance_usual_get(const struct performance *p, struct baseline *ret)
+{
+    *ret = p->usual;
+}
+
+void performance_usual_set(struct performance *p, const struct baseline *usual)
+{
+    p->usual = *usual;
+}
+
 static struct reading seconds(double ns)
 {
     return isfinite(ns) ? reading_of(ns / NS_PER_SECOND) : reading_missing(no_calls);

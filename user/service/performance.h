@@ -47,6 +47,10 @@ void performance_configure(struct performance *p, double window_seconds, double 
  * the first time is nobody's. */
 void performance_feed(struct performance *p, uint64_t now_ns, const struct traffic *total);
 
+/* What was learnt, to be kept over a restart. */
+void performance_usual_get(const struct performance *p, struct baseline *ret);
+void performance_usual_set(struct performance *p, const struct baseline *usual);
+
 struct performance_usual {
     const char *missing; /* why nothing is known to be usual; else NULL */
     double calls;        /* learnt, with weights */

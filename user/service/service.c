@@ -62,15 +62,33 @@ static size_t free_row(struct next *next)
     return row;
 }
 
-/* It may hold the state of an upstream that is gone. */
+/* It may hold the state of an upstream that is gone. Epochs go on: a late outcome of its calls
+ * must not meet one that it knows. */
 static void clear_row(struct breaker_row *row)
 {
     __u64 seen = row_load(&row->word);
 
+    if (!seen && !row_load(&row->name_hash))
+        return;
     row_store(&row->enforce, 0);
     while (!row_move(row, seen, BREAKER_CLOSED))
         seen = row_load(&row->word);
-    row_store(&row->consecutive_failures, 0);
+    row_store(&row->name_hash, 0);
+    row_store(&row->refused_total, 0);
+    row_store(&row->redirected_total, 0);
+    row_store(&row->probes_total, 0);
+    row_store(&row->would_refuse_total, 0);
+}
+
+/* Where an agent that was killed kept the upstream's state; UPSTREAMS_MAX: nowhere. */
+static size_t find_row(const struct services *s, const char *name)
+{
+    __u64 hash = row_name_hash(name);
+    size_t row = 0;
+
+    while (row < UPSTREAMS_MAX && row_load(&s->rows[row].name_hash) != hash)
+        row++;
+    return row;
 }
 
 static int make_services(const struct services *s, const struct config *config, struct next *next,
@@ -83,6 +101,18 @@ static int make_services(const struct services *s, const struct config *config, 
         if (!next->services[i])
             r = create_service(&next->services[i], config, &config->services.items[i], now_ns);
     }
+    return r;
+}
+
+static int make_upstream(struct services *s, const struct config *config, struct next *next,
+                         size_t i, size_t row, uint64_t now_ns)
+{
+    const struct config_upstream *of = &config->upstreams.items[i];
+    int r = upstream_create(&next->upstreams[i], config, of, row, &s->rows[row], !s->rows_missing,
+                            &s->ops, now_ns);
+
+    if (r == 0)
+        row_store(&s->rows[row].name_hash, row_name_hash(of->name));
     return r;
 }
 
@@ -99,16 +129,27 @@ static int make_upstreams(struct services *s, const struct config *config, struc
             next->taken[next->upstreams[i]->row] = true;
         }
     }
+    for (size_t i = 0; adopt && r == 0 && i < config->upstreams.count; i++) {
+        size_t row = find_row(s, config->upstreams.items[i].name);
+
+        if (row == UPSTREAMS_MAX)
+            continue;
+        next->taken[row] = true;
+        r = make_upstream(s, config, next, i, row, now_ns);
+        if (r == 0)
+            next->upstreams[i]->adopted = true;
+    }
+    for (size_t row = 0; adopt && row < UPSTREAMS_MAX; row++)
+        if (!next->taken[row])
+            clear_row(&s->rows[row]);
     for (size_t i = 0; r == 0 && i < config->upstreams.count; i++) {
         size_t row;
 
         if (next->upstreams[i])
             continue;
         row = free_row(next);
-        if (!adopt)
-            clear_row(&s->rows[row]);
-        r = upstream_create(&next->upstreams[i], config, &config->upstreams.items[i], row,
-                            &s->rows[row], !s->rows_missing, &s->ops, now_ns);
+        clear_row(&s->rows[row]);
+        r = make_upstream(s, config, next, i, row, now_ns);
     }
     return r;
 }
@@ -188,6 +229,7 @@ static int apply(struct services *s, const struct config *config, bool adopt, ui
         return r;
     }
     install(s, config, &next);
+    s->window_seconds = config->performance_tracker.window_size_seconds;
     for (size_t i = 0; i < s->service_count; i++) {
         s->services[i]->config = &config->services.items[i];
         performance_configure(s->services[i]->performance,

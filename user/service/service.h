@@ -13,6 +13,7 @@
 #include "service/breaker.h"
 #include "service/fallback.h"
 #include "service/performance.h"
+#include "service/transport.h"
 
 struct services;
 
@@ -31,7 +32,8 @@ struct services_rows {
     const char *missing;
 };
 
-/* `config` is borrowed until services_configure(). Upstream i takes over row i. */
+/* `config` is borrowed until services_configure(). An upstream takes over the row that an agent
+ * before left under its name; rows of others are cleared. */
 int services_create(struct services **ret, const struct config *config,
                     const struct services_rows *rows, const struct services_ops *ops,
                     uint64_t now_ns);
@@ -45,10 +47,11 @@ size_t services_row(const struct services *s, size_t upstream);
 /* The upstream a row belongs to; SIZE_MAX: none. */
 size_t services_upstream_of_row(const struct services *s, size_t row);
 
-/* Calls that were not answered yet when the kernel side last looked. */
+/* Calls that were not answered yet when the kernel side last looked. Times are CLOCK_MONOTONIC. */
 struct call_flight {
+    uint64_t looked_ns; /* 0: it has not looked yet */
     uint64_t calls;
-    uint64_t oldest_since_ns; /* CLOCK_MONOTONIC; 0: there is none */
+    uint64_t oldest_since_ns; /* 0: there is none */
 };
 
 struct call_figures {
@@ -57,9 +60,9 @@ struct call_figures {
 };
 
 /* What views show of them; copied. */
-void services_set_service_figures(struct services *s, size_t service,
+void services_set_service_figures(struct services *s, size_t service, uint64_t now_ns,
                                   const struct call_figures *figures);
-void services_set_upstream_figures(struct services *s, size_t upstream,
+void services_set_upstream_figures(struct services *s, size_t upstream, uint64_t now_ns,
                                    const struct call_figures *figures);
 
 /* What the upstream's fallback would offer if the breaker opened now. */
@@ -96,6 +99,7 @@ struct service_view {
     const char *missing; /* why there are no figures, else NULL */
     struct performance_view performance;
     const struct call_figures *calls; /* NULL: calls are not followed */
+    struct transport_view transport;
 };
 
 struct upstream_view {
@@ -103,6 +107,7 @@ struct upstream_view {
     const char *missing; /* why there are no figures, else NULL */
     struct performance_view performance;
     const struct call_figures *calls; /* NULL: calls are not followed */
+    struct transport_view transport;
     struct breaker_view breaker;
     struct fallback_view fallback;
     const char *fallback_endpoint; /* in use; NULL: none */

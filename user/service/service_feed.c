@@ -18,18 +18,20 @@ void services_feed_upstream(struct services *s, size_t upstream, uint64_t now_ns
     upstream_feed(s->upstreams[upstream], now_ns, total, slow_total);
 }
 
-void services_set_service_figures(struct services *s, size_t service,
+void services_set_service_figures(struct services *s, size_t service, uint64_t now_ns,
                                   const struct call_figures *figures)
 {
     s->services[service]->figures = *figures;
     s->services[service]->counted = true;
+    transport_feed(&s->services[service]->transport, s->window_seconds, now_ns, &figures->stats);
 }
 
-void services_set_upstream_figures(struct services *s, size_t upstream,
+void services_set_upstream_figures(struct services *s, size_t upstream, uint64_t now_ns,
                                    const struct call_figures *figures)
 {
     s->upstreams[upstream]->figures = *figures;
     s->upstreams[upstream]->counted = true;
+    transport_feed(&s->upstreams[upstream]->transport, s->window_seconds, now_ns, &figures->stats);
 }
 
 void services_standby(const struct services *s, size_t upstream, uint64_t now_ns,
@@ -131,6 +133,7 @@ void services_service(const struct services *s, size_t service, struct service_v
         (struct service_view){.config = one->config, .missing = one->is_fed ? NULL : not_measured};
     performance_view(one->performance, &ret->performance);
     ret->calls = one->counted ? &one->figures : NULL;
+    transport_view(&one->transport, &ret->transport);
 }
 
 size_t services_upstream_count(const struct services *s)
@@ -157,6 +160,7 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
     *ret = (struct upstream_view){.config = u->config, .missing = u->is_fed ? NULL : not_measured};
     performance_view(u->performance, &ret->performance);
     ret->calls = u->counted ? &u->figures : NULL;
+    transport_view(&u->transport, &ret->transport);
     breaker_view(u->breaker, now_ns, &ret->breaker);
     fallback_view(u->fallback, &ret->fallback);
     if (ret->fallback.choice.offer == FALLBACK_OFFERS_ENDPOINT)

@@ -12,10 +12,12 @@ struct service {
     bool is_fed;
     bool counted; /* `figures` are there */
     struct call_figures figures;
+    struct transport transport;
 };
 
 struct services {
     struct services_ops ops;
+    double window_seconds;    /* performance_tracker.window_size */
     const char *rows_missing; /* why nothing is enforced */
     struct breaker_row *rows, *own_rows;
     size_t service_count, upstream_count;

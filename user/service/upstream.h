@@ -9,6 +9,7 @@ struct upstream {
     const struct config_upstream *config;
     char *name;
     size_t row;
+    bool adopted; /* the row was left by an agent before, for this very upstream */
     struct breaker *breaker;
     struct fallback *fallback;
     struct performance *performance;
@@ -17,6 +18,7 @@ struct upstream {
     bool is_fed;
     bool counted; /* `figures` are there */
     struct call_figures figures;
+    struct transport transport;
     bool enforceable; /* the row is the kernel's: what it says is done */
     size_t endpoint_count;
     enum endpoint_state *endpoints;

@@ -57,6 +57,7 @@ struct tcp_sock {
     u32 copied_seq;
     u32 srtt_us;
     u32 total_retrans;
+    u32 data_segs_out;
 };
 
 struct request_sock;

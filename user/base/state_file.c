@@ -1,4 +1,4 @@
-#include "alert/state_file.h"
+#include "base/state_file.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_BYTES_MAX 24
+
 struct state_file {
     char directory[PATH_MAX], path[PATH_MAX + 32], next[PATH_MAX + 32];
     bool running; /* the thread is to be joined */
@@ -27,18 +29,18 @@ struct state_file {
     char error[STATE_FILE_ERROR_BYTES];
 };
 
-int state_file_create(struct state_file **ret, const char *directory)
+int state_file_create(struct state_file **ret, const char *directory, const char *name)
 {
     struct state_file *file;
 
-    if (strlen(directory) >= PATH_MAX)
+    if (strlen(directory) >= PATH_MAX || strlen(name) > NAME_BYTES_MAX)
         return -ENAMETOOLONG;
     file = calloc(1, sizeof(*file));
     if (!file)
         return -ENOMEM;
     snprintf(file->directory, sizeof(file->directory), "%s", directory);
-    snprintf(file->path, sizeof(file->path), "%s/" STATE_FILE_NAME, directory);
-    snprintf(file->next, sizeof(file->next), "%s/" STATE_FILE_NAME ".new", directory);
+    snprintf(file->path, sizeof(file->path), "%s/%s", directory, name);
+    snprintf(file->next, sizeof(file->next), "%s/%s.new", directory, name);
     file->view.last_seconds = NAN;
     *ret = file;
     return 0;

@@ -1,29 +1,28 @@
-/* The alert manager's state on disk: replaced whole or not at all, by a thread that lives as long
- * as one write, so that a slow disk delays no tick and an agent at rest has no thread for it.
+/* State on disk as a JSON document: replaced whole or not at all, by a thread that lives as long as
+ * one write, so that a slow disk delays no tick and an agent at rest has no thread for it.
  *
  * All functions are for one thread, that of the event loop.
  */
-#ifndef MOONWATCH_ALERT_STATE_FILE_H
-#define MOONWATCH_ALERT_STATE_FILE_H
+#ifndef MOONWATCH_BASE_STATE_FILE_H
+#define MOONWATCH_BASE_STATE_FILE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STATE_FILE_NAME "alerts.json"
 #define STATE_FILE_BYTES_MAX (256UL << 20)
 #define STATE_FILE_ERROR_BYTES 256
 
 struct state_file;
 
-/* The file is DIRECTORY/alerts.json; the directory is made when it is first written. */
-int state_file_create(struct state_file **ret, const char *directory);
+/* The file is DIRECTORY/NAME; the directory is made when it is first written. */
+int state_file_create(struct state_file **ret, const char *directory, const char *name);
 /* Waits for the write that is under way. NULL is fine. */
 void state_file_destroy(struct state_file *file);
 
 /* -ENOENT: there is none; -EBADMSG: it is no JSON document; or why it could not be read. */
 int state_file_read(const struct state_file *file, cJSON **ret);
-/* Renames the file to alerts.json.damaged, in place of an older one of that name. */
+/* Renames the file to NAME.damaged, in place of an older one of that name. */
 int state_file_move_aside(const struct state_file *file);
 const char *state_file_path(const struct state_file *file);
 

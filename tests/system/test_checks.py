@@ -1,0 +1,235 @@
+"""Results of active checks as they are served: a Redis and a PostgreSQL from Debian with connections
+that the test holds, a certificate of known age, and a port where nobody listens."""
+
+import glob
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+from conftest import wait_for
+from test_http import check_unknowns, openapi, validator
+
+HELD = 3
+LIMIT = 17
+CERTIFICATE_DAYS = 30
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def redis(tmp_path):
+    port = free_port()
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+        + ["--maxclients", str(LIMIT)],
+        stdout=subprocess.DEVNULL,
+    )
+    wait_for(lambda: answers(port), what="redis")
+    yield port
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.fixture
+def postgres():
+    """(port, command of a client) of a server that trusts everybody."""
+    binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+    directory = f"/tmp/moonwatch-test-postgres-{os.getpid()}"
+    os.mkdir(directory)
+    shutil.chown(directory, "postgres")
+    data, port = f"{directory}/data", free_port()
+    as_postgres = {"user": "postgres", "cwd": "/", "stdout": subprocess.DEVNULL}
+    subprocess.run(
+        [f"{binaries}/initdb", "-D", data, "-U", "super", "-A", "trust", "-N", "--no-locale"],
+        check=True,
+        **as_postgres,
+    )
+    server = subprocess.Popen(
+        [f"{binaries}/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", directory]
+        + ["-c", f"max_connections={LIMIT}", "-c", "fsync=off"],
+        stderr=subprocess.DEVNULL,
+        **as_postgres,
+    )
+    query = ["psql", "-qX", "-h", "127.0.0.1", "-p", str(port), "-U", "super", "-d", "postgres"]
+    wait_for(
+        lambda: subprocess.run([*query, "-c", "select 1"], capture_output=True).returncode == 0,
+        what="postgres",
+    )
+    yield port, query
+    server.terminate()
+    server.wait(20)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def web(tmp_path):
+    """(port, certificate) of an HTTPS server that answers 200."""
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-days", str(CERTIFICATE_DAYS), "-keyout", str(key), "-out", str(chain)],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(peer, server_side=True) as tls:
+                    tls.recv(65536)
+                    tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            except OSError:
+                pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1], chain
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def check(kind, url, **more):
+    return {"type": kind, "url": url, "interval": 1, "timeout": 0.9, **more}
+
+
+def service(name, kind, port, asked):
+    return {"name": name, "kind": kind, "match": {"port": port}, "check": asked}
+
+
+def result(agent, name):
+    return [c for c in agent.json("/services")["checks"] if c["name"] == name][0]
+
+
+def settled(agent, name, status):
+    wait_for(lambda: result(agent, name)["status"] == status, what=f"{name} {status}")
+    return result(agent, name)
+
+
+def metric(agent, name, label, **labels):
+    labels = {"name": label, **labels}
+    return [
+        v
+        for key, v in agent.metrics().items()
+        if key.split("{")[0] == f"moonwatch_{name}" and all(f'{k}="{x}"' in key for k, x in labels.items())
+    ]
+
+
+def test_redis_connections(make_agent, redis):
+    held = [socket.create_connection(("127.0.0.1", redis)) for _ in range(HELD)]
+    for connection in held:
+        # It counts a client once it has accepted it, which an answer shows.
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(16)
+    url = f"redis://127.0.0.1:{redis}"
+    agent = make_agent(config={"services": [service("store", "cache", redis, check("redis", url))]}).start()
+    # The check's own connection is one of them.
+    wait_for(
+        lambda: settled(agent, "store", "ok")["connections"].get("open") == HELD + 1, what="connections"
+    )
+    connections = result(agent, "store")["connections"]
+    assert connections["limit"] == LIMIT and connections["blocked"] == 0
+    assert connections["used_percent"] == round(100 * (HELD + 1) / LIMIT, 1)
+    assert connections["active"] is None and connections["active_reason"]
+    agent.next_tick()
+    assert metric(agent, "database_connections_open", "store") == [HELD + 1]
+    assert metric(agent, "database_connections_limit", "store") == [LIMIT]
+    assert metric(agent, "endpoint_up", "store") == [1]
+    assert metric(agent, "database_connections", "store", state="active") == []
+    held[0].sendall(b"BLPOP nothing 0\r\n")
+    wait_for(lambda: result(agent, "store")["connections"]["blocked"] == 1, what="the blocked client")
+    for connection in held:
+        connection.close()
+
+
+def test_postgres_connections_by_state(make_agent, postgres):
+    port, query = postgres
+    holders = [subprocess.Popen(query, stdin=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        holders[0].stdin.write("begin; select 1;\n")
+        holders[1].stdin.write("select 1;\n")
+        for holder in holders:
+            holder.stdin.flush()
+        url = f"postgres://super@127.0.0.1:{port}/postgres"
+        config = {"services": [service("db", "database", port, check("postgres", url))]}
+        agent = make_agent(config=config).start()
+        wait_for(
+            lambda: (c := settled(agent, "db", "ok")["connections"])["idle"] == 1
+            and c["idle_in_transaction"] == 1,
+            what="both states",
+        )
+        connections = result(agent, "db")["connections"]
+        assert connections["limit"] == LIMIT and 2 <= connections["open"] <= 3
+        agent.next_tick()
+        for state in ("idle", "idle_in_transaction"):
+            assert metric(agent, "database_connections", "db", state=state) == [1]
+        shown = [c for c in agent.json("/health/performance")["checks"] if c["name"] == "db"]
+        assert shown[0]["connections"]["limit"] == LIMIT
+    finally:
+        for holder in holders:
+            holder.stdin.close()
+            holder.wait(20)
+
+
+def test_certificate_days_are_shown(make_agent, web):
+    port, chain = web
+    url = f"https://127.0.0.1:{port}/"
+    upstream = {
+        "name": "api",
+        "kind": "http",
+        "address": f"127.0.0.1:{port}",
+        "check": check("http", url, ca_file=str(chain)),
+    }
+    agent = make_agent(config={"upstreams": [upstream]}).start()
+    shown = settled(agent, "api", "ok")
+    assert (shown["role"], shown["type"], shown["http_status"]) == ("upstream", "http", 200)
+    # A moment of the first day is gone.
+    assert shown["certificate_days_left"] in (CERTIFICATE_DAYS - 1, CERTIFICATE_DAYS)
+    assert 0 < shown["latency_seconds"] < 1 and shown["failure"] is None
+    assert shown["connections"]["open"] is None
+    agent.next_tick()
+    days = metric(agent, "endpoint_certificate_seconds", "api")[0] / 86400
+    assert days == shown["certificate_days_left"]
+
+
+@pytest.mark.parametrize("path", ["/services", "/health/performance"])
+def test_a_failing_check_is_said(make_agent, path):
+    port = free_port()
+    url = f"tcp://127.0.0.1:{port}"
+    agent = make_agent(config={"services": [service("gone", "worker", port, check("tcp", url))]}).start()
+    shown = settled(agent, "gone", "failed")
+    assert shown["failure"] and shown["latency_seconds"] is None
+    assert shown["certificate_days_left"] is None
+    wait_for(
+        lambda: any("gone" in r for r in agent.json("/health/performance")["reasons"]), what="the reason"
+    )
+    assert agent.json("/health/performance")["status"] == "degraded"
+    agent.next_tick()
+    assert metric(agent, "endpoint_up", "gone") == [0]
+    assert metric(agent, "endpoint_checks_failed_total", "gone")[0] >= 2
+    assert metric(agent, "endpoint_certificate_seconds", "gone") == []
+    document = openapi(agent)
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    body = agent.json(path)
+    errors = list(validator(document, schema).iter_errors(body))
+    assert not errors, [f"{e.json_path}: {e.message[:300]}" for e in errors[:5]]
+    check_unknowns(body, path)

@@ -1,0 +1,108 @@
+#include "http/call_entry.h"
+#include "base/clock.h"
+#include "http/tables.h"
+
+#define TYPE struct call_stats
+#define FAILURES(name, failure, ...) ROW(name, FIELD_U64, failures[failure], __VA_ARGS__)
+
+static const struct field connects_failed_fields[] = {
+    FAILURES("refused", CALL_CONNECT_REFUSED),
+    FAILURES("timed_out", CALL_CONNECT_TIMED_OUT),
+    FAILURES("unreachable", CALL_CONNECT_UNREACHABLE),
+    FAILURES("reset", CALL_CONNECT_RESET),
+    FAILURES("other", CALL_CONNECT_OTHER),
+};
+static const struct field_table connects_failed_table =
+    FIELD_TABLE("ClientConnectsFailed", connects_failed_fields, "Failed connects, by reason.");
+
+static const struct field calls_failed_fields[] = {
+    FAILURES("reset", CALL_RESET, .about = "a reset instead of an answer"),
+    FAILURES("closed", CALL_CLOSED, .about = "closed instead of an answer"),
+    FAILURES("http_5xx", CALL_HTTP_5XX, .about = "where statuses are read"),
+    FAILURES("timed_out", CALL_TIMED_OUT),
+};
+static const struct field_table calls_failed_table =
+    FIELD_TABLE("CallsFailed", calls_failed_fields, "Calls that failed on an open connection.");
+#undef TYPE
+
+#define TYPE struct call_entry
+#define COUNT(name, member, ...) ROW(name, FIELD_U64, stats.member, __VA_ARGS__)
+
+static const struct field entry_fields[] = {
+    ROW("in_flight", FIELD_U64, in_flight, .missing_at = MISSING_AT(TYPE, flight_missing),
+        .about = "not answered when the open sockets were last looked at"),
+    ROW("oldest_in_flight_seconds", FIELD_READING, oldest_in_flight_seconds, .decimals = 6,
+        .about = "its age then"),
+    COUNT("slow_total", slow, .about = "slower than slow_call_ms"),
+    COUNT("throttled_total", throttled, .about = "answered with HTTP status 429"),
+    COUNT("abandoned_total", abandoned, .about = "given up by the side that waited"),
+    ROW("failed_total", FIELD_OBJECT, stats, .table = &calls_failed_table),
+    COUNT("connects_total", opened, .about = "connections that were established"),
+    ROW("connections_open", FIELD_U64, connections_open),
+    ROW("connects_failed_total", FIELD_OBJECT, stats, .table = &connects_failed_table,
+        .missing_at = MISSING_AT(TYPE, accepts)),
+    COUNT("connects_abandoned_total", connects_abandoned,
+          .about = "by the caller, or for want of a local port"),
+    COUNT("sent_bytes_total", bytes_sent, .about = "payload that was acknowledged"),
+    COUNT("received_bytes_total", bytes_received),
+    COUNT("segments_sent_total", segments_sent, .about = "with payload"),
+    COUNT("retransmits_total", retransmits, .about = "segments sent again"),
+    ROW("sent_bytes_per_second", FIELD_READING, transport.sent_bytes_per_second, .decimals = 1),
+    ROW("received_bytes_per_second", FIELD_READING, transport.received_bytes_per_second,
+        .decimals = 1),
+    ROW("retransmit_percent", FIELD_READING, transport.retransmit_percent, .decimals = 3,
+        .about = "segments sent again, of all with payload, in the window"),
+    ROW("round_trip_seconds", FIELD_READING, transport.round_trip_seconds, .decimals = 6,
+        .about = "mean of the smoothed round-trip times in the window"),
+};
+const struct field_table call_entry_table = FIELD_TABLE(
+    "CallFigures", entry_fields, "What the kernel counted of the calls since the agent started.",
+    .missing_at = MISSING_AT(TYPE, missing));
+#undef TYPE
+
+void call_entry_fill(struct call_entry *ret, const struct call_figures *calls,
+                     const struct transport_view *transport, bool is_service)
+{
+    static const char not_looked[] = "the open sockets were not looked at yet";
+    const struct call_flight *flight;
+
+    if (!calls) {
+        *ret = (struct call_entry){.missing = "calls are not followed yet"};
+        return;
+    }
+    flight = &calls->flight;
+    *ret = (struct call_entry){
+        .flight_missing = flight->looked_ns ? NULL : not_looked,
+        .in_flight = flight->calls,
+        .oldest_in_flight_seconds =
+            reading_missing(flight->looked_ns ? "no call is in flight" : not_looked),
+        .accepts = is_service ? "a service accepts connections" : NULL,
+        .stats = calls->stats,
+        .transport = *transport,
+    };
+    if (flight->calls)
+        ret->oldest_in_flight_seconds =
+            reading_of((double)(flight->looked_ns > flight->oldest_since_ns
+                                    ? flight->looked_ns - flight->oldest_since_ns
+                                    : 0) /
+                       NS_PER_SECOND);
+    if (calls->stats.opened > calls->stats.closed)
+        ret->connections_open = calls->stats.opened - calls->stats.closed;
+}
+
+const char *call_failure_name(enum call_failure failure)
+{
+    static const char *const names[CALL_FAILURE_COUNT] = {
+        [CALL_CONNECT_REFUSED] = "connect_refused",
+        [CALL_CONNECT_TIMED_OUT] = "connect_timed_out",
+        [CALL_CONNECT_UNREACHABLE] = "connect_unreachable",
+        [CALL_CONNECT_RESET] = "connect_reset",
+        [CALL_CONNECT_OTHER] = "connect_other",
+        [CALL_RESET] = "reset",
+        [CALL_CLOSED] = "closed",
+        [CALL_HTTP_5XX] = "http_5xx",
+        [CALL_TIMED_OUT] = "timed_out",
+    };
+
+    return failure < CALL_FAILURE_COUNT ? names[failure] : "unknown";
+}
