@@ -14,7 +14,7 @@ TEST_PACKAGES=(
   libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-pytest
   python3-jsonschema python3-prometheus-client prometheus prometheus-node-exporter
   libbpf-tools linux-perf fio curl jq openssl iproute2 libcap2-bin procps spin
-  nginx-light redis-server postgresql
+  nginx-light redis-server postgresql prometheus-alertmanager python3-aiosmtpd
 )
 # For the virtual machines of tests/vm: emulators, a cross compiler, and what the guests' root holds.
 # shellcheck disable=SC2034

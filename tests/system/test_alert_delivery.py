@@ -1,68 +1,311 @@
-"""From an event to a webhook: at once, once, and in spite of a kill."""
+"""Notifications of a running agent: to Debian's Alertmanager, to a mail server, to webhooks that fail, and
+across kill -9."""
 
+import base64
+import email
+import email.policy
+import hashlib
+import hmac
+import json
 import signal
+import subprocess
 
-from alerting import ALWAYS, CRASH, act, cli, crash, firing, receiver, start, told_at_once
-from conftest import wait_for
+import pytest
+from conftest import BINARY, wait_for
+from receivers import Alertmanager, MailServer, Webhook
+from test_alerts import ALWAYS, act, firing, with_rules
+
+AT_ONCE = {"group_by": ["alertname"], "group_wait": 0, "group_interval": 1}
+SOON = {"base_delay": 0.05, "max_delay": 0.5}
 
 
-def test_a_crash_is_told_at_once(start, receiver):
-    agent = start(CRASH, **told_at_once(receiver))
-    late = []
-    for i in range(8):
-        before = crash(f"mwtold{i}")
-        wait_for(lambda: receiver.of("firing", f"mwtold{i}"), what="the notification")
-        late.append((receiver.of("firing", f"mwtold{i}")[0][0] - before).total_seconds())
-    # A tick a second apart would make the median half a second.
-    assert sorted(late)[len(late) // 2] < 0.25, late
-    wait_for(lambda: receiver.of("resolved", "mwtold0"), what="the resolved notice")
+def to(channels, *rules):
+    """Each alert to all of the channels, at once."""
+    routes = [{**AT_ONCE, "channels": [c["name"] for c in channels]}]
+    return with_rules(*rules, channels=channels, routes=routes, max_alerts_per_hour=1000, cooldown_period=0)
+
+
+def reload(agent, config):
+    agent.config = {**agent.config, **config}
+    agent.write_config(agent.config)
+    status, answer = act(agent, "/admin/reload")
+    assert status == 200, answer
+
+
+def channel(agent, name="hook", peer=None):
     agent.next_tick()
-    assert agent.metric("moonwatch_notify_sent_total", channel="hook") == len(receiver.got)
-    assert agent.metric("moonwatch_notify_latency_seconds_count", channel="hook") == len(receiver.got)
-    assert agent.metric("moonwatch_notify_state", channel="hook", state="ok") == 1
-    assert agent.metric("moonwatch_outbox_stored_total") == len(receiver.got)
-    assert agent.metric("moonwatch_alert_notifications_total", kind="firing") >= 8
-    assert len({key for _, key, _ in receiver.got}) == len(receiver.got)
+    channels = agent.json("/alerts")["channels"]
+    (found,) = [c for c in channels if c["name"] == name and peer in (c["peer"], None)]
+    return found
 
 
-def test_a_channel_that_fails_is_seen(start, receiver):
-    receiver.status = 503
-    agent = start(ALWAYS, **told_at_once(receiver))
-    firing(agent, "Always")
-    (channel,) = wait_for(
-        lambda: [c for c in agent.json("/alerts")["channels"] if c["state"] != "ok"], what="a failing channel"
-    )
-    assert channel["name"] == "hook" and channel["queued"] == 1 and "503" in channel["error"]
-    listed = cli(agent, "list").stdout
-    assert "CHANNEL hook is " in listed and "503" in listed
-    receiver.status = 200
-    wait_for(lambda: agent.json("/alerts")["channels"][0]["state"] == "ok", what="delivery")
-    assert agent.json("/alerts")["channels"][0]["queued"] == 0
-    assert len({key for _, key, _ in receiver.got}) == 1
+@pytest.fixture
+def webhook():
+    receiver = Webhook()
+    yield receiver
+    receiver.close()
 
 
-def test_what_a_killed_agent_said_is_told_and_then_resolved(start, receiver):
-    """Killed between the alert and its delivery: told by the next, with the same key, and only once."""
-    receiver.status = 503
-    rule = {**CRASH, "keep_firing_for": 5}
-    agent = start(rule, **told_at_once(receiver))
-    crash("mwkilled")
-    wait_for(lambda: receiver.of("firing", "mwkilled"), what="an attempt")
-    key = receiver.of("firing", "mwkilled")[0][1]
-    agent.next_tick()
+@pytest.fixture
+def alertmanager(tmp_path):
+    started = []
+
+    def start(resolve_timeout):
+        started.append(Alertmanager(tmp_path / f"alertmanager{len(started)}", resolve_timeout))
+        wait_for(started[-1].ready, what="Alertmanager ready")
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+def test_alertmanager_is_told_reminded_and_resolved(make_agent, alertmanager):
+    """Its resolve_timeout is shorter than the test: without reminders the alert would not stay."""
+    am = alertmanager(resolve_timeout=6)
+    channels = [{"name": "am", "type": "alertmanager", "urls": am.url + "/", "resend_interval": 1, "retry": SOON}]
+    also = {**ALWAYS, "name": "Also", "severity": "critical", "labels": {"team": "web"}, "summary": "so {{ $value }}"}
+    agent = make_agent(config=to(channels, ALWAYS, also)).start()
+    wait_for(lambda: {"Always", "Also"} <= set(am.active()), what="both alerts in Alertmanager")
+    alert = am.active()["Also"]
+    assert alert["labels"]["team"] == "web" and alert["labels"]["severity"] == "critical"
+    assert alert["labels"]["instance"] and alert["annotations"]["summary"].startswith("so ")
+    groups = am.get("/api/v2/alerts/groups")
+    assert {g["labels"]["alertname"] for g in groups} >= {"Always", "Also"}
+    ends = alert["endsAt"]
+    began = agent.metric("moonwatch_notify_heartbeats_total")
+    wait_for(lambda: agent.metric("moonwatch_notify_heartbeats_total") >= began + 8, what="eight reminders")
+    again = am.active()["Also"]
+    assert again["endsAt"] > ends and again["startsAt"] == alert["startsAt"]
+    # An Alertmanager that forgot everything is told again.
+    am.kill()
+    subprocess.run(["rm", "-r", str(am.directory / "data")], check=True)
+    am.start()
+    wait_for(am.ready, what="Alertmanager ready")
+    wait_for(lambda: {"Always", "Also"} <= set(am.active()), what="both alerts after its restart")
+    # So is one whose sender was killed.
     agent.stop(signal.SIGKILL)
-    receiver.got.clear()
-    receiver.status = 200
     agent.start()
-    wait_for(lambda: receiver.of("resolved", "mwkilled"), what="the resolved notice")
-    assert [k for _, k in receiver.of("firing", "mwkilled")] == [key]
-    assert agent.metric("moonwatch_outbox_recovered_total") == 1
+    agent.next_tick()
+    wait_for(lambda: {"Always", "Also"} <= set(am.active()), what="both alerts after the agent's restart")
+    firing(agent, "Always")
+    reload(agent, to(channels, ALWAYS))
+    wait_for(lambda: "Also" not in am.active(), seconds=4, what="the end of one")
+    assert "Always" in am.active()
+    assert channel(agent, "am")["state"] == "ok"
 
 
-def test_a_silenced_alert_is_not_told(start, receiver):
-    agent = start(CRASH, **told_at_once(receiver))
-    assert act(agent, "/admin/silences", {"matchers": "comm=mwquiet", "duration_seconds": 600})[0] == 200
-    crash("mwquiet")
-    crash("mwloud")
-    wait_for(lambda: receiver.of("resolved", "mwloud"), what="the other one's end")
-    assert not receiver.of("firing", "mwquiet")
+def test_a_dead_peer_of_alertmanager_keeps_nothing_from_the_other(make_agent, alertmanager):
+    am, dead = alertmanager(resolve_timeout=60), alertmanager(resolve_timeout=60)
+    dead.kill()
+    channels = [{"name": "am", "type": "alertmanager", "urls": [dead.url, am.url], "retry": SOON,
+                 "breaker": {"recovery_timeout": 0.5}}]
+    agent = make_agent(config=to(channels, ALWAYS)).start()
+    wait_for(lambda: "Always" in am.active(), what="the alert at the peer that lives")
+    wait_for(lambda: channel(agent, "am", dead.url)["state"] == "open", what="the other's breaker open")
+    assert str(dead.port) in channel(agent, "am", dead.url)["error"]
+    assert channel(agent, "am", am.url)["state"] == "ok"
+    dead.start()
+    wait_for(dead.ready, what="the dead one ready")
+    wait_for(lambda: "Always" in dead.active(), what="the alert there too")
+    wait_for(lambda: channel(agent, "am", dead.url)["queued"] == 0, what="nothing queued")
+
+
+def verify(request, secret):
+    """As the specification of Standard Webhooks says."""
+    headers = request["headers"]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request["body"]
+    digest = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == "v1," + digest
+
+
+@pytest.mark.parametrize("fault", ["error", "hang", "reset", "garbage", "throttle"])
+def test_a_webhook_that_fails_gets_it_once_it_works(make_agent, webhook, tmp_path, fault):
+    secret = tmp_path / "secret"
+    secret.write_text("the key\n")
+    webhook.behaviour = fault
+    channels = [{"name": "hook", "type": "webhook", "url": webhook.url, "secret_file": str(secret), "timeout": 0.5,
+                 "retry": SOON, "breaker": {"failure_threshold": 1000}}]
+    agent = make_agent(config=to(channels, ALWAYS)).start()
+    wait_for(lambda: len(webhook.requests) >= 2, what="a second attempt")
+    failing = channel(agent)
+    assert failing["state"] == "failing" and failing["error"] and failing["queued"] == 1
+    assert agent.metric("moonwatch_notify_failed_total", channel="hook") >= 1
+    webhook.behaviour = "ok"
+    wait_for(lambda: "Always" in webhook.alerts("firing"), what="delivery")
+    assert len({r["headers"]["idempotency-key"] for r in webhook.requests}) == 1
+    assert len({r["body"] for r in webhook.requests}) == 1
+    for request in webhook.requests:
+        verify(request, b"the key")
+    if fault == "throttle":
+        times = [r["at"] for r in webhook.requests]
+        assert all(later - earlier >= 0.95 for earlier, later in zip(times, times[1:])), times
+    wait_for(lambda: channel(agent)["state"] == "ok", what="state ok")
+    assert channel(agent)["queued"] == 0 and channel(agent)["dropped_total"] == 0
+    reload(agent, to(channels))
+    wait_for(lambda: "Always" in webhook.alerts("resolved"), what="the resolution")
+
+
+def test_a_hanging_channel_delays_no_other(make_agent, webhook):
+    dead = Webhook()
+    dead.behaviour = "hang"
+    channels = [{"name": "dead", "type": "webhook", "url": dead.url, "timeout": 300},
+                {"name": "hook", "type": "webhook", "url": webhook.url}]
+    agent = make_agent(config=to(channels, ALWAYS)).start()
+    wait_for(lambda: dead.requests, what="a request at the dead one")
+    wait_for(lambda: "Always" in webhook.alerts("firing"), seconds=5, what="delivery by the other")
+    assert agent.metric("moonwatch_loop_lag_seconds") < 1
+    dead.close()
+
+
+STEPS = ["refused", "hang", "taken", "answered"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_nothing_is_lost_by_kill(make_agent, webhook, step):
+    """The agent is killed while the receiver is down, has the request, has taken it, has answered: what is
+    not known to be delivered comes again with the same key."""
+    channels = [{"name": "hook", "type": "webhook", "url": webhook.url, "retry": SOON}]
+    rules = [{**ALWAYS, "name": f"A{i}"} for i in range(5)]
+    config = to(channels, *rules)
+    # That it fires is saved by then: an agent that forgot it would say it anew.
+    config["alert_manager"]["routes"][0]["group_wait"] = 3
+    agent = make_agent(config=config)
+    webhook.behaviour = {"refused": "reset", "hang": "hang"}.get(step, "ok")
+    killed = []
+
+    def kill(_):
+        if not killed and step != "answered":
+            killed.append(True)
+            agent.stop(signal.SIGKILL)
+
+    webhook.on_request = kill
+    agent.start()
+    if step == "answered":
+        wait_for(lambda: webhook.requests, what="a request")
+        agent.stop(signal.SIGKILL)
+    else:
+        wait_for(lambda: killed and agent.process.poll() is not None, what="the kill")
+    webhook.behaviour = "ok"
+    agent.start()
+    names = {rule["name"] for rule in rules}
+    wait_for(lambda: names <= set(webhook.alerts("firing")), what="every alert delivered")
+    wait_for(lambda: channel(agent)["queued"] == 0, what="an empty queue")
+    assert all(r["headers"]["idempotency-key"] == json.loads(r["body"])["key"] for r in webhook.requests)
+    for name in names:
+        keys = {b["key"] for b in webhook.bodies() for a in b["alerts"] if a["labels"]["alertname"] == name}
+        assert len(keys) == 1, (name, keys)
+
+
+def certificate_of(directory, name):
+    key, certificate = directory / f"{name}.key", directory / f"{name}.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )
+    return certificate, key
+
+
+@pytest.fixture
+def mail_server(tmp_path):
+    started = []
+
+    def start(**options):
+        started.append(MailServer(tmp_path / f"mails{len(started)}", **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def mails(server):
+    """[(about, message)] as far as the server took them."""
+    return [
+        (json.loads(path.read_text()),
+         email.message_from_bytes(path.with_suffix(".eml").read_bytes(), policy=email.policy.default))
+        for path in sorted(server.mails.glob("*.json"))
+    ]
+
+
+def test_a_mail_arrives_over_starttls_with_a_login(make_agent, mail_server, tmp_path):
+    certificate, key = certificate_of(tmp_path, "server")
+    other, _ = certificate_of(tmp_path, "other")
+    password = tmp_path / "password"
+    password.write_text("wrong\n")
+    server = mail_server(certificate=certificate, key=key, user="agent", password="right")
+    mail = {"name": "mail", "type": "email", "smtp": f"localhost:{server.port}", "from": "agent@example.org",
+            "to": ["ops@example.org", "gone@example.org"], "username": "agent", "password_file": str(password),
+            "ca_file": str(other), "retry": SOON, "breaker": {"failure_threshold": 1000}}
+    rule = {**ALWAYS, "summary": "K\u00e4se {{ $value }}", "severity": "critical"}
+    agent = make_agent(config=to([mail], rule)).start()
+    wait_for(lambda: channel(agent, "mail")["state"] == "misconfigured", what="the certificate refused")
+    assert "certificate" in channel(agent, "mail")["error"].lower(), channel(agent, "mail")["error"]
+    mail["ca_file"] = str(certificate)
+    reload(agent, to([mail], rule))
+    wait_for(lambda: "535 5.7.8" in (channel(agent, "mail")["error"] or ""), what="the login refused")
+    assert channel(agent, "mail")["state"] == "misconfigured" and channel(agent, "mail")["dropped_total"] == 0
+    # Read at each attempt: no reload.
+    password.write_text("right\n")
+    wait_for(lambda: mails(server), what="a mail")
+    ((about, message),) = mails(server)
+    assert about == {"from": "agent@example.org", "to": ["ops@example.org"], "tls": True, "login": "agent"}
+    assert "CRITICAL" in message["Subject"] and "Always: K\u00e4se" in message["Subject"]
+    assert message["To"] == "ops@example.org, gone@example.org"
+    plain, html = message.iter_parts()
+    assert "FIRING: Always (critical)" in plain.get_content() and "K\u00e4se" in html.get_content()
+    # Delivered, and it says who was not.
+    said = channel(agent, "mail")
+    assert said["sent_total"] == 1 and "1 recipient is refused: 550" in said["error"], said
+    mail["to"] = "ops@example.org"
+    reload(agent, to([mail]))
+    wait_for(lambda: len(mails(server)) == 2, what="the resolution")
+    resolved = mails(server)[1][1]
+    assert "RESOLVED" in resolved["Subject"] and resolved["References"] == message["References"]
+    assert resolved["Message-ID"] != message["Message-ID"]
+    wait_for(lambda: channel(agent, "mail")["state"] == "ok", what="state ok")
+
+
+def test_without_starttls_no_mail_is_sent(make_agent, mail_server):
+    server = mail_server()
+    mail = {"name": "mail", "type": "email", "smtp": f"127.0.0.1:{server.port}", "from": "agent@example.org",
+            "to": "ops@example.org", "retry": SOON}
+    agent = make_agent(config=to([mail], ALWAYS)).start()
+    wait_for(lambda: channel(agent, "mail")["state"] == "misconfigured", what="the refusal")
+    assert not mails(server)
+    mail["tls"] = "none"
+    reload(agent, to([mail], ALWAYS))
+    wait_for(lambda: mails(server), what="a mail in the clear")
+    assert mails(server)[0][0]["tls"] is False
+
+
+def test_what_refuses_the_content_is_told_the_next(make_agent, webhook):
+    webhook.behaviour = "refuse"
+    channels = [{"name": "hook", "type": "webhook", "url": webhook.url, "retry": SOON}]
+    agent = make_agent(config=to(channels, ALWAYS)).start()
+    wait_for(lambda: channel(agent)["dropped_total"] == 1, what="the message given up")
+    assert "invalid_payload" in channel(agent)["error"]
+    given_up = agent.wait_log(lambda e: e.get("msg") == "Notification given up")
+    assert given_up["level"] == "ERROR" and given_up["channel"] == "hook" and "400" in given_up["reason"]
+    webhook.behaviour = "ok"
+    reload(agent, to(channels, ALWAYS, {**ALWAYS, "name": "Next"}))
+    wait_for(lambda: "Next" in webhook.alerts("firing"), what="the next message")
+
+
+def test_the_log_is_a_channel(make_agent):
+    agent = make_agent(config=to([{"name": "log", "type": "log"}], ALWAYS)).start()
+    line = agent.wait_log(lambda e: e.get("msg") == "Alert fires")
+    assert line["level"] == "ERROR" and line["alert"] == "Always" and line["logger"] == "alert_manager"
+    assert line["value"] > 1 and "alertname=Always" in line["labels"]
+    assert channel(agent, "log")["sent_total"] == 1
+
+
+def test_check_finds_secrets_that_are_missing(tmp_path):
+    path = tmp_path / "monitoring.json"
+    chat = {"name": "chat", "type": "slack", "url_file": str(tmp_path / "none")}
+    path.write_text(json.dumps({"alert_manager": {"channels": [chat]}}))
+    run = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"{path}: /alert_manager/channels/0/url_file: {tmp_path}/none: No such file")
+    assert len(run.stderr.splitlines()) == 1

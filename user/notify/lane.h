@@ -33,7 +33,7 @@ const struct receiver *lane_receiver(const struct lane *lane);
 const char *lane_id(const struct lane *lane);
 
 /* Stores a message and queues it; it is sent when it is stored, or cannot be. A key that is queued
- * already is left as it is. -ENOMEM, -ENOSPC: it is counted as dropped. */
+ * already, or was delivered lately, is left as it is. -ENOMEM: it is counted as dropped. */
 int lane_put(struct lane *lane, const struct notification *n, const struct text *payload);
 /* From the outbox: it may be sent now. `recovered`: the agent before has put it. */
 void lane_ready(struct lane *lane, const struct outbox_entry *entry, bool recovered);

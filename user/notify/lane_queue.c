@@ -160,13 +160,28 @@ static void insert(struct lane *lane, struct lane_entry *after, struct lane_entr
     lane->bytes += entry->body_bytes;
 }
 
+void lane_note_delivered(struct lane *lane, const char *key)
+{
+    lane->delivered[lane->sent_total++ % DELIVERED_KEYS_KEPT] = fnv_string(FNV_START, key);
+}
+
+static bool was_delivered(const struct lane *lane, const char *key)
+{
+    uint64_t hash = fnv_string(FNV_START, key);
+
+    for (size_t i = 0; i < DELIVERED_KEYS_KEPT; i++)
+        if (lane->delivered[i] == hash)
+            return true;
+    return false;
+}
+
 int lane_put(struct lane *lane, const struct notification *n, const struct text *payload)
 {
     struct lane_entry *entry;
     char head[64];
     int r;
 
-    if (find(lane, n->key))
+    if (find(lane, n->key) || was_delivered(lane, n->key))
         return 0;
     snprintf(head, sizeof(head), "%s %s\n", lane->driver->name, severity_text(n->severity));
     entry = create_entry(n->key, head, payload->data, payload->len);

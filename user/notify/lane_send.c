@@ -59,7 +59,7 @@ static void on_success(struct lane *lane, const char *note)
         uint64_t delay_ns;
 
         retry_after(lane->destination, &entry->call, &ok, &delay_ns);
-        lane->sent_total++;
+        lane_note_delivered(lane, entry->key);
         if (entry->queued_ns) {
             latency_ns = now_ns - entry->queued_ns;
             lane->latency.count++;

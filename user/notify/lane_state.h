@@ -30,6 +30,10 @@ struct lane_entry {
     bool reminder;
 };
 
+/* The agent before was killed after it stored a message and before it saved that it had: then the
+ * same is said again, once the stored one was delivered. */
+#define DELIVERED_KEYS_KEPT 64
+
 /* A row that could not be removed yet. */
 struct lane_removal {
     struct lane_removal *next;
@@ -44,7 +48,8 @@ struct lane {
     struct lane_entry *first, *last; /* the first is the one being sent */
     size_t count, bytes;
     struct lane_removal *removals;
-    struct http_transfer *transfer; /* NULL: none is under way */
+    uint64_t delivered[DELIVERED_KEYS_KEPT]; /* hashes of the last keys, a ring by sent_total */
+    struct http_transfer *transfer;          /* NULL: none is under way */
     struct loop_source *alarm;
     uint64_t alarm_ns; /* monotonic; 0: none */
     struct retry_destination *destination;
@@ -66,6 +71,8 @@ struct lane {
 void lane_forget_first(struct lane *lane);
 /* The same, and says so. */
 void lane_give_up_first(struct lane *lane, const char *reason);
+
+void lane_note_delivered(struct lane *lane, const char *key);
 
 /* lane_send.c */
 /* Sends the first entry if it may be sent now, else sets the alarm for when. */

@@ -112,8 +112,8 @@ int notify_configure(struct notify *n, const struct config *config)
 
     for (size_t c = 0; c < channel_count; c++)
         count += receivers_of(&channels[c]);
-    lanes = calloc(count, sizeof(struct lane *));
-    remind_ns = calloc(count, sizeof(*remind_ns));
+    lanes = calloc(count + 1, sizeof(struct lane *));
+    remind_ns = calloc(count + 1, sizeof(*remind_ns));
     r = lanes && remind_ns ? make_lanes(n, config, lanes) : -ENOMEM;
     if (r < 0) {
         for (size_t i = 0; lanes && i < count; i++)
