@@ -146,6 +146,15 @@ def test_every_metric_can_be_alerted_on_as_it_reads(start):
     assert "moonwatch_breaker_state" in found
 
 
+def test_a_misspelt_metric_is_said(start):
+    rule = {**NEVER, "name": "Typo", "metric": "moonwatch_filesystem_usage"}
+    agent = start(NEVER, rule, {**NEVER, "name": "Disk", "metric": "moonwatch_filesystem_usage_ratio"})
+    said = agent.wait_log(lambda e: "cannot fire" in str(e.get("msg")))
+    assert (said["rule"], said["metric"], said["level"]) == ("Typo", rule["metric"], "WARNING")
+    agent.next_tick()
+    assert len([e for e in agent.events() if "cannot fire" in str(e.get("msg"))]) == 1
+
+
 def test_a_breaker_is_an_event(start, cgroup2):
     clients = {"cgroup": str(cgroup2.path.relative_to(cgroup2_mount()))}
     upstream = {"name": "pay", "address": "192.0.2.1:443", "clients": clients, "breaker": {"mode": "enforce"}}
