@@ -6,6 +6,7 @@
  */
 #include "breaker_row.bpf.h"
 #include "call_socket.bpf.h"
+#include "connect_client.bpf.h"
 #include <linux/errno.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -81,6 +82,7 @@ static __always_inline enum verdict refuse(const struct passage *passage)
     if (bpf_get_retval() == -ECONNREFUSED)
         return REFUSE;
     __sync_fetch_and_add(&passage->row->refused_total, 1);
+    count_attempt(passage->upstream);
     bpf_set_retval(-ECONNREFUSED);
     return REFUSE;
 }

@@ -8,6 +8,7 @@
 
 #include "call_outcome.bpf.h"
 #include "call_service.bpf.h"
+#include "connect_client.bpf.h"
 #include "connect_error.bpf.h"
 #include <bpf/bpf_core_read.h>
 
@@ -153,6 +154,7 @@ static __always_inline void on_connecting(struct tcp_sock *tp)
     /* Sent to a fallback that is an address of the same upstream: it speaks for itself alone. */
     if (redirected == found->upstream + 1 && ticket == word)
         return;
+    count_attempt(found->upstream);
     if (!row->enforce)
         socket->probe_epoch = observe(row, word);
     else if (ticket && !redirected)

@@ -24,6 +24,7 @@ static __always_inline void on_route_failed(const struct upstream_key *key, u32 
     if (!stats)
         return;
     outcome.reason = reason > CONNECT_RESET ? CALL_CONNECT_OTHER : reason;
+    count_attempt(found->upstream);
     word = breaker_word(row);
     /* The socket is not known here. But where half open is enforced, only probes come so far. */
     if (!row->enforce)

@@ -290,6 +290,14 @@ static void on_fallback_switched(void *ctx, const char *upstream, const struct f
     agent_log_fallback(agent->log, upstream, s);
 }
 
+static void on_retry_storm(void *ctx, const char *upstream, const struct retry_client_view *client,
+                           bool begun)
+{
+    struct agent *agent = ctx;
+
+    agent_log_retry_storm(agent->log, upstream, client, begun);
+}
+
 static void on_check_changed(void *ctx, const struct endpoint_check_view *view)
 {
     struct agent *agent = ctx;
@@ -326,6 +334,7 @@ static int create_live(struct agent *agent)
     const struct live_ops ops = {
         .breaker_moved = on_breaker_moved,
         .fallback_switched = on_fallback_switched,
+        .retry_storm = on_retry_storm,
         .check_changed = on_check_changed,
         .problem = on_service_problem,
         .state_problem = on_service_state_problem,

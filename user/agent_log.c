@@ -210,6 +210,17 @@ void agent_log_fallback(struct log *log, const char *upstream, const struct fall
            LOG_STRING("to", fallback_offer_name(s->to.offer)), LOG_STRING("switch", text));
 }
 
+void agent_log_retry_storm(struct log *log, const char *upstream,
+                           const struct retry_client_view *client, bool begun)
+{
+    LOG_AT(log, begun ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "circuit_breaker",
+           begun ? "Retry storm" : "Retry storm ended", LOG_STRING("upstream", upstream),
+           LOG_STRING("comm", client->comm), LOG_U64("pid", client->pid),
+           LOG_STRING("cgroup", client->cgroup),
+           LOG_DOUBLE("attempts_per_second", client->attempts_per_second),
+           LOG_DOUBLE("usual_per_second", client->usual_per_second));
+}
+
 void agent_log_check(struct log *log, const struct endpoint_check_view *view)
 {
     bool failed = view->status == ENDPOINT_FAILED;

@@ -23,6 +23,10 @@ bool agent_log_record(struct log *log, const struct record_head *record);
 void agent_log_breaker(struct log *log, const char *upstream, const struct breaker_transition *t);
 void agent_log_fallback(struct log *log, const char *upstream, const struct fallback_switch *s);
 
+/* A client that storms an upstream which fails, or has stopped doing so. */
+void agent_log_retry_storm(struct log *log, const char *upstream,
+                           const struct retry_client_view *client, bool begun);
+
 /* A check that has begun to fail, or to succeed again. */
 void agent_log_check(struct log *log, const struct endpoint_check_view *view);
 

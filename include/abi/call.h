@@ -6,6 +6,7 @@
  *   service_port, service_cgroup, service_tgid
  *                 hashes, local port (host order, u32), cgroup v2 id (u64), process (u32) -> index
  *                 of the service (u32); written by the agent. The port is asked first.
+ *   connect_client  LRU hash, struct connect_client_key -> struct connect_client
  *   call_socket   socket storage, private to the programs
  *
  * A call row is the index of an upstream, or UPSTREAMS_MAX + the index of a service.
@@ -31,6 +32,7 @@
 #define MOONWATCH_CALL_H
 
 #include "abi/breaker.h"
+#include "abi/record.h"
 #include "abi/slots.h"
 
 #define SERVICES_MAX 256
@@ -82,6 +84,23 @@ struct call_table {
     __u64 generation;          /* changes with the service maps */
     __u64 services_by_process; /* rows in service_cgroup and service_tgid */
     __u64 followed_since_ns;   /* calls begun before were lost sight of: the programs were shed */
+};
+
+/* Attempts to connect to an upstream, those refused by its breaker included, those redirected not.
+ */
+#define CONNECT_CLIENTS_MAX 256
+
+struct connect_client_key {
+    __u64 cgroup_id; /* cgroup v2 */
+    __u32 upstream;
+    __u32 pad;
+    char comm[COMM_BYTES];
+};
+
+struct connect_client {
+    __u64 attempts; /* monotonic, unless it was pushed out meanwhile */
+    __u32 pid;      /* of the first one */
+    __u32 pad;
 };
 
 /* Flags of a call in flight. */

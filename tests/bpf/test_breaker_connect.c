@@ -1,5 +1,6 @@
 /* An open breaker at connect(): refusal, fallback, probes, and everything that is to pass. */
 #include "call_fixture.h"
+#include "probe/map.h"
 #include <stdatomic.h>
 
 #define FALLBACK_PORT 22005
@@ -9,6 +10,62 @@
 static int try(const char *address, uint16_t port)
 {
     return connect_to(address, port, NULL);
+}
+
+struct tries {
+    uint64_t attempts;
+    size_t rows;
+};
+
+static void add_tries(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
+{
+    const struct connect_client *client = values;
+    const struct connect_client_key *whose = key;
+    struct tries *tries = ctx;
+    char comm[COMM_BYTES];
+
+    prctl(PR_GET_NAME, comm);
+    assert_int_equal(whose->upstream, UPSTREAM);
+    assert_string_equal(whose->comm, comm);
+    assert_true(whose->cgroup_id > 1);
+    assert_int_equal(client->pid, getpid());
+    tries->attempts += client->attempts;
+    tries->rows++;
+}
+
+static uint64_t tried(struct call_fixture *f)
+{
+    struct tries tries = {0};
+
+    assert_true(probe_map_for_each(f->probe.probe, "connect_client", add_tries, &tries) >= 0);
+    assert_true(tries.rows <= 1);
+    return tries.attempts;
+}
+
+static void attempts_are_counted_by_client(void **state)
+{
+    struct breaker_fallback v4 = {.port = FALLBACK_PORT};
+    struct call_fixture *f = call_fixture_of(state);
+    int fallback;
+
+    call_open(f, 1, 3);
+    fallback = listen_at("127.0.0.1", FALLBACK_PORT, 8);
+    assert_int_equal(tried(f), 0);
+    for (uint64_t i = 1; i <= 6; i++) { /* the second three by the breaker */
+        assert_int_equal(try("127.0.0.1", UPSTREAM_PORT), ECONNREFUSED);
+        assert_int_equal(tried(f), i);
+    }
+    assert_int_equal(f->row->refused_total, 3);
+    /* What goes elsewhere does not press on the upstream. */
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", v4.addr), 1);
+    breaker_set_fallback(f->row, &v4);
+    assert_int_equal(try("127.0.0.1", UPSTREAM_PORT), 0);
+    assert_int_equal(try("127.0.0.1", FALLBACK_PORT), 0);
+    assert_int_equal(tried(f), 6);
+    agent_stamp(f, NEVER_NS, (uint64_t)getpid());
+    assert_int_equal(try("127.0.0.1", UPSTREAM_PORT), ECONNREFUSED); /* nobody listens */
+    assert_int_equal(tried(f), 6);
+    close(fallback);
 }
 
 static void an_open_breaker_redirects_to_the_fallback(void **state)
@@ -322,6 +379,7 @@ static void open_sockets_are_closed_when_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SEPARATE(attempts_are_counted_by_client),
         SEPARATE(an_open_breaker_redirects_to_the_fallback),
         SEPARATE(whatever_is_not_meant_passes),
         SEPARATE(the_longest_prefix_decides),

@@ -4,6 +4,8 @@
 #include "health/phrase.h"
 #include <stdio.h>
 
+#define STORMS_SAID 3 /* per upstream */
+
 static void say_performance(const struct performance_view *performance, struct findings *ret)
 {
     struct finding *finding;
@@ -42,6 +44,26 @@ static void say_breaker(const struct upstream_view *view, uint64_t now_ns, struc
         phrase_add(&p, "; connects are refused, %s", view->fallback.choice.refusal);
 }
 
+static void say_storms(const struct upstream_view *view, struct findings *ret)
+{
+    struct retry_client_view clients[STORMS_SAID];
+    size_t count = retry_storms_view(view->retries, clients, STORMS_SAID);
+
+    for (size_t i = 0; i < count && i < STORMS_SAID; i++) {
+        const struct retry_client_view *c = &clients[i];
+        struct finding *finding = findings_add(ret, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
+        struct phrase p;
+
+        if (!finding)
+            return;
+        phrase_init(&p, finding->text, sizeof(finding->text));
+        phrase_add(&p,
+                   "retry storm on %s: %s (pid %u%s%s) connects %.1f times a second, usually %.3g",
+                   view->config->name, c->comm, c->pid, *c->cgroup ? ", cgroup " : "", c->cgroup,
+                   c->attempts_per_second, c->usual_per_second);
+    }
+}
+
 void services_judge(const struct services *services, uint64_t now_ns, struct findings *ret)
 {
     size_t count = services ? services_count(services) + services_upstream_count(services) : 0;
@@ -60,6 +82,7 @@ void services_judge(const struct services *services, uint64_t now_ns, struct fin
 
         services_upstream(services, i, now_ns, &view);
         say_breaker(&view, now_ns, ret);
+        say_storms(&view, ret);
         say_performance(&view.performance, ret);
     }
     for (size_t i = 0; i < services_count(services); i++) {

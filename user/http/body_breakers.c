@@ -32,6 +32,22 @@ static void fill_history(const struct body_env *env, struct breaker_entry *entry
     entry->no_transition = entry->breaker.history_count ? NULL : "none since the agent started";
 }
 
+static void fill_storms(const struct body_env *env, const struct retry_storms *retries,
+                        struct breaker_entry *entry)
+{
+    struct retry_client_view clients[BREAKER_STORMS_SHOWN];
+    size_t count = retry_storms_view(retries, clients, BREAKER_STORMS_SHOWN);
+
+    entry->storms_total = retry_storms_total(retries);
+    while (entry->storm_count < count && entry->storm_count < BREAKER_STORMS_SHOWN) {
+        struct storm_entry *storm = &entry->storms[entry->storm_count];
+
+        storm->client = clients[entry->storm_count++];
+        storm->cgroup = *storm->client.cgroup ? storm->client.cgroup : NULL;
+        storm->since_realtime_ns = realtime_of(env, storm->client.since_ns);
+    }
+}
+
 static void fill(const struct body_env *env, size_t upstream, struct breaker_entry *ret)
 {
     struct upstream_view view;
@@ -59,6 +75,7 @@ static void fill(const struct body_env *env, size_t upstream, struct breaker_ent
         ret->address_count++;
     }
     fill_history(env, ret);
+    fill_storms(env, view.retries, ret);
 }
 
 int breakers_gather(const struct body_env *env, struct breaker_entry **ret, size_t *ret_count)

@@ -9,12 +9,20 @@ extern const struct field_table breaker_table, breakers_table, breaker_detail_ta
     breaker_reset_table;
 
 #define BREAKER_ADDRESSES_SHOWN 16
+#define BREAKER_STORMS_SHOWN 8
 #define ROUTE_NAME_BYTES 64 /* of a name in an error */
 
 struct transition_entry {
     const char *from, *to, *cause;
     const struct breaker_transition *transition;
     uint64_t at_realtime_ns, retry_realtime_ns;
+};
+
+/* A client that storms. */
+struct storm_entry {
+    struct retry_client_view client;
+    const char *cgroup; /* NULL: unknown */
+    uint64_t since_realtime_ns;
 };
 
 struct breaker_entry {
@@ -28,6 +36,9 @@ struct breaker_entry {
     struct transition_entry history[BREAKER_HISTORY]; /* the newest first */
     const char *fallback, *fallback_endpoint, *fallback_refusal;
     uint64_t fallback_switches_total;
+    size_t storm_count;
+    struct storm_entry storms[BREAKER_STORMS_SHOWN];
+    uint64_t storms_total;
 };
 
 /* The bodies. */

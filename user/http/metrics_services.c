@@ -17,6 +17,7 @@ struct breaker_metrics {
     double enforced;
     struct breaker_view breaker;
     struct fallback_view fallback;
+    uint64_t storming, storms_total;
 };
 
 static size_t label_service(const void *row, struct label ret[METRIC_LABELS_MAX],
@@ -72,8 +73,12 @@ static void gather_breakers(const struct services *s, uint64_t now_ns, struct br
         struct upstream_view view;
 
         services_upstream(s, i, now_ns, &view);
-        rows[i] = (struct breaker_metrics){view.config->name, !view.not_enforced, view.breaker,
-                                           view.fallback};
+        rows[i] = (struct breaker_metrics){.name = view.config->name,
+                                           .enforced = !view.not_enforced,
+                                           .breaker = view.breaker,
+                                           .fallback = view.fallback,
+                                           .storming = retry_storms_view(view.retries, NULL, 0),
+                                           .storms_total = retry_storms_total(view.retries)};
     }
 }
 
@@ -243,6 +248,11 @@ void metrics_breakers(struct exposition *e, struct metrics *m, const struct metr
         U64_COUNTER("moonwatch_breaker_connects_would_refuse",
                     "Connects that mode enforce had refused or redirected.", struct breaker_metrics,
                     breaker.would_refuse_total, 1),
+        U64_GAUGE("moonwatch_retry_storm_clients",
+                  "Local clients whose attempts to connect grow while the upstream fails.",
+                  struct breaker_metrics, storming, 1),
+        U64_COUNTER("moonwatch_retry_storms", "Times that a client began to do so.",
+                    struct breaker_metrics, storms_total, 1),
     };
     size_t count = s->services ? services_upstream_count(s->services) : 0;
     struct breaker_metrics *rows = count ? calloc(count, sizeof(*rows)) : NULL;

@@ -83,6 +83,22 @@ static const struct field_table transition_table =
     FIELD_TABLE("BreakerTransition", transition_fields, "A change of a breaker's state.");
 #undef TYPE
 
+#define TYPE struct storm_entry
+static const struct field storm_fields[] = {
+    ROW("comm", FIELD_CHARS, client.comm),
+    ROW("pid", FIELD_U32, client.pid, .about = "of its first attempt"),
+    ROW("cgroup", FIELD_STRING, cgroup, .unknown = "the cgroup is gone, or none is mounted"),
+    ROW("attempts_per_second", FIELD_DOUBLE, client.attempts_per_second, .decimals = 1,
+        .unknown = "nothing was counted yet"),
+    ROW("usual_per_second", FIELD_DOUBLE, client.usual_per_second, .decimals = 3,
+        .unknown = "still learning what is usual", .about = "while the upstream works"),
+    ROW("since", FIELD_TIME, since_realtime_ns, .unknown = "not known"),
+};
+static const struct field_table storm_table =
+    FIELD_TABLE("RetryStorm", storm_fields,
+                "A local client whose attempts to connect to an upstream grow while it fails.");
+#undef TYPE
+
 #define TYPE struct breaker_entry
 static const struct field breaker_fields[] = {
     ROW("name", FIELD_STRING, name),
@@ -103,6 +119,14 @@ static const struct field breaker_fields[] = {
     ROW("fallback_refusal", FIELD_STRING, fallback_refusal, .unknown = "nothing was refused",
         .about = "why the fallback has nothing to offer"),
     ROW("fallback_switches_total", FIELD_U64, fallback_switches_total),
+    {.key = "retry_storms",
+     .kind = FIELD_ROWS,
+     .offset = offsetof(TYPE, storms),
+     .count_offset = offsetof(TYPE, storm_count),
+     .stride = sizeof(struct storm_entry),
+     .table = &storm_table,
+     .about = "clients that try ever more often"},
+    ROW("retry_storms_total", FIELD_U64, storms_total, .about = "since the agent started"),
     ROW("opened_total", FIELD_U64, breaker.opened_total, .about = "since the agent started"),
     ROW("transitions_total", FIELD_U64, breaker.transitions_total, .about = "likewise"),
     ROW("refused_total", FIELD_U64, breaker.refused_total, .about = "connects"),

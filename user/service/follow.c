@@ -1,5 +1,6 @@
 #include "service/follow.h"
 #include "probe/calls.h"
+#include "probe/map.h"
 #include "service/remote.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -143,8 +144,29 @@ static void on_alarm(void *ctx, uint64_t now_ns)
     services_tick(f->sources.services, now_ns);
 }
 
+struct attempts {
+    struct services *services;
+    uint64_t now_ns;
+};
+
+static void take_attempts(void *ctx, const void *key, const void *values, unsigned cpus,
+                          size_t stride)
+{
+    const struct attempts *attempts = ctx;
+    struct connect_client_key client;
+    struct connect_client total;
+
+    (void)cpus;
+    (void)stride;
+    memcpy(&client, key, sizeof(client));
+    memcpy(&total, values, sizeof(total));
+    services_feed_attempts(attempts->services, attempts->now_ns, &client, &total);
+}
+
 void follow_tick(struct follow *f, uint64_t now_ns)
 {
+    struct attempts attempts = {f->sources.services, now_ns};
+
     if (!f->config || f->config->upstreams.count + f->config->services.count == 0)
         return;
     if (!f->scanned_ns || now_ns - f->scanned_ns >= SCAN_EVERY_NS)
@@ -153,6 +175,8 @@ void follow_tick(struct follow *f, uint64_t now_ns)
         feed_upstream(f, i, now_ns);
     for (size_t i = 0; i < f->config->services.count; i++)
         feed_service(f, i, now_ns);
+    if (f->config->upstreams.count)
+        probe_map_for_each(f->sources.probe, "connect_client", take_attempts, &attempts);
 }
 
 static void take_breaker(struct follow *f, size_t upstream, const struct record_breaker *record,

@@ -79,6 +79,22 @@ static void on_switched(void *ctx, const char *name, const struct fallback_switc
         live->ops.fallback_switched(live->ops.ctx, name, s);
 }
 
+static void on_retry_storm(void *ctx, const char *name, const struct retry_client_view *client,
+                           bool begun)
+{
+    const struct live *live = ctx;
+
+    if (live->ops.retry_storm)
+        live->ops.retry_storm(live->ops.ctx, name, client, begun);
+}
+
+static const char *cgroup_path(void *ctx, uint64_t cgroup_id)
+{
+    const struct live *live = ctx;
+
+    return cgroup_paths_find(live->cgroups, cgroup_id, now_of(live)).path;
+}
+
 /* What changes between ticks takes effect at once. */
 static void settle(struct live *live, uint64_t now_ns)
 {
@@ -143,7 +159,12 @@ static void on_state_problem(void *ctx, const char *what)
 static int create_services(struct live *live, const struct config *config)
 {
     struct services_rows rows = {.missing = live->sources.probe_missing};
-    const struct services_ops ops = {draw, on_moved, on_switched, live};
+    const struct services_ops ops = {.random = draw,
+                                     .breaker_moved = on_moved,
+                                     .fallback_switched = on_switched,
+                                     .retry_storm = on_retry_storm,
+                                     .cgroup_path = cgroup_path,
+                                     .ctx = live};
     int r;
 
     if (live->sources.probe)

@@ -28,6 +28,8 @@ struct live_sources {
 struct live_ops {
     void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
     void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
+    void (*retry_storm)(void *ctx, const char *upstream, const struct retry_client_view *client,
+                        bool begun);
     void (*check_changed)(void *ctx, const struct endpoint_check_view *view);
     void (*problem)(void *ctx, const char *what);       /* what is not in force, one line */
     void (*state_problem)(void *ctx, const char *what); /* what was kept and cannot be used */

@@ -13,15 +13,20 @@
 #include "service/breaker.h"
 #include "service/fallback.h"
 #include "service/performance.h"
+#include "service/retry_storm.h"
 #include "service/transport.h"
 
 struct services;
 
 struct services_ops {
     double (*random)(void *ctx); /* uniform in [0, 1) */
-    /* Both may be NULL. */
+    /* Each may be NULL. */
     void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
     void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
+    void (*retry_storm)(void *ctx, const char *upstream, const struct retry_client_view *client,
+                        bool begun);
+    /* Path of a cgroup v2; NULL: unknown. */
+    const char *(*cgroup_path)(void *ctx, uint64_t cgroup_id);
     void *ctx;
 };
 
@@ -74,6 +79,12 @@ void services_feed_service(struct services *s, size_t service, uint64_t now_ns,
                            const struct traffic *total);
 void services_feed_upstream(struct services *s, size_t upstream, uint64_t now_ns,
                             const struct traffic *total, uint64_t slow_total);
+/* What a client has tried so far, once a tick; see retry_storms_feed(). `client->upstream` is a
+ * row.
+ */
+void services_feed_attempts(struct services *s, uint64_t now_ns,
+                            const struct connect_client_key *client,
+                            const struct connect_client *total);
 /* See breaker_epoch(), breaker_call() and breaker_kernel_opened(). */
 uint64_t services_epoch(const struct services *s, size_t upstream);
 void services_call(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
@@ -111,7 +122,8 @@ struct upstream_view {
     struct breaker_view breaker;
     struct fallback_view fallback;
     const char *fallback_endpoint; /* in use; NULL: none */
-    const char *not_enforced;      /* why; NULL when it is */
+    const struct retry_storms *retries;
+    const char *not_enforced; /* why; NULL when it is */
 };
 
 size_t services_count(const struct services *s);

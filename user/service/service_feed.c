@@ -40,6 +40,16 @@ void services_standby(const struct services *s, size_t upstream, uint64_t now_ns
     upstream_standby(s->upstreams[upstream], now_ns, ret);
 }
 
+void services_feed_attempts(struct services *s, uint64_t now_ns,
+                            const struct connect_client_key *client,
+                            const struct connect_client *total)
+{
+    size_t upstream = services_upstream_of_row(s, client->upstream);
+
+    if (upstream != SIZE_MAX)
+        retry_storms_feed(s->upstreams[upstream]->retries, now_ns, client, total);
+}
+
 uint64_t services_epoch(const struct services *s, size_t upstream)
 {
     return breaker_epoch(s->upstreams[upstream]->breaker);
@@ -165,6 +175,7 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
     fallback_view(u->fallback, &ret->fallback);
     if (ret->fallback.choice.offer == FALLBACK_OFFERS_ENDPOINT)
         ret->fallback_endpoint = u->config->fallback.endpoints.items[ret->fallback.choice.endpoint];
+    ret->retries = u->retries;
     ret->not_enforced = why_not_enforced(s, u, &ret->breaker);
 }
 

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of calls, before an upstream fails: one may be an accident. */
+#define FAILURES_IN_A_ROW 3
+#define FAILING_PERCENT 50
+
 static double on_random(void *ctx)
 {
     const struct upstream *u = ctx;
@@ -79,6 +83,8 @@ int upstream_create(struct upstream **ret, const struct config *config,
                                config->performance_tracker.window_size_seconds,
                                config->performance_tracker.degradation_threshold, now_ns);
     if (r == 0)
+        r = retry_storms_create(&u->retries);
+    if (r == 0)
         r = fallback_create(&u->fallback, &of->fallback, &fallback_ops);
     if (r == 0)
         r = breaker_create(&u->breaker, &rules, address, row, &breaker_ops, now_ns);
@@ -97,6 +103,7 @@ void upstream_destroy(struct upstream *u)
     breaker_destroy(u->breaker);
     fallback_destroy(u->fallback);
     performance_destroy(u->performance);
+    retry_storms_destroy(u->retries);
     free(u->endpoints);
     free(u->name);
     free(u);
@@ -160,14 +167,40 @@ void upstream_feed(struct upstream *u, uint64_t now_ns, const struct traffic *to
     u->is_fed = true;
 }
 
+static void on_storm(void *ctx, const struct retry_client_view *client, bool begun)
+{
+    const struct upstream *u = ctx;
+
+    if (u->ops->retry_storm)
+        u->ops->retry_storm(u->ops->ctx, u->name, client, begun);
+}
+
+static const char *path_of(void *ctx, uint64_t cgroup_id)
+{
+    const struct upstream *u = ctx;
+
+    return u->ops->cgroup_path ? u->ops->cgroup_path(u->ops->ctx, cgroup_id) : NULL;
+}
+
+/* So much that whoever calls it has reason to try again. */
+static bool is_failing(const struct breaker_view *b)
+{
+    return (b->state != BREAKER_CLOSED && b->state != BREAKER_OFF) ||
+           b->figures.consecutive_failures >= FAILURES_IN_A_ROW ||
+           (b->figures.window.count >= FAILURES_IN_A_ROW &&
+            b->figures.failure_percent >= FAILING_PERCENT);
+}
+
 void upstream_tick(struct upstream *u, uint64_t now_ns)
 {
+    const struct retry_storm_ops storms = {on_storm, path_of, u};
     struct fallback_choice choice;
     struct fallback_input in = {.endpoints = u->endpoints, .cached_ns = u->cached_ns};
     struct breaker_view view;
 
     breaker_tick(u->breaker, now_ns);
     breaker_view(u->breaker, now_ns, &view);
+    retry_storms_tick(u->retries, now_ns, is_failing(&view), &storms);
     in.open = u->enforceable && view.enforced && view.state != BREAKER_CLOSED &&
               view.state != BREAKER_OFF;
     fallback_tick(u->fallback, now_ns, &in, &choice);

@@ -13,6 +13,7 @@ struct upstream {
     struct breaker *breaker;
     struct fallback *fallback;
     struct performance *performance;
+    struct retry_storms *retries;
     struct calls fed;       /* totals */
     uint64_t counted_early; /* calls that were slow and had not ended */
     bool is_fed;
