@@ -1,6 +1,7 @@
 #include "agent.h"
 #include "agent_alerts.h"
 #include "agent_log.h"
+#include "agent_services.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -11,7 +12,6 @@
 #include "http/listen.h"
 #include "http/server.h"
 #include "probe/probe.h"
-#include "service/live.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -35,7 +35,8 @@ struct agent {
     struct probe *probe; /* NULL: it goes on without BPF, for the reason in probe_error */
     char probe_error[PROBE_ERROR_BYTES];
     struct collectors *collectors;
-    struct live *live;
+    struct agent_services *services;
+    struct live *live; /* of the services */
     struct health *health;
     struct agent_alerts *alerts;
     struct server *server;
@@ -276,75 +277,36 @@ static void on_breaker_moved(void *ctx, const char *upstream, const struct break
 {
     struct agent *agent = ctx;
 
-    agent_log_breaker(agent->log, upstream, t);
     if (!agent->alerts) /* a pinned breaker is taken over */
         return;
     agent_alerts_breaker(agent->alerts, upstream, t);
     tick_soon(agent);
 }
 
-static void on_fallback_switched(void *ctx, const char *upstream, const struct fallback_switch *s)
+static int create_services(struct agent *agent)
 {
-    struct agent *agent = ctx;
-
-    agent_log_fallback(agent->log, upstream, s);
-}
-
-static void on_retry_storm(void *ctx, const char *upstream, const struct retry_client_view *client,
-                           bool begun)
-{
-    struct agent *agent = ctx;
-
-    agent_log_retry_storm(agent->log, upstream, client, begun);
-}
-
-static void on_check_changed(void *ctx, const struct endpoint_check_view *view)
-{
-    struct agent *agent = ctx;
-
-    agent_log_check(agent->log, view);
-}
-
-static void on_service_problem(void *ctx, const char *what)
-{
-    struct agent *agent = ctx;
-
-    LOG_WARNING(agent->log, "performance_tracker", "Not everything configured is in force",
-                LOG_STRING("reason", what));
-}
-
-static void on_service_state_problem(void *ctx, const char *what)
-{
-    struct agent *agent = ctx;
-
-    LOG_WARNING(agent->log, "performance_tracker", "Saved state is not usable",
-                LOG_STRING("reason", what));
-}
-
-static int create_live(struct agent *agent)
-{
-    const struct live_sources sources = {
-        .loop = agent->loop,
-        .clock = agent->clock,
-        .host = &host_default,
-        .probe = agent->probe,
-        .probe_missing = agent->probe_error,
-        .state_directory = config_state_directory(environ),
-    };
-    const struct live_ops ops = {
+    const struct agent_services_sources sources = {
+        .live =
+            {
+                .loop = agent->loop,
+                .clock = agent->clock,
+                .host = &host_default,
+                .probe = agent->probe,
+                .probe_missing = agent->probe_error,
+                .state_directory = config_state_directory(environ),
+            },
+        .log = agent->log,
         .breaker_moved = on_breaker_moved,
-        .fallback_switched = on_fallback_switched,
-        .retry_storm = on_retry_storm,
-        .check_changed = on_check_changed,
-        .problem = on_service_problem,
-        .state_problem = on_service_state_problem,
         .ctx = agent,
     };
-    int r = live_create(&agent->live, &sources, &ops, agent->config);
+    int r = agent_services_create(&agent->services, &sources, agent->config);
 
-    if (r < 0)
+    if (r < 0) {
         fprintf(stderr, "moonwatch: services: %s\n", strerror(-r));
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+        return EXIT_FAILED;
+    }
+    agent->live = agent_services_live(agent->services);
+    return EXIT_DONE;
 }
 
 static int create_parts(struct agent *agent)
@@ -459,9 +421,9 @@ static int add_sources(struct agent *agent)
 
 static int create(struct agent *agent)
 {
-    static int (*const steps[])(struct agent *) = {load_config,   take_signals, create_probe,
-                                                   create_live,   create_parts, create_alerts,
-                                                   create_server, add_sources};
+    static int (*const steps[])(struct agent *) = {load_config,     take_signals, create_probe,
+                                                   create_services, create_parts, create_alerts,
+                                                   create_server,   add_sources};
     int exit_code = EXIT_DONE;
     int r;
 
@@ -487,7 +449,7 @@ static void destroy(struct agent *agent)
     agent_alerts_destroy(agent->alerts);
     agent->alerts = NULL;
     health_destroy(agent->health);
-    live_destroy(agent->live);
+    agent_services_destroy(agent->services);
     collectors_destroy(agent->collectors);
     loop_destroy(agent->loop);
     probe_destroy(agent->probe);

@@ -3,10 +3,10 @@
 #define MOONWATCH_AGENT_ALERT_STATE_H
 
 #include "alert/alert.h"
-#include "base/state_file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/state_file.h"
 
 struct agent_alert_state;
 
