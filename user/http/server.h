@@ -3,9 +3,9 @@
 #define MOONWATCH_HTTP_SERVER_H
 
 #include "alert/alert.h"
-#include "base/state_file.h"
 #include "base/host.h"
 #include "base/loop.h"
+#include "base/state_file.h"
 #include "collect/collectors.h"
 #include "config/config.h"
 #include "health/health.h"
