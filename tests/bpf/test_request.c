@@ -1,6 +1,9 @@
 /* Calls: what is one, how long it takes, how it fails, what is in flight. With the sockets' own
  * tracepoints and with their twin. */
 #include "call_fixture.h"
+#include "probe/state.h"
+#include <bpf/libbpf.h>
+#include <errno.h>
 
 #define SERVICE 7
 #define SERVICE_ROW (UPSTREAMS_MAX + SERVICE)
@@ -349,6 +352,69 @@ static void older_connections_are_taken_up(void **state)
 #test " (twin)", test, setup_twin, call_teardown, NULL                                     \
     }
 
+struct range {
+    uint32_t next;
+    struct call_stats stats[CALL_ROWS_MAX];
+};
+
+static void keep_range(void *ctx, uint32_t row, const struct call_stats *stats)
+{
+    struct range *range = ctx;
+
+    assert_int_equal(row, range->next++);
+    range->stats[row] = *stats;
+}
+
+static void read_range(struct call_fixture *f, uint32_t first, uint32_t count, struct range *range)
+{
+    memset(range, 0xff, sizeof(*range));
+    range->next = first;
+    assert_int_equal(probe_call_stats_range(f->probe.probe, first, count, keep_range, range), 0);
+    assert_int_equal(range->next, first + count);
+}
+
+/* Every row has other counts on every CPU; ranges of any length say what was put there. */
+static void rows_are_read_in_ranges(void **state)
+{
+    static const uint32_t ranges[][2] = {{0, 1},   {0, 3},
+                                         {2, 5},   {0, CALL_ROWS_MAX},
+                                         {7, 0},   {CALL_ROWS_MAX - 1, 1},
+                                         {256, 4}, {1, CALL_ROWS_MAX - 1}};
+    struct call_fixture *f = call_fixture_of(state);
+    unsigned cpus = (unsigned)libbpf_num_possible_cpus();
+    struct call_stats *values = calloc(cpus, sizeof(*values));
+    struct range *range = malloc(sizeof(*range));
+    char path[128];
+    int fd;
+
+    call_open(f, 0, 0);
+    snprintf(path, sizeof(path), "%s/call_stats", f->probe.pins);
+    fd = bpf_obj_get(path);
+    assert_true(fd >= 0);
+    for (uint32_t row = 0; row < CALL_ROWS_MAX; row++) {
+        for (unsigned cpu = 0; cpu < cpus; cpu++)
+            values[cpu] = (struct call_stats){.opened = row + 1, .srtt_count = cpu};
+        assert_int_equal(bpf_map_update_elem(fd, &row, values, BPF_ANY), 0);
+    }
+    close(fd);
+    /* With batches, then as on a kernel that has none for this map. */
+    for (int single = 0; single < 2; single++) {
+        map_find(f->probe.probe, "call_stats")->no_batch = single;
+        for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+            read_range(f, ranges[i][0], ranges[i][1], range);
+            for (uint32_t row = ranges[i][0]; row < ranges[i][0] + ranges[i][1]; row++) {
+                assert_int_equal(range->stats[row].opened, (uint64_t)cpus * (row + 1));
+                assert_int_equal(range->stats[row].srtt_count, (uint64_t)cpus * (cpus - 1) / 2);
+            }
+        }
+        assert_int_equal(map_find(f->probe.probe, "call_stats")->no_batch, single);
+    }
+    assert_int_equal(probe_call_stats_range(f->probe.probe, 2, CALL_ROWS_MAX - 1, keep_range, NULL),
+                     -EINVAL);
+    free(range);
+    free(values);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +425,7 @@ int main(void)
         BOTH(every_way_to_fail_has_its_name),
         BOTH(a_hang_is_counted_when_it_becomes_one),
         BOTH(older_connections_are_taken_up),
+        cmocka_unit_test_setup_teardown(rows_are_read_in_ranges, call_setup, call_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,7 @@ static const struct field connections_fields[] = {
     WHOLE("blocked", blocked, .about = "waiting for a lock, or in a blocking command"),
 };
 static const struct field_table connections_table =
-    FIELD_TABLE("DatabaseConnections", connections_fields, "A database's client connections.",
-                .missing_at = MISSING_AT(TYPE, missing));
+    FIELD_TABLE("DatabaseConnections", connections_fields, "A database's client connections.");
 #undef TYPE
 
 #define TYPE struct check_row
@@ -47,7 +46,8 @@ static const struct field row_fields[] = {
     WHOLE("certificate_days_left", certificate_days_left, .about = "negative: it has expired"),
     ROW("runs_total", FIELD_U64, view.runs_total),
     ROW("failed_total", FIELD_U64, view.failed_total),
-    ROW("connections", FIELD_OBJECT, connections, .table = &connections_table),
+    ROW("connections", FIELD_OBJECT, connections, .table = &connections_table,
+        .missing_at = MISSING_AT(TYPE, connections.missing)),
 };
 const struct field_table check_row_table =
     FIELD_TABLE("CheckResult", row_fields, "What came of an active check.");

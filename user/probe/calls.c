@@ -11,27 +11,55 @@
 /* Scans that count expiries take at most this share of the time. */
 #define SCAN_REST 20
 
-int probe_call_stats(struct probe *probe, uint32_t row, struct call_stats *ret)
+struct stats_reader {
+    probe_call_stats_fn *fn;
+    void *ctx;
+};
+
+static void sum_cpus(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
 {
-    const struct kernel_map *map = map_find(probe, "call_stats");
-    CLEANUP_FREE struct call_stats *values = NULL;
-    uint64_t sum[sizeof(*ret) / sizeof(uint64_t)] = {0};
+    const struct stats_reader *reader = ctx;
+    uint64_t sum[sizeof(struct call_stats) / sizeof(uint64_t)] = {0};
+    struct call_stats stats;
+    uint32_t row;
+
+    for (unsigned cpu = 0; cpu < cpus; cpu++) {
+        const char *value = (const char *)values + cpu * stride;
+
+        for (size_t i = 0; i < sizeof(sum) / sizeof(sum[0]); i++) {
+            uint64_t field;
+
+            memcpy(&field, value + i * sizeof(field), sizeof(field));
+            sum[i] += field;
+        }
+    }
+    memcpy(&row, key, sizeof(row));
+    memcpy(&stats, sum, sizeof(stats));
+    reader->fn(reader->ctx, row, &stats);
+}
+
+int probe_call_stats_range(struct probe *probe, uint32_t first, uint32_t count,
+                           probe_call_stats_fn *fn, void *ctx)
+{
+    struct stats_reader reader = {fn, ctx};
+    struct kernel_map *map = map_find(probe, "call_stats");
 
     if (!map)
         return -ENOENT;
-    values = calloc(probe->possible_cpus, sizeof(*values));
-    if (!values)
-        return -ENOMEM;
-    if (bpf_map_lookup_elem(map->fd, &row, values) < 0)
-        return -errno;
-    for (unsigned cpu = 0; cpu < probe->possible_cpus; cpu++) {
-        const uint64_t *value = (const uint64_t *)&values[cpu];
+    if (first >= CALL_ROWS_MAX || count > CALL_ROWS_MAX - first)
+        return -EINVAL;
+    return map_read_rows(probe, map, first, count, sum_cpus, &reader);
+}
 
-        for (size_t i = 0; i < sizeof(sum) / sizeof(sum[0]); i++)
-            sum[i] += value[i];
-    }
-    memcpy(ret, sum, sizeof(*ret));
-    return 0;
+static void copy_stats(void *ctx, uint32_t row, const struct call_stats *stats)
+{
+    (void)row;
+    memcpy(ctx, stats, sizeof(*stats));
+}
+
+int probe_call_stats(struct probe *probe, uint32_t row, struct call_stats *ret)
+{
+    return probe_call_stats_range(probe, row, 1, copy_stats, ret);
 }
 
 int probe_call_limit_set(struct probe *probe, uint32_t row, const struct call_limit *limit)

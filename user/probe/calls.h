@@ -7,6 +7,10 @@
 
 /* The row's counts, of all CPUs. 0, -ENOENT when calls are not followed, or a negative errno. */
 int probe_call_stats(struct probe *probe, uint32_t row, struct call_stats *ret);
+typedef void probe_call_stats_fn(void *ctx, uint32_t row, const struct call_stats *stats);
+/* Likewise the counts of `count` rows from `first` on, with one system call for dozens of them. */
+int probe_call_stats_range(struct probe *probe, uint32_t first, uint32_t count,
+                           probe_call_stats_fn *fn, void *ctx);
 int probe_call_limit_set(struct probe *probe, uint32_t row, const struct call_limit *limit);
 
 enum service_key_kind {

@@ -100,6 +100,11 @@ static int reserve_rows(struct probe *probe, const struct kernel_map *map, size_
     return err < 0 ? err : reserve(&probe->row_values, &probe->row_values_size, rows * value_bytes);
 }
 
+static bool lacks_batch(int err)
+{
+    return err == -KERNEL_ENOTSUPP || err == -EINVAL || err == -EOPNOTSUPP;
+}
+
 /* -EOPNOTSUPP when this kernel cannot read this map in batches. */
 static int for_each_batched(struct probe *probe, struct kernel_map *map, probe_map_row_fn *fn,
                             void *ctx)
@@ -133,9 +138,7 @@ static int for_each_batched(struct probe *probe, struct kernel_map *map, probe_m
             continue;
         }
         if (err < 0 && err != -ENOENT) {
-            bool lacking = err == -KERNEL_ENOTSUPP || err == -EINVAL || err == -EOPNOTSUPP;
-
-            return lacking && !started ? -EOPNOTSUPP : err;
+            return lacks_batch(err) && !started ? -EOPNOTSUPP : err;
         }
         for (uint32_t i = 0; i < count; i++)
             fn(ctx, probe->row_keys + (size_t)i * map->key_size,
@@ -189,6 +192,41 @@ int probe_map_for_each(struct probe *probe, const char *name, probe_map_row_fn *
         map->no_batch = true;
     }
     return for_each_single(probe, map, fn, ctx);
+}
+
+int map_read_rows(struct probe *probe, struct kernel_map *map, uint32_t first, uint32_t count,
+                  probe_map_row_fn *fn, void *ctx)
+{
+    struct row_shape shape = shape_of(probe, map);
+    uint32_t rows = (uint32_t)(BATCH_BYTES / shape.value_bytes) + 1;
+    int err = reserve_rows(probe, map, shape.value_bytes, rows < count ? rows : count);
+
+    for (uint32_t done = 0; err == 0 && done < count;) {
+        uint32_t before = first + done - 1, next, n = count - done < rows ? count - done : rows;
+
+        if (!map->no_batch) {
+            /* The walk begins behind the row it is given. ENOENT: the last row is among them. */
+            err = bpf_map_lookup_batch(map->fd, first + done ? &before : NULL, &next,
+                                       probe->row_keys, probe->row_values, &n, NULL) < 0
+                      ? -errno
+                      : 0;
+            err = err == -ENOENT && n > 0 ? 0 : err;
+            map->no_batch = lacks_batch(err);
+            if (err == 0 && n == 0)
+                err = -ENODATA;
+        }
+        if (map->no_batch) {
+            n = 1;
+            before = first + done;
+            memcpy(probe->row_keys, &before, sizeof(before));
+            err = bpf_map_lookup_elem(map->fd, &before, probe->row_values) < 0 ? -errno : 0;
+        }
+        for (uint32_t i = 0; err == 0 && i < n; i++)
+            fn(ctx, probe->row_keys + (size_t)i * map->key_size,
+               probe->row_values + i * shape.value_bytes, shape.cpus, shape.stride);
+        done += n;
+    }
+    return err;
 }
 
 int probe_map_delete(struct probe *probe, const char *name, const void *key)

@@ -3,6 +3,7 @@
 #define MOONWATCH_PROBE_STATE_H
 
 #include "abi/call.h"
+#include "probe/map.h"
 #include "probe/objects.h"
 #include "probe/pin.h"
 #include "probe/reason.h"
@@ -158,6 +159,10 @@ const struct program *program_running(const struct probe *probe, const char *tar
 
 /* map.c */
 struct kernel_map *map_find(struct probe *probe, const char *name);
+/* `count` rows of an array from `first` on, in as few system calls as the kernel allows. 0 or a
+ * negative errno. */
+int map_read_rows(struct probe *probe, struct kernel_map *map, uint32_t first, uint32_t count,
+                  probe_map_row_fn *fn, void *ctx);
 void maps_measure(struct probe *probe);
 
 /* ring.c */

@@ -10,12 +10,23 @@
  */
 #define SCAN_EVERY_NS (5 * NS_PER_SECOND)
 
+/* What is known of a row in use. */
+struct slot {
+    bool is_service;
+    size_t index; /* in the configuration */
+    struct call_flight flight, counting;
+};
+
 struct follow {
     struct follow_sources sources;
     const struct config *config;
     struct loop_source *alarm;
-    uint64_t scanned_ns;
-    struct call_flight flights[CALL_ROWS_MAX], counting[CALL_ROWS_MAX];
+    uint64_t scanned_ns, now_ns;
+    size_t slot_count;
+    struct slot *slots;              /* upstreams, then services */
+    uint16_t slot_of[CALL_ROWS_MAX]; /* + 1; 0: the row is nobody's */
+    /* Rows in use, of upstreams and of services: the first, and the one behind the last. */
+    uint32_t upstreams_from, upstreams_to, services_from, services_to;
 };
 
 static void on_alarm(void *ctx, uint64_t now_ns);
@@ -39,6 +50,7 @@ void follow_destroy(struct follow *f)
     if (!f)
         return;
     loop_remove(f->alarm);
+    free(f->slots);
     free(f);
 }
 
@@ -47,10 +59,45 @@ static uint64_t ns_of(double seconds)
     return (uint64_t)(seconds * (double)NS_PER_SECOND);
 }
 
+static void take_row(struct follow *f, uint32_t row, bool is_service, size_t index)
+{
+    uint32_t *from = is_service ? &f->services_from : &f->upstreams_from;
+    uint32_t *to = is_service ? &f->services_to : &f->upstreams_to;
+
+    f->slots[f->slot_count] = (struct slot){.is_service = is_service, .index = index};
+    f->slot_of[row] = (uint16_t)++f->slot_count;
+    if (*to == 0 || row < *from)
+        *from = row;
+    if (row >= *to)
+        *to = row + 1;
+}
+
+static int take_rows(struct follow *f, const struct config *config)
+{
+    struct slot *slots =
+        calloc(config->upstreams.count + config->services.count + 1, sizeof(*slots));
+
+    if (!slots)
+        return -ENOMEM;
+    free(f->slots);
+    f->slots = slots;
+    f->slot_count = 0;
+    memset(f->slot_of, 0, sizeof(f->slot_of));
+    f->upstreams_from = f->upstreams_to = f->services_from = f->services_to = 0;
+    for (size_t i = 0; i < config->upstreams.count; i++)
+        take_row(f, (uint32_t)services_row(f->sources.services, i), false, i);
+    for (size_t i = 0; i < config->services.count; i++)
+        take_row(f, attribution_row(f->sources.attribution, i), true, i);
+    f->scanned_ns = 0; /* whose calls are in flight is to be asked anew */
+    return 0;
+}
+
 int follow_configure(struct follow *f, const struct config *config)
 {
-    int r = 0;
+    int r = take_rows(f, config);
 
+    if (r < 0)
+        return r;
     f->config = config;
     for (size_t i = 0; r == 0 && i < config->upstreams.count; i++) {
         const struct config_upstream *upstream = &config->upstreams.items[i];
@@ -80,32 +127,34 @@ static void sum_up(const struct call_stats *stats, struct traffic *ret)
     }
 }
 
-static void feed_upstream(struct follow *f, size_t upstream, uint64_t now_ns)
+static void feed(void *ctx, uint32_t row, const struct call_stats *stats)
 {
-    size_t row = services_row(f->sources.services, upstream);
-    struct call_figures figures = {.flight = f->flights[row]};
+    struct follow *f = ctx;
+    struct services *services = f->sources.services;
+    struct call_figures figures = {.stats = *stats};
+    const struct slot *slot;
     struct traffic traffic;
 
-    figures.flight.looked_ns = f->scanned_ns;
-    if (probe_call_stats(f->sources.probe, (uint32_t)row, &figures.stats) < 0)
+    if (!f->slot_of[row])
         return;
-    sum_up(&figures.stats, &traffic);
-    services_feed_upstream(f->sources.services, upstream, now_ns, &traffic, figures.stats.slow);
-    services_set_upstream_figures(f->sources.services, upstream, now_ns, &figures);
+    slot = &f->slots[f->slot_of[row] - 1];
+    figures.flight = slot->flight;
+    figures.flight.looked_ns = f->scanned_ns;
+    sum_up(stats, &traffic);
+    if (slot->is_service) {
+        services_feed_service(services, slot->index, f->now_ns, &traffic);
+        services_set_service_figures(services, slot->index, f->now_ns, &figures);
+        return;
+    }
+    services_feed_upstream(services, slot->index, f->now_ns, &traffic, stats->slow);
+    services_set_upstream_figures(services, slot->index, f->now_ns, &figures);
 }
 
-static void feed_service(struct follow *f, size_t service, uint64_t now_ns)
+static void feed_rows(struct follow *f, uint32_t from, uint32_t to, uint64_t now_ns)
 {
-    uint32_t row = attribution_row(f->sources.attribution, service);
-    struct call_figures figures = {.flight = f->flights[row]};
-    struct traffic traffic;
-
-    figures.flight.looked_ns = f->scanned_ns;
-    if (probe_call_stats(f->sources.probe, row, &figures.stats) < 0)
-        return;
-    sum_up(&figures.stats, &traffic);
-    services_feed_service(f->sources.services, service, now_ns, &traffic);
-    services_set_service_figures(f->sources.services, service, now_ns, &figures);
+    f->now_ns = now_ns;
+    if (to > from)
+        probe_call_stats_range(f->sources.probe, from, to - from, feed, f);
 }
 
 static void count_flight(void *ctx, const struct call_row *call)
@@ -113,9 +162,9 @@ static void count_flight(void *ctx, const struct call_row *call)
     struct follow *f = ctx;
     struct call_flight *flight;
 
-    if (call->row >= CALL_ROWS_MAX)
+    if (call->row >= CALL_ROWS_MAX || !f->slot_of[call->row])
         return;
-    flight = &f->counting[call->row];
+    flight = &f->slots[f->slot_of[call->row] - 1].counting;
     flight->calls++;
     if (!flight->oldest_since_ns || call->since_ns < flight->oldest_since_ns)
         flight->oldest_since_ns = call->since_ns;
@@ -125,10 +174,12 @@ static void scan(struct follow *f, uint64_t now_ns)
 {
     uint64_t next_ns = 0;
 
-    memset(f->counting, 0, sizeof(f->counting));
+    for (size_t i = 0; i < f->slot_count; i++)
+        f->slots[i].counting = (struct call_flight){0};
     if (probe_calls_scan(f->sources.probe, count_flight, f, &next_ns) < 0)
         return;
-    memcpy(f->flights, f->counting, sizeof(f->flights));
+    for (size_t i = 0; i < f->slot_count; i++)
+        f->slots[i].flight = f->slots[i].counting;
     f->scanned_ns = now_ns;
     loop_set_alarm(f->alarm, next_ns);
 }
@@ -139,8 +190,7 @@ static void on_alarm(void *ctx, uint64_t now_ns)
 
     /* What it finds comes back as records and in the counts. */
     scan(f, now_ns);
-    for (size_t i = 0; f->config && i < f->config->upstreams.count; i++)
-        feed_upstream(f, i, now_ns);
+    feed_rows(f, f->upstreams_from, f->upstreams_to, now_ns);
     services_tick(f->sources.services, now_ns);
 }
 
@@ -171,10 +221,8 @@ void follow_tick(struct follow *f, uint64_t now_ns)
         return;
     if (!f->scanned_ns || now_ns - f->scanned_ns >= SCAN_EVERY_NS)
         scan(f, now_ns);
-    for (size_t i = 0; i < f->config->upstreams.count; i++)
-        feed_upstream(f, i, now_ns);
-    for (size_t i = 0; i < f->config->services.count; i++)
-        feed_service(f, i, now_ns);
+    feed_rows(f, f->upstreams_from, f->upstreams_to, now_ns);
+    feed_rows(f, f->services_from, f->services_to, now_ns);
     if (f->config->upstreams.count)
         probe_map_for_each(f->sources.probe, "connect_client", take_attempts, &attempts);
 }
@@ -195,6 +243,7 @@ bool follow_record(struct follow *f, const struct record_head *record, uint64_t 
     const struct record_breaker *breaker = (const void *)record;
     const struct record_call_failed *failed = (const void *)record;
     size_t upstream;
+    uint32_t row;
 
     if (!is_breaker && record->type != RECORD_CALL_FAILED)
         return false;
@@ -204,6 +253,7 @@ bool follow_record(struct follow *f, const struct record_head *record, uint64_t 
         return false;
     if (is_breaker)
         take_breaker(f, upstream, breaker, now_ns);
-    feed_upstream(f, upstream, now_ns);
+    row = (uint32_t)services_row(f->sources.services, upstream);
+    feed_rows(f, row, row + 1, now_ns);
     return true;
 }
