@@ -14,7 +14,8 @@ def test_a_restart_forgets_nothing(start, how):
     agent = start(
         ALWAYS,
         {**ALWAYS, "name": "Slow", "for": 4},
-        {"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 600, "severity": "error"},
+        {"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 600, "severity": "error",
+         "match": {"comm": "mwlasting"}},
         {"name": "Short", "kind": "event", "event": "crash", "keep_firing_for": 0, "match": {"comm": "mwshort"}},
     )
     crash("mwlasting")

