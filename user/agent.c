@@ -23,8 +23,10 @@
 
 /* Every figure is sampled at this interval; it also bounds how long a lazy record waits. */
 #define TICK_NS NS_PER_SECOND
-/* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks. */
+/* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks: the gap
+ * between them is at least this, and so many times what the last one took. */
 #define EVENT_GAP_NS (10 * NS_PER_MS)
+#define EVENT_GAP_TICKS 4
 
 struct agent {
     const struct run_options *options;
@@ -42,7 +44,7 @@ struct agent {
     struct server *server;
     struct loop_source *probe_alarm;
     struct loop_source *event_alarm; /* ticks at once after what came outside of the ring */
-    uint64_t ticked_ns;
+    uint64_t next_event_ns;          /* no tick for an event before */
     uint64_t next_check_ns;
     enum status logged_status;
     bool event_pending; /* something happened that is acted on at once */
@@ -66,7 +68,7 @@ static void on_record(void *ctx, const struct record_head *record, size_t size)
 
 static void tick(struct agent *agent, uint64_t now_ns)
 {
-    uint64_t probe_next_ns = 0;
+    uint64_t probe_next_ns = 0, took_ns;
     enum status status;
 
     if (agent->probe)
@@ -76,7 +78,6 @@ static void tick(struct agent *agent, uint64_t now_ns)
     health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
     agent_alerts_tick(agent->alerts, agent->server);
     agent->event_pending = false;
-    agent->ticked_ns = now_ns;
     status = health_status(agent->health);
     if (status != agent->logged_status || now_ns >= agent->next_check_ns) {
         agent_log_health(agent->log, collectors_snapshot(agent->collectors), agent->health);
@@ -88,6 +89,10 @@ static void tick(struct agent *agent, uint64_t now_ns)
         probe_tick(agent->probe, now_ns, &probe_next_ns);
         loop_set_alarm(agent->probe_alarm, probe_next_ns);
     }
+    took_ns = clock_monotonic_ns(agent->clock) - now_ns;
+    agent->next_event_ns =
+        now_ns +
+        (EVENT_GAP_TICKS * took_ns > EVENT_GAP_NS ? EVENT_GAP_TICKS * took_ns : EVENT_GAP_NS);
     sd_notify(0, "WATCHDOG=1");
 }
 
@@ -116,7 +121,7 @@ static void on_event_alarm(void *ctx, uint64_t now_ns)
 static void tick_soon(struct agent *agent)
 {
     agent->event_pending = true;
-    loop_set_alarm(agent->event_alarm, agent->ticked_ns + EVENT_GAP_NS);
+    loop_set_alarm(agent->event_alarm, agent->next_event_ns);
 }
 
 static void on_ring(void *ctx, uint32_t events)

@@ -148,13 +148,13 @@ class Alertmanager:
 class MailServer:
     """aiosmtpd in a process of its own; mails land in a directory, one file each."""
 
-    def __init__(self, directory, certificate=None, key=None, user=None, password=None):
+    def __init__(self, directory, certificate=None, key=None, user=None, password=None, implicit=False):
         self.port = free_port()
         self.mails = directory
         directory.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             ["/usr/bin/python3", __file__, str(self.port), str(directory), str(certificate or ""),
-             str(key or ""), user or "", password or ""],
+             str(key or ""), user or "", password or "", "implicit" if implicit else ""],
             stdout=subprocess.PIPE, text=True,
         )
         assert self.process.stdout.readline() == "ready\n"
@@ -165,7 +165,7 @@ class MailServer:
         self.process.stdout.close()
 
 
-def serve_mail(port, directory, certificate, key, user, password):
+def serve_mail(port, directory, certificate, key, user, password, implicit):
     from aiosmtpd.controller import Controller
     from aiosmtpd.smtp import AuthResult
 
@@ -200,8 +200,10 @@ def serve_mail(port, directory, certificate, key, user, password):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
     controller = Controller(
-        Handler(), hostname="127.0.0.1", port=int(port), tls_context=context, require_starttls=bool(certificate),
-        authenticator=authenticate, auth_required=bool(user), auth_require_tls=bool(certificate),
+        Handler(), hostname="127.0.0.1", port=int(port), authenticator=authenticate, auth_required=bool(user),
+        # To aiosmtpd only STARTTLS is TLS.
+        auth_require_tls=bool(certificate and not implicit), ssl_context=context if implicit else None,
+        tls_context=None if implicit else context, require_starttls=bool(certificate and not implicit),
     )
     controller.start()
     print("ready", flush=True)

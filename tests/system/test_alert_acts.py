@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta, timezone
 
-from alerting import ALWAYS, act, at, cli, firing, start
+from alerting import ALWAYS, CRASH, act, at, cli, crash, find, firing, start
 from conftest import wait_for
 from test_http import check_unknowns, openapi, validator
 
@@ -45,6 +45,18 @@ def test_ack_and_its_end(start):
     wait_for(lambda: firing(agent, "Always")["acked_by"] is None, what="the end of the ack")
 
 
+def test_what_does_not_fire_is_not_acked(start):
+    soon = {**ALWAYS, "name": "Soon", "for": 3600}
+    agent = start({**CRASH, "keep_firing_for": 0}, soon)
+    pending = wait_for(lambda: find(agent, "Soon"), what="pending")[0]
+    crash("mwover")
+    past = wait_for(lambda: find(agent, "ProcessCrash", "history"), what="the end of the crash")[0]
+    for alert in (pending, past):
+        status, answer = act(agent, f"/admin/alerts/{alert['id']}/ack", {"by": "otto"})
+        assert status == 422 and answer["error"]["code"] == "not_firing"
+    assert cli(agent, "ack", past["id"]).returncode == 1
+
+
 def test_silence_by_http(start):
     agent = start(ALWAYS)
     firing(agent, "Always")
@@ -80,6 +92,7 @@ BAD_REQUESTS = [
     ("/admin/alerts/ID/ack", "POST", b'{"by": "\xff"}', 400, "UTF-8"),
     ("/admin/alerts/ID/ack", "POST", {"by": 3}, 400, "by is not a string"),
     ("/admin/alerts/ID/ack", "POST", {"who": "x"}, 400, "by, comment, duration_seconds"),
+    ("/admin/alerts/ID/ack", "POST", {"by": "x" * 257}, 400, "longer than 256"),
     ("/admin/alerts/ID/ack", "POST", {"duration_seconds": 0}, 400, "duration_seconds"),
     ("/admin/alerts/ID/ack", "POST", {"duration_seconds": 1e300}, 400, "duration_seconds"),
     ("/admin/silences", "POST", None, 400, "matchers is missing"),

@@ -267,6 +267,19 @@ def test_a_mail_arrives_over_starttls_with_a_login(make_agent, mail_server, tmp_
     wait_for(lambda: channel(agent, "mail")["state"] == "ok", what="state ok")
 
 
+def test_a_mail_over_tls_from_the_start(make_agent, mail_server, tmp_path):
+    certificate, key = certificate_of(tmp_path, "server")
+    (tmp_path / "password").write_text("right\n")
+    server = mail_server(certificate=certificate, key=key, user="agent", password="right", implicit=True)
+    mail = {"name": "mail", "type": "email", "smtp": f"localhost:{server.port}", "from": "agent@example.org",
+            "to": "ops@example.org", "tls": "implicit", "ca_file": str(certificate), "username": "agent",
+            "password_file": str(tmp_path / "password"), "retry": SOON}
+    agent = make_agent(config=to([mail], ALWAYS)).start()
+    wait_for(lambda: mails(server), what="a mail")
+    assert mails(server)[0][0]["login"] == "agent"
+    wait_for(lambda: channel(agent, "mail")["state"] == "ok", what="state ok")
+
+
 def test_without_starttls_no_mail_is_sent(make_agent, mail_server):
     server = mail_server()
     mail = {"name": "mail", "type": "email", "smtp": f"127.0.0.1:{server.port}", "from": "agent@example.org",

@@ -181,6 +181,31 @@ static void what_a_person_must_mend_keeps_its_messages(void **state)
     }
 }
 
+static bool is_ok(struct office *o)
+{
+    notify_tick(o->notify, NULL, clock_monotonic_ns(clock_system()));
+    return office_view(o, 0).state == NOTIFY_OK;
+}
+
+/* Seen before there is anything to say, not by the alert that is not told. */
+static void a_secret_that_is_missing_is_seen_at_once(void **state)
+{
+    char channel[512], path[96];
+    struct office o;
+
+    office_begin(&o);
+    snprintf(path, sizeof(path), "%s/url", o.directory);
+    snprintf(channel, sizeof(channel), "{\"name\":\"chat\",\"type\":\"slack\",\"url_file\":\"%s\"}",
+             path);
+    office_open(&o, channel);
+    assert_int_equal(office_view(&o, 0).state, NOTIFY_MISCONFIGURED);
+    assert_non_null(strstr(office_view(&o, 0).error, "No such file"));
+    write_file(path, "http://127.0.0.1:1/\n");
+    office_run(&o, is_ok);
+    assert_int_equal(office_view(&o, 0).failed_total, 0);
+    office_end(&o);
+}
+
 static void a_secret_is_read_when_it_is_there(void **state)
 {
     char channel[512], path[96], url[160];
@@ -202,6 +227,49 @@ static void a_secret_is_read_when_it_is_there(void **state)
     office_run(&o, all_removed);
     assert_non_null(strstr(peer->request, "POST /services/T0/B0 HTTP/1.1\r\n"));
     assert_non_null(strstr(peer->request, "\"attachments\":[{"));
+    peer_stop(peer);
+    office_end(&o);
+}
+
+static void an_answer_without_end_is_a_yes_all_the_same(void **state)
+{
+    struct office o;
+    struct peer *peer;
+    char channel[512];
+
+    office_begin(&o);
+    peer = peer_start(o.loop, PEER_NEVER_ENDS, "HTTP/1.1 200 OK\r\n\r\n");
+    peer->filler = "and so on ";
+    webhook(channel, "hook", peer, "");
+    office_open(&o, channel);
+    office_send(&o, 0, "mw-13");
+    office_run(&o, all_removed);
+    assert_int_equal(peer->accepted, 1);
+    assert_int_equal(office_view(&o, 0).sent_total, 1);
+    peer_stop(peer);
+    office_end(&o);
+}
+
+static void alertmanager_may_want_a_password(void **state)
+{
+    char channel[512], path[96];
+    struct office o;
+    struct peer *peer;
+
+    office_begin(&o);
+    peer = peer_start(o.loop, PEER_ANSWERS, OK_ANSWER);
+    snprintf(path, sizeof(path), "%s/password", o.directory);
+    write_file(path, "open sesame\n");
+    snprintf(channel, sizeof(channel),
+             "{\"name\":\"am\",\"type\":\"alertmanager\",\"urls\":\"%s\",\"username\":\"Aladdin\","
+             "\"password_file\":\"%s\"}",
+             peer->url, path);
+    office_open(&o, channel);
+    office_send(&o, 0, "mw-14");
+    office_run(&o, all_removed);
+    /* The example of RFC 7617, 2. */
+    assert_string_equal(request_header(peer, "Authorization: "),
+                        "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     peer_stop(peer);
     office_end(&o);
 }
@@ -383,7 +451,10 @@ int main(void)
         cmocka_unit_test(retry_after_is_waited_for),
         cmocka_unit_test(what_is_refused_does_not_stop_the_next),
         cmocka_unit_test(what_a_person_must_mend_keeps_its_messages),
+        cmocka_unit_test(a_secret_that_is_missing_is_seen_at_once),
         cmocka_unit_test(a_secret_is_read_when_it_is_there),
+        cmocka_unit_test(an_answer_without_end_is_a_yes_all_the_same),
+        cmocka_unit_test(alertmanager_may_want_a_password),
         cmocka_unit_test(a_dead_channel_delays_no_other),
         cmocka_unit_test(messages_keep_their_order),
         cmocka_unit_test(a_breaker_leaves_a_receiver_alone),

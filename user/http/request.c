@@ -74,6 +74,11 @@ static int check(const struct field_table *takes, const cJSON *json,
             snprintf(error, REQUEST_ERROR_BYTES, "%s is not %s", field->key, kind_text(field));
             return -EINVAL;
         }
+        if (field->kind == FIELD_STRING && strlen(each->valuestring) > REQUEST_STRING_MAX) {
+            snprintf(error, REQUEST_ERROR_BYTES, "%s is longer than %d bytes", field->key,
+                     REQUEST_STRING_MAX);
+            return -EINVAL;
+        }
     }
     return 0;
 }

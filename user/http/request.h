@@ -5,6 +5,7 @@
 #include "http/body.h"
 
 #define REQUEST_ERROR_BYTES 200
+#define REQUEST_STRING_MAX 256 /* of a FIELD_STRING, in bytes */
 
 /* The body as an object that has only fields of the table, of their types: FIELD_STRING,
  * FIELD_STRINGS (or one string) and FIELD_DOUBLE, all optional here. One that was not sent is {}.

@@ -141,6 +141,7 @@ void lane_configure(struct lane *lane, const struct receiver *receiver, const st
     breaker_reset(lane->breaker, now_ns);
     if (lane->first)
         lane->first->not_before_ns = 0;
+    lane_look(lane);
     lane_pump(lane);
 }
 

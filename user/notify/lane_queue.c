@@ -26,6 +26,8 @@ void lane_tick(struct lane *lane)
 {
     struct lane_removal *removal;
 
+    if (lane->unready && !lane->first)
+        lane_look(lane);
     while ((removal = lane->removals) &&
            outbox_remove(lane->env->outbox, lane->id, removal->key) == 0) {
         lane->removals = removal->next;

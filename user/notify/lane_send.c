@@ -30,6 +30,26 @@ static void set_state(struct lane *lane, enum notify_state state, const char *er
                LOG_U64("queued", lane->count));
 }
 
+void lane_look(struct lane *lane)
+{
+    static const struct message nothing = {.key = "", .payload = ""};
+    char reason[SECRET_REASON_BYTES] = "";
+    struct attempt attempt = {0};
+    int r;
+
+    if (!lane->driver->prepare)
+        return;
+    r = lane->driver->prepare(&attempt, &lane->receiver, &nothing, reason);
+    attempt_end(&attempt);
+    if (r < 0 && r != -ENOMEM) {
+        lane->unready = true;
+        set_state(lane, NOTIFY_MISCONFIGURED, reason);
+    } else if (lane->unready) {
+        lane->unready = false;
+        set_state(lane, NOTIFY_OK, "");
+    }
+}
+
 static void set_alarm(struct lane *lane, uint64_t at_ns)
 {
     lane->alarm_ns = at_ns;
@@ -67,6 +87,7 @@ static void on_success(struct lane *lane, const char *note)
             lane->latency.slots[slot_of_ns(latency_ns)]++;
         }
     }
+    lane->unready = false;
     /* Delivered, but not to everybody. */
     if (*note)
         set_state(lane, NOTIFY_MISCONFIGURED, note);
@@ -109,6 +130,7 @@ static void on_failure(struct lane *lane, const struct outcome *outcome, bool re
     uint64_t now_ns = clock_monotonic_ns(lane->env->clock);
 
     lane->failed_total++;
+    lane->unready = false;
     set_state(lane,
               outcome->class == OUTCOME_PERMANENT && !rejected ? NOTIFY_MISCONFIGURED
                                                                : NOTIFY_FAILING,

@@ -59,6 +59,7 @@ struct lane {
     struct breaker_ops breaker_ops;
     uint64_t epoch; /* of the breaker, when the attempt began */
     enum notify_state state;
+    bool unready; /* a file it needs cannot be read; looked at again each tick */
     char error[LANE_ERROR_BYTES];
     uint64_t sent_total, failed_total, retried_total, dropped_total, reminded_total;
     uint64_t overflowed_total;
@@ -75,6 +76,8 @@ void lane_give_up_first(struct lane *lane, const char *reason);
 void lane_note_delivered(struct lane *lane, const char *key);
 
 /* lane_send.c */
+/* Whether a request could be made: what is missing is seen before it is needed. */
+void lane_look(struct lane *lane);
 /* Sends the first entry if it may be sent now, else sets the alarm for when. */
 void lane_pump(struct lane *lane);
 void lane_on_alarm(void *ctx, uint64_t now_ns);
