@@ -274,7 +274,8 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
     enum severity severity;
     size_t payload_at;
 
-    if (!read_head(lane, stored->body, stored->body_bytes, &payload_at, &severity)) {
+    if (!lane->driver->render ||
+        !read_head(lane, stored->body, stored->body_bytes, &payload_at, &severity)) {
         lane_count_dropped(lane, stored->key, "the channel is of another type now");
         remove_row(lane, stored->key);
         return;
