@@ -8,7 +8,7 @@
 #define TICKS 10
 #define CRITICAL_EVERY 100
 #define REQUEST_BYTES_MAX (1 << 20)
-#define MEMORY_MAX (48 << 20)
+#define MEMORY_MAX (16 << 20)
 
 /* Takes one request after the other in a thread of its own. */
 struct receiver_thread {
