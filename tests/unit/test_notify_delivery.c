@@ -31,6 +31,9 @@ static void a_message_arrives_and_leaves_the_outbox(void **state)
     notify_outbox_view(o.notify, &outbox);
     assert_int_equal(outbox.stored, 1);
     assert_int_equal(outbox.removed, 1);
+    /* An agent that was killed meanwhile would say it again. */
+    office_send(&o, 0, "mw-1");
+    assert_int_equal(office_view(&o, 0).queued, 0);
     peer_stop(peer);
     office_end(&o);
 }
