@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import BINARY, wait_for
+from conftest import BINARY, ROOT, wait_for
 from receivers import Alertmanager, MailServer, Webhook
 from test_alerts import ALWAYS, act, firing, with_rules
 
@@ -109,6 +109,18 @@ def test_a_dead_peer_of_alertmanager_keeps_nothing_from_the_other(make_agent, al
     wait_for(dead.ready, what="the dead one ready")
     wait_for(lambda: "Always" in dead.active(), what="the alert there too")
     wait_for(lambda: channel(agent, "am", dead.url)["queued"] == 0, what="nothing queued")
+
+
+def test_the_example_for_alertmanager_is_one():
+    path = ROOT / "config" / "alertmanager.yml"
+    subprocess.run(["amtool", "check-config", path], check=True, capture_output=True)
+
+    def receiver(*labels):
+        route = ["amtool", "config", "routes", "test", f"--config.file={path}", *labels]
+        return subprocess.run(route, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert receiver("alertname=OomKill", "severity=critical", "instance=web1") == "oncall"
+    assert receiver("alertname=HostDisk", "severity=warning", "instance=web1") == "team"
 
 
 def verify(request, secret):

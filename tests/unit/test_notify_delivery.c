@@ -31,6 +31,9 @@ static void a_message_arrives_and_leaves_the_outbox(void **state)
     notify_outbox_view(o.notify, &outbox);
     assert_int_equal(outbox.stored, 1);
     assert_int_equal(outbox.removed, 1);
+    /* An agent that was killed meanwhile would say it again. */
+    office_send(&o, 0, "mw-1");
+    assert_int_equal(office_view(&o, 0).queued, 0);
     peer_stop(peer);
     office_end(&o);
 }
@@ -274,6 +277,31 @@ static void alertmanager_may_want_a_password(void **state)
     office_end(&o);
 }
 
+static bool failing(struct office *o)
+{
+    return office_view(o, 0).state == NOTIFY_FAILING;
+}
+
+static void a_mail_server_that_is_not_there_is_told_of(void **state)
+{
+    char channel[512], says[16];
+    struct office o;
+    uint16_t port = free_port();
+
+    office_begin(&o);
+    snprintf(channel, sizeof(channel),
+             "{\"name\":\"mail\",\"type\":\"email\",\"smtp\":\"127.0.0.1:%u\",\"from\":\"a@b\","
+             "\"to\":\"c@d\"}",
+             port);
+    office_open(&o, channel);
+    office_send(&o, 0, "mw-15");
+    office_run(&o, failing);
+    snprintf(says, sizeof(says), "%u", port);
+    assert_non_null(strstr(office_view(&o, 0).error, says));
+    assert_int_equal(office_view(&o, 0).queued, 1);
+    office_end(&o);
+}
+
 static bool second_sent(struct office *o)
 {
     return office_view(o, 1).sent_total == 20;
@@ -455,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_secret_is_read_when_it_is_there),
         cmocka_unit_test(an_answer_without_end_is_a_yes_all_the_same),
         cmocka_unit_test(alertmanager_may_want_a_password),
+        cmocka_unit_test(a_mail_server_that_is_not_there_is_told_of),
         cmocka_unit_test(a_dead_channel_delays_no_other),
         cmocka_unit_test(messages_keep_their_order),
         cmocka_unit_test(a_breaker_leaves_a_receiver_alone),

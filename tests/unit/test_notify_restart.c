@@ -115,6 +115,43 @@ static void what_a_killed_agent_had_to_say_is_sent_by_the_next(void **state)
     office_end(&o);
 }
 
+static bool six_recovered(struct office *o)
+{
+    struct outbox_view view;
+
+    notify_outbox_view(o->notify, &view);
+    return view.recovered == 6 && view.removed == 6;
+}
+
+/* Rows of channels that are gone, or of another type now, or that somebody damaged. */
+static void rows_that_nobody_can_send_are_given_up(void **state)
+{
+    static const struct outbox_entry rows[] = {
+        {.channel = "hook", .key = "mw-1", .body = "webhook critical\n{}", .body_bytes = 19},
+        {.channel = "hook", .key = "mw-2", .body = "log critical\n{}", .body_bytes = 15},
+        {.channel = "hook", .key = "mw-3", .body = "", .body_bytes = 0},
+        {.channel = "chat", .key = "mw-4", .body = "slack", .body_bytes = 5},
+        {.channel = "chat", .key = "mw-5", .body = "slackcritical\n", .body_bytes = 14},
+        {.channel = "gone", .key = "mw-6", .body = "slack info\n{}", .body_bytes = 13},
+    };
+    struct outbox_config config;
+    struct outbox *outbox;
+    struct office o;
+
+    office_begin(&o);
+    config = (struct outbox_config){.path = o.outbox};
+    assert_int_equal(outbox_create(&outbox, &config, &(struct outbox_ops){0}), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(outbox_put(outbox, &rows[i]), 0);
+    outbox_destroy(outbox);
+    office_open(&o, "{\"name\":\"hook\",\"type\":\"log\"},"
+                    "{\"name\":\"chat\",\"type\":\"slack\",\"url_file\":\"/nonexistent\"}");
+    office_run(&o, six_recovered);
+    assert_int_equal(office_view(&o, 0).dropped_total, 3);
+    assert_int_equal(office_view(&o, 1).dropped_total, 2);
+    office_end(&o);
+}
+
 static bool flooded(struct office *o)
 {
     return office_view(o, 0).sent_total == LANE_ENTRIES_MAX;
@@ -166,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_channel_that_is_gone_gives_its_messages_up),
         cmocka_unit_test(without_a_disk_it_is_sent_all_the_same),
         cmocka_unit_test(what_a_killed_agent_had_to_say_is_sent_by_the_next),
+        cmocka_unit_test(rows_that_nobody_can_send_are_given_up),
         cmocka_unit_test(a_flood_is_bounded_and_what_is_critical_stays),
     };
 

@@ -112,6 +112,7 @@ void lane_destroy(struct lane *lane)
         return;
     http_cancel(lane->transfer);
     loop_remove(lane->alarm);
+    *lane->env->bytes -= lane->bytes;
     while ((entry = lane->first)) {
         lane->first = entry->next;
         free(entry);

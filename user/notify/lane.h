@@ -15,6 +15,7 @@ struct lane_env {
     struct http *http;
     struct outbox *outbox;
     struct retry *retry;
+    size_t *bytes; /* of what waits in all lanes; theirs to write */
 };
 
 struct lane;

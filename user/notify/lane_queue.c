@@ -46,6 +46,7 @@ static void forget(struct lane *lane, struct lane_entry *previous, struct lane_e
         lane->last = previous;
     lane->count--;
     lane->bytes -= entry->body_bytes;
+    *lane->env->bytes -= entry->body_bytes;
     if (entry->in_outbox)
         remove_row(lane, entry->key);
     free(entry);
@@ -142,7 +143,8 @@ static struct lane_entry *create_entry(const char *key, const char *head, const 
 /* `after` NULL: at the end. */
 static void insert(struct lane *lane, struct lane_entry *after, struct lane_entry *entry)
 {
-    while (lane->count >= LANE_ENTRIES_MAX || lane->bytes + entry->body_bytes > LANE_BYTES_MAX) {
+    while (lane->count >= LANE_ENTRIES_MAX || lane->bytes + entry->body_bytes > LANE_BYTES_MAX ||
+           *lane->env->bytes + entry->body_bytes > LANES_BYTES_MAX) {
         size_t count = lane->count;
 
         make_room(lane);
@@ -160,6 +162,7 @@ static void insert(struct lane *lane, struct lane_entry *after, struct lane_entr
     }
     lane->count++;
     lane->bytes += entry->body_bytes;
+    *lane->env->bytes += entry->body_bytes;
 }
 
 void lane_note_delivered(struct lane *lane, const char *key)
@@ -271,7 +274,8 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
     enum severity severity;
     size_t payload_at;
 
-    if (!read_head(lane, stored->body, stored->body_bytes, &payload_at, &severity)) {
+    if (!lane->driver->render ||
+        !read_head(lane, stored->body, stored->body_bytes, &payload_at, &severity)) {
         lane_count_dropped(lane, stored->key, "the channel is of another type now");
         remove_row(lane, stored->key);
         return;

@@ -10,6 +10,8 @@
 /* As much as the outbox has room for by default, and alerts make in a storm. */
 #define LANE_BYTES_MAX (16 << 20)
 #define LANE_ENTRIES_MAX 4096
+/* All lanes, however many peers are dead. */
+#define LANES_BYTES_MAX (64 << 20)
 #define LANE_ERROR_BYTES 320
 /* A disk that hangs must not silence the alert that says so. */
 #define STORING_PATIENCE_NS (2 * NS_PER_SECOND)

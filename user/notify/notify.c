@@ -19,7 +19,7 @@ struct notify {
     struct lane **lanes;
     uint64_t *remind_ns; /* of each lane, monotonic: when it is reminded next */
     size_t count;
-    uint64_t orphans_total;
+    size_t bytes; /* of all that waits */
 };
 
 const char *notify_state_text(enum notify_state state)
@@ -130,9 +130,17 @@ int notify_configure(struct notify *n, const struct config *config)
     return 0;
 }
 
+/* There is nobody to count it for. */
+static void give_up(const struct notify *n, const char *channel, const char *key)
+{
+    LOG_ERROR(n->env.log, LOGGER, "Notification given up", LOG_STRING("channel", channel),
+              LOG_STRING("key", key),
+              LOG_STRING("reason", "the channel is not configured any more"));
+}
+
 static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
 {
-    struct notify *n = ctx;
+    const struct notify *n = ctx;
 
     (void)durable;
     for (size_t i = 0; i < n->count; i++)
@@ -140,10 +148,7 @@ static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, 
             lane_ready(n->lanes[i], entry, recovered);
             return;
         }
-    n->orphans_total++;
-    LOG_ERROR(n->env.log, LOGGER, "Notification given up", LOG_STRING("channel", entry->channel),
-              LOG_STRING("key", entry->key),
-              LOG_STRING("reason", "the channel is not configured any more"));
+    give_up(n, entry->channel, entry->key);
     outbox_remove(n->env.outbox, entry->channel, entry->key);
 }
 
@@ -186,7 +191,8 @@ int notify_create(struct notify **ret, const struct notify_config *config, struc
 
     if (!n)
         return -ENOMEM;
-    n->env = (struct lane_env){.loop = loop, .clock = clock, .log = log, .random = random_system()};
+    n->env = (struct lane_env){
+        .loop = loop, .clock = clock, .log = log, .random = random_system(), .bytes = &n->bytes};
     r = create_parts(n, config);
     if (r < 0) {
         notify_destroy(n);
@@ -225,6 +231,7 @@ void notify_send(struct notify *n, const struct notification *notification)
 {
     const struct channel_driver *driver = &channel_drivers[notification->channel->type];
     struct text payload;
+    bool known = false;
 
     text_init(&payload, PAYLOAD_BYTES_MAX);
     if (driver->render)
@@ -234,6 +241,7 @@ void notify_send(struct notify *n, const struct notification *notification)
 
         if (strcmp(lane_receiver(lane)->channel->name, notification->channel->name) != 0)
             continue;
+        known = true;
         if (driver->render) {
             send_to(lane, notification, &payload);
         } else {
@@ -241,6 +249,8 @@ void notify_send(struct notify *n, const struct notification *notification)
             lane_count_sent(lane);
         }
     }
+    if (!known)
+        give_up(n, notification->channel->name, notification->key);
     text_free(&payload);
 }
 
