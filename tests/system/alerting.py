@@ -27,7 +27,10 @@ QUIET = [
         ("ProbeShed", "probe_shed"), ("RecordsLost", "records_lost"),
     )
 ]
-CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "keep_firing_for": 1}
+# Other processes of the machine may crash meanwhile.
+OURS = ['comm=~"mw.*"']
+CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "matchers": OURS,
+         "keep_firing_for": 1}
 
 
 def with_rules(*rules, **alert_manager):

@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
-from alerting import ALWAYS, act, at, crash, find, firing, over, start, with_rules
+from alerting import ALWAYS, CRASH, act, at, crash, find, firing, over, start, with_rules
 from conftest import wait_for
 
 
@@ -15,8 +15,7 @@ def test_a_restart_forgets_nothing(start, how):
     agent = start(
         ALWAYS,
         {**ALWAYS, "name": "Slow", "for": 4},
-        {"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 600, "severity": "error",
-         "match": {"comm": "mwlasting"}},
+        {**CRASH, "keep_firing_for": 600, "severity": "error"},
         {"name": "Short", "kind": "event", "event": "crash", "keep_firing_for": 0, "match": {"comm": "mwshort"}},
     )
     crash("mwlasting")

@@ -9,7 +9,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from alerting import ALWAYS, NEVER, act, at, crash, find, firing, over, start, with_rules
+from alerting import ALWAYS, CRASH, NEVER, act, at, crash, find, firing, over, start, with_rules
 from conftest import cgroup2_mount, wait_for
 from test_http import check_unknowns, openapi, validator
 from test_metrics import parse, series
@@ -18,8 +18,7 @@ GIB = 1 << 30
 
 
 def test_a_crash_is_an_alert_at_once(start):
-    agent = start({"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 2,
-                   "severity": "error", "summary": "{{ $reason }}"})
+    agent = start({**CRASH, "keep_firing_for": 2, "severity": "error", "summary": "{{ $reason }}"})
     late = []
     for i in range(8):
         before = crash(f"mwcrash{i}")
@@ -38,7 +37,7 @@ def test_a_crash_is_an_alert_at_once(start):
 
 
 def test_a_storm_of_crashes_is_no_storm_of_ticks(start):
-    agent = start({"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "error"})
+    agent = start({**CRASH, "matchers": ["comm=sh"], "keep_firing_for": 60})
     ticks, began = agent.metric("moonwatch_ticks_total"), time.monotonic()
     script = "i=0; while [ $i -lt 300 ]; do sh -c 'kill -SEGV $$' 2>/dev/null; i=$((i+1)); done"
     subprocess.run(["sh", "-c", script], timeout=60, stderr=subprocess.DEVNULL)
