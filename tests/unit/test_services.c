@@ -67,8 +67,8 @@ static void nothing_is_known_at_first(void **state)
     assert_int_equal(services_upstream_count(s), 2);
     services_service(s, 0, &service);
     assert_string_equal(service.config->name, "web");
-    assert_non_null(service.missing);
-    assert_non_null(view_of(s, "pay").missing);
+    assert_string_equal(service.missing, "the kernel refused the program");
+    assert_string_equal(view_of(s, "pay").missing, "the kernel refused the program");
     assert_string_equal(view_of(s, "pay").not_enforced, "the kernel refused the program");
     assert_non_null(strstr(view_of(s, "db").not_enforced, "observe"));
     assert_int_equal(services_find_upstream(s, "nobody"), SIZE_MAX);

@@ -61,13 +61,13 @@ const struct field_table call_entry_table = FIELD_TABLE(
 #undef TYPE
 
 void call_entry_fill(struct call_entry *ret, const struct call_figures *calls,
-                     const struct transport_view *transport, bool is_service)
+                     const struct transport_view *transport, bool is_service, const char *missing)
 {
     static const char not_looked[] = "the open sockets were not looked at yet";
     const struct call_flight *flight;
 
     if (!calls) {
-        *ret = (struct call_entry){.missing = "calls are not followed yet"};
+        *ret = (struct call_entry){.missing = missing ? missing : "calls are not followed yet"};
         return;
     }
     flight = &calls->flight;

@@ -19,9 +19,10 @@ struct call_entry {
     struct transport_view transport;
 };
 
-/* `calls` NULL: they are not followed. A service connects to nobody. */
+/* `calls` NULL: they are not followed, for the reason in `missing` (NULL: not yet). A service
+ * connects to nobody. */
 void call_entry_fill(struct call_entry *ret, const struct call_figures *calls,
-                     const struct transport_view *transport, bool is_service);
+                     const struct transport_view *transport, bool is_service, const char *missing);
 
 /* "connect_refused" ... */
 const char *call_failure_name(enum call_failure failure);

@@ -52,7 +52,7 @@ static size_t gather_rows(const struct services *s, uint64_t now_ns, struct serv
             continue;
         rows[count] = (struct service_row){"service", view.config->name, view.performance.degraded,
                                            view.performance};
-        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, true);
+        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, true, view.missing);
     }
     for (size_t i = 0; i < services_upstream_count(s); i++) {
         struct upstream_view view;
@@ -62,7 +62,7 @@ static size_t gather_rows(const struct services *s, uint64_t now_ns, struct serv
             continue;
         rows[count] = (struct service_row){"upstream", view.config->name, view.performance.degraded,
                                            view.performance};
-        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, false);
+        call_entry_fill(&rows[count++].calls, view.calls, &view.transport, false, view.missing);
     }
     return count;
 }

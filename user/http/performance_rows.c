@@ -91,7 +91,7 @@ int performance_rows_gather(const struct body_env *env, struct performance_row *
                                            .kind = kind_of_service(view.config->kind),
                                            .missing = view.missing,
                                            .figures = view.performance};
-        call_entry_fill(&rows[i].traffic, view.calls, &view.transport, true);
+        call_entry_fill(&rows[i].traffic, view.calls, &view.transport, true, view.missing);
         finish(env, &rows[i]);
     }
     for (size_t i = 0; i < upstreams; i++) {
@@ -103,7 +103,8 @@ int performance_rows_gather(const struct body_env *env, struct performance_row *
                                                       .kind = kind_of_upstream(view.config->kind),
                                                       .missing = view.missing,
                                                       .figures = view.performance};
-        call_entry_fill(&rows[services + i].traffic, view.calls, &view.transport, false);
+        call_entry_fill(&rows[services + i].traffic, view.calls, &view.transport, false,
+                        view.missing);
         finish(env, &rows[services + i]);
     }
     *ret = rows;

@@ -5,6 +5,12 @@
 
 static const char not_measured[] = "nothing was measured yet";
 
+/* Why there are no figures. */
+static const char *unmeasured(const struct services *s)
+{
+    return s->rows_missing ? s->rows_missing : not_measured;
+}
+
 void services_feed_service(struct services *s, size_t service, uint64_t now_ns,
                            const struct traffic *total)
 {
@@ -140,7 +146,7 @@ void services_service(const struct services *s, size_t service, struct service_v
     const struct service *one = s->services[service];
 
     *ret =
-        (struct service_view){.config = one->config, .missing = one->is_fed ? NULL : not_measured};
+        (struct service_view){.config = one->config, .missing = one->is_fed ? NULL : unmeasured(s)};
     performance_view(one->performance, &ret->performance);
     ret->calls = one->counted ? &one->figures : NULL;
     transport_view(&one->transport, &ret->transport);
@@ -167,7 +173,7 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
 {
     const struct upstream *u = s->upstreams[upstream];
 
-    *ret = (struct upstream_view){.config = u->config, .missing = u->is_fed ? NULL : not_measured};
+    *ret = (struct upstream_view){.config = u->config, .missing = u->is_fed ? NULL : unmeasured(s)};
     performance_view(u->performance, &ret->performance);
     ret->calls = u->counted ? &u->figures : NULL;
     transport_view(&u->transport, &ret->transport);
