@@ -19,9 +19,8 @@ enum call_role {
 /* `call` is the time since which it is in flight with its flags in the low bits; 0: none is. */
 #define CALL_FLAGS 7ULL
 
-/* The process and the packets that arrive are often on two CPUs. So the first cache line, which the
- * kernel's own head shares and every look-up reads, is seldom written to; what the process writes
- * is in the second, what arrives in the last. */
+/* What every send and receive reads comes first: it shares a cache line with the kernel's own head.
+ */
 struct call_socket {
     u64 probe_epoch; /* admitted as a probe in this epoch; 0: not a probe */
     u32 role;
@@ -45,9 +44,7 @@ struct call_socket {
     u64 redirected;
     u64 bytes_sent; /* counted so far, these two */
     u64 bytes_received;
-
     struct record_call peer;
-    u64 arrived_ns; /* last data; 0: not seen */
 };
 
 struct {

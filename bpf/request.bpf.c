@@ -1,8 +1,8 @@
 /* Calls as the socket sees them: how long each waits for its answer, and how it fails.
  *
  * Nothing is asked of a socket that is not followed but its (missing) storage. Two ways to see
- * bytes go by: the socket's own tracepoints (6.3+), or the packets that leave and the reads that
- * make room, which every kernel traces. What a call is: include/abi/call.h.
+ * bytes leave: the socket's own tracepoint (6.3+), or the packets, which every kernel traces; and
+ * one to see them read. What a call is: include/abi/call.h.
  */
 #include "call_connection.bpf.h"
 #include "call_http.bpf.h"
@@ -11,9 +11,6 @@
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define MSG_PEEK 2
-#define MSG_ERRQUEUE 0x2000
 
 static __always_inline struct call_socket *socket_find(void *sk)
 {
@@ -92,20 +89,34 @@ static __always_inline void on_sent(struct call_socket *socket, u32 write_seq, u
 }
 
 /* By when the data arrived: a client that comes late to read is not the server's delay, and a
- * request that waits for a busy server is. The socket's clock has been read for this read too. */
+ * request that waits for a busy server is. */
 static __always_inline void on_received(struct call_socket *socket, struct tcp_sock *tp)
 {
-    u64 arrived_ns = socket->arrived_ns;
-
     if (socket->role == CALL_UNKNOWN)
         service_resolve(socket, tp);
     if (socket->role == CALL_SERVER)
-        call_began(socket, arrived_ns ? arrived_ns : tp->tcp_clock_cache);
+        call_began(socket, tp->tcp_clock_cache);
     else if (socket->role == CALL_CLIENT && socket->call)
-        call_answered(socket,
-                      arrived_ns > call_since(socket->call) ? arrived_ns : tp->tcp_clock_cache);
+        call_answered(socket, tp->tcp_clock_cache);
     else
         socket->idle_seq = tp->write_seq;
+}
+
+/* After every piece that a process reads; one that only peeks moves nothing. The kernel reads the
+ * socket's clock anew right after this tracepoint: until then it tells of the last packet. */
+static __always_inline int on_copied(struct sock *sk)
+{
+    struct call_socket *socket = socket_find(sk);
+    struct tcp_sock *tp;
+
+    if (!socket)
+        return 0;
+    tp = bpf_skc_to_tcp_sock(sk);
+    if (!tp || tp->copied_seq == socket->copied_seq)
+        return 0;
+    socket->copied_seq = tp->copied_seq;
+    on_received(socket, tp);
+    return 0;
 }
 
 SEC("tp_btf/sock_send_length")
@@ -125,38 +136,10 @@ int BPF_PROG(request_sent, struct sock *sk, int ret, int flags)
     return 0;
 }
 
-/* Of every kind of socket, when there is something to read. */
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(request_ready, const struct sock *sk)
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(request_read, struct sock *sk)
 {
-    struct call_socket *socket = socket_find((void *)sk);
-    struct tcp_sock *tp;
-
-    if (!socket)
-        return 0;
-    tp = bpf_skc_to_tcp_sock((void *)sk);
-    if (tp)
-        socket->arrived_ns = tp->tcp_clock_cache;
-    return 0;
-}
-
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(request_rcvd, struct sock *sk, int ret, int flags)
-{
-    struct call_socket *socket;
-    struct tcp_sock *tp;
-
-    if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
-        return 0;
-    socket = socket_find(sk);
-    if (!socket)
-        return 0;
-    tp = bpf_skc_to_tcp_sock(sk);
-    if (!tp)
-        return 0;
-    socket->copied_seq = tp->copied_seq;
-    on_received(socket, tp);
-    return 0;
+    return on_copied(sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -189,31 +172,8 @@ int BPF_PROG(request_queued, struct sk_buff *skb)
     return 0;
 }
 
-/* Twin: every packet that arrives, before its data are queued and the clock is read. */
-SEC("tp_btf/tcp_probe")
-int BPF_PROG(request_packet, struct sock *sk, const struct sk_buff *skb)
-{
-    const struct tcp_skb_cb *cb = (const void *)skb->cb;
-    struct call_socket *socket = socket_find(sk);
-
-    if (socket && BPF_CORE_READ(cb, end_seq) != BPF_CORE_READ(cb, seq))
-        socket->arrived_ns = bpf_ktime_get_ns();
-    return 0;
-}
-
-/* Twin: after every piece that a process reads; one that only peeks moves nothing. */
 SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(request_copied, struct sock *sk)
+int BPF_PROG(request_read_p, struct sock *sk)
 {
-    struct call_socket *socket = socket_find(sk);
-    struct tcp_sock *tp;
-
-    if (!socket)
-        return 0;
-    tp = bpf_skc_to_tcp_sock(sk);
-    if (!tp || tp->copied_seq == socket->copied_seq)
-        return 0;
-    socket->copied_seq = tp->copied_seq;
-    on_received(socket, tp);
-    return 0;
+    return on_copied(sk);
 }

@@ -152,18 +152,16 @@ static struct request_bpf *open_ours(const char *const *wanted, __u32 port)
     return request;
 }
 
-static double measure_pair(const int empties[3], __u32 followed_port)
+static double measure_pair(const int empties[2], __u32 followed_port)
 {
-    static const char *const wanted[] = {"request_state", "request_sent", "request_ready",
-                                         "request_rcvd", NULL};
+    static const char *const wanted[] = {"request_state", "request_sent", "request_read", NULL};
     struct request_bpf *request = open_ours(wanted, followed_port);
     const int programs[] = {bpf_program__fd(request->progs.request_sent),
-                            bpf_program__fd(request->progs.request_rcvd),
-                            bpf_program__fd(request->progs.request_ready)};
+                            bpf_program__fd(request->progs.request_read)};
     double ns;
 
     children[PINGER] = start(ping, 0);
-    ns = measure_programs(programs, empties, 3);
+    ns = measure_programs(programs, empties, 2);
     stop(PINGER);
     request_bpf__destroy(request);
     return ns;
@@ -220,13 +218,12 @@ static void print_tracking(const char *name, double *ours, double *peers)
 int main(void)
 {
     double followed[ROUNDS], nobodys[ROUNDS], ours[ROUNDS], passing[ROUNDS], peers[ROUNDS];
-    int stats = bpf_enable_stats(BPF_STATS_RUN_TIME), empties[3], empty_state;
+    int stats = bpf_enable_stats(BPF_STATS_RUN_TIME), empties[2], empty_state;
 
     if (stats < 0)
         fail("run-time statistics", errno);
     empties[0] = empty_on("sock_send_length");
-    empties[1] = empty_on("sock_recv_length");
-    empties[2] = empty_on("sk_data_ready");
+    empties[1] = empty_on("tcp_rcv_space_adjust");
     empty_state = empty_on("inet_sock_set_state");
     children[SERVER] = start_server(PORT, serve);
     children[CLOSER] = start_server(CLOSER_PORT, close_at_once);

@@ -69,10 +69,10 @@ const struct object_row object_rows[] = {
         .groups = {{{
             /* "net: Add tracepoints for sock_sendmsg() and sock_recvmsg()", 6.3. */
             {.method = "socket",
-             .programs = {"request_state", "request_sent", "request_ready", "request_rcvd"},
+             .programs = {"request_state", "request_sent", "request_read"},
              .needs = {"trace_event_raw_sock_msg_length.sk"}},
             {.method = "packet",
-             .programs = {"request_state_p", "request_queued", "request_packet", "request_copied"}},
+             .programs = {"request_state_p", "request_queued", "request_read_p"}},
         }}},
     },
     {

@@ -69,8 +69,6 @@ struct sk_buff {
 
 /* What TCP keeps in sk_buff.cb. */
 struct tcp_skb_cb {
-    u32 seq;
-    u32 end_seq;
     u16 tcp_gso_segs;
 };
 
