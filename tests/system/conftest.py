@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from traffic import Client, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("MOONWATCH_BINARY", ROOT / "build" / "moonwatch"))
@@ -271,3 +272,19 @@ def memory_cgroup():
     group.set_limit = lambda size: group.write(key, size)
     yield group
     group.remove()
+
+
+@pytest.fixture
+def server():
+    """Fails as it is told; on loopback."""
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(cgroup2):
+    """In the cgroup of the test."""
+    client = Client(cgroup2)
+    yield client
+    client.close()

@@ -15,20 +15,6 @@ THRESHOLD = 3
 
 
 @pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(cgroup2):
-    client = Client(cgroup2)
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def guarded(make_agent, cgroup2, server):
     """guarded(breaker={...}, upstream={...}): a running agent with one upstream, `api`."""
 

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 from conftest import cgroup2_mount, wait_for
-from traffic import Server
 
 # Connects as often as each line of its input says, by times a second, until the next line.
 CLIENT = """
@@ -25,13 +24,6 @@ while True:
     except OSError:
         pass
 """
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -5,23 +5,8 @@ import time
 import pytest
 from conftest import cgroup2_mount, wait_for
 from test_http import check_unknowns, openapi, validator
-from traffic import Client, Server
 
 CALLS = 20
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(cgroup2):
-    client = Client(cgroup2)
-    yield client
-    client.close()
 
 
 @pytest.fixture
