@@ -22,28 +22,28 @@ enum call_role {
 /* What every send and receive reads comes first: it shares a cache line with the kernel's own head.
  */
 struct call_socket {
+    u64 call;
     u64 probe_epoch; /* admitted as a probe in this epoch; 0: not a probe */
     u32 role;
     u32 row;         /* of call_stats */
+    u32 idle_seq;    /* client: end of what it had sent when it read with no call in flight */
+    u32 copied_seq;  /* end of what was seen to be read */
+    u32 sent_seq;    /* end of what was seen to be sent (twin) */
     u32 calls;       /* not 0: it has made one */
     u32 http_failed; /* the answer that is waiting to be read has a status 5xx */
     u32 established;
-    u32 http_seq; /* of the last status: segments can come twice */
-    u32 http_seen;
-    u32 retransmits;
+
     u64 generation; /* of the service maps, when they were last asked */
     u64 scan;       /* last one that met it: processes can share a socket */
-
-    u64 call;
-    u32 idle_seq;   /* client: end of what it had sent when it read with no call in flight */
-    u32 sent_seq;   /* end of what was seen to be sent (twin) */
-    u32 copied_seq; /* end of what was seen to be read */
-    u32 segments_sent;
     /* Left by the breaker's program for this connect() alone: the row's word at that time. */
     u64 ticket;
     u64 redirected;
-    u64 bytes_sent; /* counted so far, these two */
+    u64 bytes_sent; /* counted so far, these four */
     u64 bytes_received;
+    u32 retransmits;
+    u32 segments_sent;
+    u32 http_seq; /* of the last status: segments can come twice */
+    u32 http_seen;
     struct record_call peer;
 };
 

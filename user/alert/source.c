@@ -1,5 +1,6 @@
 #include "alert/source.h"
 #include "alert/source_row.h"
+#include "base/array.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -29,26 +30,12 @@ void alert_source_destroy(struct alert_source *source)
     free(source);
 }
 
-static bool grow(void **memory, size_t *capacity, size_t count, size_t size)
-{
-    void *grown;
-
-    if (count <= *capacity)
-        return true;
-    grown = realloc(*memory, 2 * count * size);
-    if (!grown)
-        return false;
-    *memory = grown;
-    *capacity = 2 * count;
-    return true;
-}
-
 struct source_row *source_row_add(struct alert_source *source)
 {
     struct source_row *row;
     void *rows = source->rows;
 
-    if (!grow(&rows, &source->row_capacity, source->row_count + 1, sizeof(*row)))
+    if (!array_grow(&rows, &source->row_capacity, source->row_count + 1, sizeof(*row)))
         return NULL;
     source->rows = rows;
     row = &source->rows[source->row_count++];
@@ -182,8 +169,8 @@ static bool add_samples(struct alert_source *source, const struct alert_facts *f
 {
     void *samples = source->samples;
 
-    if (!grow(&samples, &source->sample_capacity, OWN_COUNT + facts->sample_count,
-              sizeof(*source->samples)))
+    if (!array_grow(&samples, &source->sample_capacity, OWN_COUNT + facts->sample_count,
+                    sizeof(*source->samples)))
         return false;
     source->samples = samples;
     for (size_t i = 0; i < OWN_COUNT; i++)
@@ -254,12 +241,12 @@ int alert_source_fill(struct alert_source *source, const struct alert_facts *fac
     };
     if (!add_rows(source, facts, &parts) || !add_samples(source, facts, ret))
         return -ENOMEM;
-    if (!grow(&conditions, &source->condition_capacity, parts.conditions,
-              sizeof(*source->conditions)))
+    if (!array_grow(&conditions, &source->condition_capacity, parts.conditions,
+                    sizeof(*source->conditions)))
         return -ENOMEM;
     source->conditions = conditions;
-    if (!grow(&events, &source->event_capacity, source->row_count - parts.conditions,
-              sizeof(*source->events)))
+    if (!array_grow(&events, &source->event_capacity, source->row_count - parts.conditions,
+                    sizeof(*source->events)))
         return -ENOMEM;
     source->events = events;
     list_rows(source, &parts, ret);

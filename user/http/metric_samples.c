@@ -1,4 +1,5 @@
 #include "http/metric_samples.h"
+#include "base/array.h"
 #include "http/exposition.h"
 #include <errno.h>
 #include <stdio.h>
@@ -55,20 +56,6 @@ void metric_samples_destroy(struct metric_samples *s)
     free(s);
 }
 
-static bool grow(void **memory, size_t *capacity, size_t count, size_t size)
-{
-    void *grown;
-
-    if (count <= *capacity)
-        return true;
-    grown = realloc(*memory, 2 * count * size);
-    if (!grown)
-        return false;
-    *memory = grown;
-    *capacity = 2 * count;
-    return true;
-}
-
 static bool wants(void *ctx, const struct metric_family *family)
 {
     struct metric_samples *s = ctx;
@@ -101,10 +88,10 @@ static void take(void *ctx, const char *name, const struct label *labels, size_t
 
     if (s->count == METRIC_SAMPLES_MAX || s->failed)
         return;
-    ok = grow(&taken, &s->capacity, s->count + 1, sizeof(*s->taken));
+    ok = array_grow(&taken, &s->capacity, s->count + 1, sizeof(*s->taken));
     s->taken = taken;
-    ok = ok && grow(&offsets, &s->offset_capacity, s->offset_count + 2 * label_count,
-                    sizeof(*s->offsets));
+    ok = ok && array_grow(&offsets, &s->offset_capacity, s->offset_count + 2 * label_count,
+                          sizeof(*s->offsets));
     s->offsets = offsets;
     if (!ok) {
         s->failed = true;
