@@ -9,7 +9,7 @@ import threading
 from datetime import datetime, timezone
 
 import pytest
-from conftest import BINARY, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, own_name, wait_for
 
 ALWAYS = {"name": "Always", "metric": "moonwatch_memory_total_bytes", "above": 1, "for": 0, "severity": "error"}
 NEVER = {"name": "Never", "metric": "moonwatch_memory_total_bytes", "above": 1e18, "for": 0}
@@ -27,8 +27,8 @@ QUIET = [
         ("ProbeShed", "probe_shed"), ("RecordsLost", "records_lost"),
     )
 ]
-# Other processes of the machine may crash meanwhile.
-OURS = ['comm=~"mw.*"']
+# Other processes of the machine may crash meanwhile, other tests' too.
+OURS = [f'comm=~"{own_name("")}.*"']
 CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "matchers": OURS,
          "keep_firing_for": 1}
 
@@ -72,7 +72,7 @@ def firing(agent, name):
 
 
 def over(agent, name):
-    wait_for(lambda: not find(agent, name), what=f"{name} over")
+    wait_for(lambda: not find(agent, name), f"{name} over")
     return find(agent, name, "history")[0]
 
 
@@ -86,20 +86,18 @@ def cli(agent, *arguments):
         env={**agent.environment, "SUDO_USER": "otto"},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=DEADLINE_SECONDS,
     )
 
 
 def crash(name):
-    """Ends a process of this name by SIGSEGV; the time just before."""
-    before = datetime.now(timezone.utc)
-    code = f"import ctypes,os,signal; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); "
-    code += "print(flush=True); os.kill(os.getpid(), signal.SIGSEGV)"
-    run = subprocess.Popen(["python3", "-S", "-c", code], stdout=subprocess.PIPE)
-    run.stdout.readline()
-    before = datetime.now(timezone.utc)
-    assert run.wait(10) == -signal.SIGSEGV
-    return before
+    """Ends a process of this name by SIGSEGV; the time just before, by its own clock: whoever reads
+    the clock after the child has spoken may do so after the agent has heard of its death."""
+    code = f"import ctypes,os,signal,time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); "
+    code += "print(time.time(), flush=True); os.kill(os.getpid(), signal.SIGSEGV)"
+    run = subprocess.run(["python3", "-S", "-c", code], stdout=subprocess.PIPE, text=True, timeout=DEADLINE_SECONDS)
+    assert run.returncode == -signal.SIGSEGV
+    return datetime.fromtimestamp(float(run.stdout), timezone.utc)
 
 
 class Receiver:

@@ -34,7 +34,7 @@ def pinned(agent, verb, name):
 
 def assert_gone(ids):
     for kind, found in ids.items():
-        wait_for(lambda: not found & in_kernel(kind), what=f"no {kind} of {found} in the kernel")
+        wait_for(lambda: not found & in_kernel(kind), f"no {kind} of {found} in the kernel")
 
 
 @pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT])
@@ -169,7 +169,7 @@ def test_a_signal_during_the_start_is_not_lost(make_agent, supervisor):
     agent.process = subprocess.Popen(
         agent.command, env=agent.environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
-    wait_for(lambda: os.path.isdir(agent.pins), 30, "the agent to load its programs")
+    wait_for(lambda: os.path.isdir(agent.pins), "the agent to load its programs")
     agent.process.send_signal(signal.SIGHUP)
     supervisor.wait("READY=1")
     supervisor.wait("RELOADING=1")

@@ -90,7 +90,7 @@ def test_alertmanager_is_told_reminded_and_resolved(make_agent, alertmanager):
     wait_for(lambda: {"Always", "Also"} <= set(am.active()), what="both alerts after the agent's restart")
     firing(agent, "Always")
     reload(agent, to(channels, ALWAYS))
-    wait_for(lambda: "Also" not in am.active(), seconds=4, what="the end of one")
+    wait_for(lambda: "Also" not in am.active(), "the end of one")
     assert "Always" in am.active()
     assert channel(agent, "am")["state"] == "ok"
 
@@ -165,7 +165,7 @@ def test_a_hanging_channel_delays_no_other(make_agent, webhook):
                 {"name": "hook", "type": "webhook", "url": webhook.url}]
     agent = make_agent(config=to(channels, ALWAYS)).start()
     wait_for(lambda: dead.requests, what="a request at the dead one")
-    wait_for(lambda: "Always" in webhook.alerts("firing"), seconds=5, what="delivery by the other")
+    wait_for(lambda: "Always" in webhook.alerts("firing"), "delivery by the other")
     assert agent.metric("moonwatch_loop_lag_seconds") < 1
     dead.close()
 

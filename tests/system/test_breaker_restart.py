@@ -52,7 +52,7 @@ def test_a_move_is_written_at_once(make_agent, cgroup2):
     agent = make_agent(config={"upstreams": configuration(cgroup2, "pay")})
     start(agent)
     assert act(agent, "/admin/circuit-breaker/pay/open") == 200
-    wait_for(lambda: state_file(agent).exists(), seconds=20, what="the file")
+    wait_for(lambda: state_file(agent).exists(), "the file")
     breaker = json.loads(state_file(agent).read_text())["upstreams"][0]["breaker"]
     assert breaker["by_hand"] and breaker["word"] & 0xFF == 3
 

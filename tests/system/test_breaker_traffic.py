@@ -56,8 +56,8 @@ def act(agent, path):
     return agent.request(path, "POST", {"Authorization": f"Bearer {token}"})[0]
 
 
-def wait_state(agent, state, seconds=60):
-    wait_for(lambda: breaker_of(agent)["state"] == state, seconds, what=f"state {state}")
+def wait_state(agent, state):
+    wait_for(lambda: breaker_of(agent)["state"] == state, f"state {state}")
 
 
 def is_refused(result):

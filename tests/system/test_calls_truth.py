@@ -49,7 +49,7 @@ def serve():
 
     def start(command, port, **kwargs):
         processes.append(subprocess.Popen([*UNHINDERED, *command], stdout=subprocess.DEVNULL, **kwargs))
-        wait_for(lambda: answers(port), what=f"{command[0]} to listen")
+        wait_for(lambda: answers(port), f"{command[0]} to listen")
 
     yield start
     for process in processes:

@@ -121,7 +121,7 @@ def result(agent, name):
 
 
 def settled(agent, name, status):
-    wait_for(lambda: result(agent, name)["status"] == status, what=f"{name} {status}")
+    wait_for(lambda: result(agent, name)["status"] == status, f"{name} {status}")
     return result(agent, name)
 
 

@@ -73,7 +73,7 @@ def test_it_leaves_no_program_behind(report):
         ours = {row["id"] for row in json.loads(out.stdout) if row.get("name") in attached(report)}
         return ours - held_by_anybody()
 
-    wait_for(lambda: not orphans(), 30, "no program without a holder")
+    wait_for(lambda: not orphans(), "no program without a holder")
 
 
 def test_facts_of_the_host(agent, report):

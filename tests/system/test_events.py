@@ -28,7 +28,7 @@ def find(rows, pid):
 def wait_for_row(agent, name, pid):
     """The row of the event of this process, and how long it took to appear."""
     began = time.monotonic()
-    row = wait_for(lambda: find(events(agent)[name], pid), 10, f"{name} of {pid}")
+    row = wait_for(lambda: find(events(agent)[name], pid), f"{name} of {pid}")
     return row, time.monotonic() - began
 
 
@@ -130,7 +130,7 @@ def test_the_largest_process_is_a_top_offender(agent):
         def row():
             return find(agent.json("/health/resources")["memory"]["top"], holder.pid)
 
-        found = wait_for(row, 10, "the process among the top offenders")
+        found = wait_for(row, "the process among the top offenders")
         assert abs(found["rss_bytes"] - resident()) < 4 * MIB
     finally:
         holder.communicate()

@@ -294,7 +294,7 @@ def prometheus(agent, tmp_path):
 
 def test_a_real_prometheus_scrapes_it(agent, prometheus):
     up = 'up{job="moonwatch"} == 1'
-    wait_for(lambda: prometheus.query(up), seconds=30, what="a scrape")
+    wait_for(lambda: prometheus.query(up), "a scrape")
     # Prometheus prefers OpenMetrics and, once it was given it, knows the units from it.
     metadata = prometheus.get("/api/v1/metadata", metric="moonwatch_run_queue_delay_seconds")
     assert metadata["moonwatch_run_queue_delay_seconds"][0]["type"] == "histogram"
@@ -304,9 +304,9 @@ def test_a_real_prometheus_scrapes_it(agent, prometheus):
     assert prometheus.query('moonwatch_health_status{status="healthy"}')
     work()
     forks = "increase(moonwatch_process_forks_total[1m]) > 0"
-    wait_for(lambda: prometheus.query(forks), seconds=30, what="a rate")
+    wait_for(lambda: prometheus.query(forks), "a rate")
     rule = "moonwatch:run_queue_delay_seconds:p99_5m >= 0"
-    wait_for(lambda: prometheus.query(rule), seconds=30, what="a recording rule")
+    wait_for(lambda: prometheus.query(rule), "a recording rule")
     rejected = "scrape_samples_scraped - scrape_samples_post_metric_relabeling"
     assert all(value == 0 for _, value in prometheus.query(rejected))
     prometheus.log.flush()

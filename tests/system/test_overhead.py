@@ -32,7 +32,7 @@ def settled(agent, record):
         assert consumed + dropped <= produced, "read more than was made"
         return (produced, consumed, dropped) if produced == consumed + dropped else None
 
-    return wait_for(look, 30, f"every record of {record} accounted for")
+    return wait_for(look, f"every record of {record} accounted for")
 
 
 def fail_often(count):
@@ -70,7 +70,7 @@ def test_an_overrun_buffer_is_accounted_for(make_agent):
     assert consumed >= 1 and dropped >= 250
     # And it goes on.
     fail_often(5)
-    wait_for(lambda: settled(agent, "exit")[1] - before[1] >= consumed + 5, 30, "new records")
+    wait_for(lambda: settled(agent, "exit")[1] - before[1] >= consumed + 5, "new records")
 
 
 def probes(agent, state):
@@ -99,17 +99,17 @@ def shed_total(agent, program="runq_switch"):
 def test_a_tiny_budget_sheds_says_so_and_tries_again(make_agent):
     overhead = {"budget_percent": 0.0001, "stats_interval": 1, "stats_duration_ms": 100, "retry": 3}
     agent = make_agent(config={"overhead": overhead}).start()
-    wait_for(lambda: shed_total(agent), 30, "the scheduler program to be shed")
+    wait_for(lambda: shed_total(agent), "the scheduler program to be shed")
 
     def row():
         return probes(agent, "shed").get("runq_switch")
 
-    shown = wait_for(row, 30, "the shed program in /health")
+    shown = wait_for(row, "the shed program in /health")
     allowed = re.match(r"over budget: .* % of a core .* allowed (\S+) % of a core$", shown["reason"])
     assert float(allowed[1]) == pytest.approx(0.0001 * os.cpu_count(), rel=0.01)
     assert shown["concern"] == "runq" and 0 <= shown["retry_in_seconds"] <= 3
     # It is tried again, and found too costly again.
-    wait_for(lambda: shed_total(agent) >= 2, 60, "another attempt")
+    wait_for(lambda: shed_total(agent) >= 2, "another attempt")
     # While it is shed nothing is invented.
     def unknown():
         if not row():
@@ -117,7 +117,7 @@ def test_a_tiny_budget_sheds_says_so_and_tries_again(make_agent):
         body = agent.json("/health/scheduler")
         return body["run_queue_delay"] if row() else None
 
-    delay = wait_for(unknown, 30, "the scheduler's figures while it is shed")
+    delay = wait_for(unknown, "the scheduler's figures while it is shed")
     assert "over budget" in agent.text("/health") or "over budget" in json.dumps(delay)
 
 
@@ -166,12 +166,12 @@ def test_the_costliest_is_shed_and_comes_back(make_agent, switches):
         return ours if len(ours) >= 8 and ours[len(ours) // 4] > 0.05 else None
 
     # Half of what it costs here in most samples: two in a row will be above.
-    ours = wait_for(storm, 120, "eight samples of what the switches cost")
+    ours = wait_for(storm, "eight samples of what the switches cost")
     budget = ours[len(ours) // 4] / 2
     spender.stop()
     agent = make_agent(config={"overhead": {**overhead, "budget_percent": budget / os.cpu_count()}}).start()
     whole = {"runq_switch", "process_exit", "tcp_state", "oom_mark"}
-    wait_for(lambda: "runq_switch" in probes(agent, "shed"), 60, "the scheduler program to be shed")
+    wait_for(lambda: "runq_switch" in probes(agent, "shed"), "the scheduler program to be shed")
     reason = probes(agent, "shed")["runq_switch"]["reason"]
     share, runs = re.match(r"over budget: (\S+) % of a core \((\d+) runs/s", reason).groups()
     assert float(share) > 0.9 * budget and int(runs) > 1000
@@ -181,8 +181,8 @@ def test_the_costliest_is_shed_and_comes_back(make_agent, switches):
         shed = probes(agent, "shed")
         return linked if set(shed) == {"runq_switch"} and "runq_switch" not in linked else None
 
-    linked = wait_for(off, 60, "the kernel to have detached it, and nothing else")
+    linked = wait_for(off, "the kernel to have detached it, and nothing else")
     assert whole - {"runq_switch"} <= linked
     end(switches)
-    wait_for(lambda: whole <= programs_linked(agent), 60, "the program to come back")
-    wait_for(lambda: "runq_switch" not in probes(agent, "shed"), 60, "a page that says so")
+    wait_for(lambda: whole <= programs_linked(agent), "the program to come back")
+    wait_for(lambda: "runq_switch" not in probes(agent, "shed"), "a page that says so")

@@ -166,7 +166,7 @@ def test_disk_usage_follows_a_large_file(agent, scratch):
         pytest.skip(f"{mount} has no room for the file")
     with open(scratch / "large", "wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
-        wait_for(lambda: before - available() > 0.8 * size, 15, "the file to show")
+        wait_for(lambda: before - available() > 0.8 * size, "the file to show")
         assert available() == pytest.approx(int(df(mount)["avail"]), abs=64 * MIB)
 
 
@@ -282,7 +282,7 @@ def test_throttling_of_a_cgroup_with_a_quota(agent, spawn):
             rows = [r for r in rows if r["cgroup"] == f"/{name}"]
             return rows[0] if rows and (rows[0]["throttled_percent"] or 0) > 50 else None
 
-        shown = wait_for(row, 45, "the throttled cgroup to show")
+        shown = wait_for(row, "the throttled cgroup to show")
         stat = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
         assert 0 < shown["throttled_periods_total"] <= int(stat["nr_throttled"])
         assert int(stat["nr_periods"]) - shown["periods_total"] < 40

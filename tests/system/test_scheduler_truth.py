@@ -25,7 +25,7 @@ class Runqlat:
         self.process = subprocess.Popen(
             [RUNQLAT, "3600", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        wait_for(lambda: self.links() >= 3, 60, "runqlat to attach")
+        wait_for(lambda: self.links() >= 3, "runqlat to attach")
 
     def links(self):
         assert self.process.poll() is None, "runqlat ended"
@@ -130,7 +130,7 @@ def test_json_and_metrics_say_the_same(busy_agent):
         assert total <= sums[float("inf")]
         return classes
 
-    classes = wait_for(agree, 30, "both bodies of one tick")
+    classes = wait_for(agree, "both bodies of one tick")
     assert classes["normal"]["total"]["count"] > 2000
     assert classes["normal"]["switches_voluntary_total"] > 2000
     assert classes["normal"]["on_cpu_seconds_total"] > 0.5
