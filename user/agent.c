@@ -21,8 +21,6 @@
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
-/* Every figure is sampled at this interval; it also bounds how long a lazy record waits. */
-#define TICK_NS NS_PER_SECOND
 /* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks: the gap
  * between them is at least this, and so many times what the last one took. */
 #define EVENT_GAP_NS (10 * NS_PER_MS)
@@ -418,7 +416,9 @@ static int add_sources(struct agent *agent)
     if (r == 0)
         r = loop_add_alarm(agent->loop, &agent->event_alarm, on_event_alarm, agent);
     if (r == 0)
-        r = loop_add_timer(agent->loop, NULL, TICK_NS, on_tick, agent);
+        /* It also bounds how long a lazy record waits. */
+        r = loop_add_timer(agent->loop, NULL,
+                           agent->config->overhead.sample_interval_ms * NS_PER_MS, on_tick, agent);
     if (r < 0)
         fprintf(stderr, "moonwatch: event loop: %s\n", strerror(-r));
     return r < 0 ? EXIT_FAILED : EXIT_DONE;

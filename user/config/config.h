@@ -128,6 +128,7 @@ struct config {
         bool anonymize_processes, anonymize_addresses;
     } privacy;
     struct {
+        unsigned sample_interval_ms;
         double budget_percent; /* of all CPUs, for all BPF programs together; 0: no budget */
         double retry_seconds;
         unsigned ring_bytes; /* a power of two */

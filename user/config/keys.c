@@ -335,6 +335,14 @@ static const struct key probe_keys[] = {
 static const struct key_table probe_table = {KEY_TABLE(probe_keys)};
 
 static const struct key overhead_keys[] = {
+    {.name = "sample_interval_ms",
+     .type = KEY_WHOLE,
+     IN_CONFIG(overhead.sample_interval_ms),
+     .minimum = 100,
+     .maximum = 2000,
+     .unit = "ms",
+     .initial = "1000",
+     .doc = "How often every figure is read and judged"},
     {.name = "budget_percent",
      .type = KEY_NUMBER,
      IN_CONFIG(overhead.budget_percent),
