@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# What one checkout made and another one can use: compiled objects, packages, roots, verdicts.
+# shellcheck disable=SC2034
+CACHE=${MOONWATCH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/moonwatch}
 
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(
@@ -11,8 +14,8 @@ BUILD_PACKAGES=(
 )
 # shellcheck disable=SC2034
 TEST_PACKAGES=(
-  libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-pytest
-  python3-jsonschema python3-prometheus-client python3-aiosmtpd prometheus
+  libcmocka-dev clang-format clang-tidy cppcheck shellcheck ccache python3 python3-pytest
+  python3-pytest-xdist python3-jsonschema python3-prometheus-client python3-aiosmtpd prometheus
   prometheus-alertmanager prometheus-node-exporter libbpf-tools linux-perf fio wrk curl jq
   openssl iproute2 libcap2-bin procps spin nginx-light redis-server postgresql
 )
@@ -62,10 +65,15 @@ install_packages() {
   fi
 }
 
-# build DIRECTORY [CMAKE ARGUMENTS]
+# build DIRECTORY [CMAKE ARGUMENTS]: what was compiled before, in any checkout, is taken from ccache
+# where that is installed.
 build() {
   local directory=$1
   shift
+  if command -v ccache >/dev/null; then
+    export CCACHE_DIR=$CACHE/ccache CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+    set -- -DCMAKE_C_COMPILER_LAUNCHER=ccache "$@"
+  fi
   say "Building in ${directory#"$ROOT"/}"
   mkdir -p "$directory"
   cmake -S "$ROOT" -B "$directory" "$@" >"$directory/build.log" 2>&1 ||

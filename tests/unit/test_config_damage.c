@@ -1,6 +1,7 @@
 /* Files that were cut off or damaged: an error or a valid configuration, never a crash. */
 #include "base/file.h"
 #include "config_text.h"
+#include "paths.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

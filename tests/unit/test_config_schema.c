@@ -2,6 +2,7 @@
  * holds the defaults that the schema states. */
 #include "base/file.h"
 #include "config/document.h"
+#include "paths.h"
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>

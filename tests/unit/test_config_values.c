@@ -1,5 +1,6 @@
 /* What lands in the struct: defaults, file, environment, short forms, inheritance. */
 #include "config_text.h"
+#include "paths.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* Every file of every fixture tree, cut short at every byte: nothing crashes, and every figure is
  * either what the whole file says or missing with a reason. Never a silent zero, never a smaller
  * number. */
+#include "paths.h"
 #include "tree.h"
 #include <dirent.h>
 

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""The programs of tests/bpf that a change concerns, as alternatives of a regular expression.
+
+Changed is what differs from the last commit, or what the last commit changed if nothing does. A test
+is concerned by its own text, by the headers that it includes, and by the objects whose concerns it
+names; what loads every object concerns every test.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+EVERY = ("user/probe/", "user/collect/", "user/model/", "user/base/", "vmlinux/", "bpf/CMakeLists.txt", "tests/CMakeLists.txt")
+
+
+def git(*arguments):
+    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.split()
+
+
+def changed():
+    now = git("diff", "--name-only", "HEAD") + git("ls-files", "--others", "--exclude-standard")
+    return now or git("show", "--name-only", "--format=", "HEAD")
+
+
+def reached(path, seen):
+    """The file and all that it includes from bpf/, include/ and its own folder."""
+    if path in seen:
+        return seen
+    seen.add(path)
+    for name in INCLUDE.findall(path.read_text()):
+        for folder in (path.parent, ROOT / "bpf", ROOT / "include"):
+            if (folder / name).is_file():
+                reached(folder / name, seen)
+    return seen
+
+
+def main():
+    files = {ROOT / name for name in changed()}
+    every = any(str(path.relative_to(ROOT)).startswith(EVERY) for path in files)
+    objects = {
+        path.name.removesuffix(".bpf.c").upper()
+        for path in (ROOT / "bpf").glob("*.bpf.c")
+        if reached(path, set()) & files
+    }
+    concerned = re.compile(rf"\bCONCERN_({'|'.join(objects)})\b" if objects else r"(?!)")
+    found = set()
+    for test in (ROOT / "tests/bpf").glob("test_*.c"):
+        own = reached(test, set())
+        if every or own & files or any(concerned.search(path.read_text()) for path in own):
+            found.add(test.stem)
+    print("|".join(sorted(found)))
+
+
+main()

@@ -1,0 +1,124 @@
+# Sourced by test.sh: one function for each stage. A stage runs in a process of its own; what it
+# prints and counts comes back by files in $RESULTS, so that two can run side by side.
+# shellcheck shell=bash disable=SC2153
+
+# run_stage NAME
+run_stage() {
+  local name=$1 begin=$SECONDS
+  STAGE=$name
+  : >"$RESULTS/$name.counts"
+  ("stage_$name") >"$RESULTS/$name.out" 2>&1 || {
+    echo "FAILED: stage $name ended with $?" >>"$RESULTS/$name.out"
+    count 0 1 0
+  }
+  echo "$((SECONDS - begin))" >"$RESULTS/$name.seconds"
+}
+
+# report_stage NAME: what it printed, and a line with its time.
+report_stage() {
+  local name=$1 passed=0 failed=0 skipped=0 p f s
+  while read -r p f s; do
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  done <"$RESULTS/$name.counts"
+  cat "$RESULTS/$name.out"
+  echo "stage $name: $(<"$RESULTS/$name.seconds") s, $passed passed, $failed failed, $skipped skipped"
+  PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
+}
+
+# count PASSED FAILED SKIPPED
+count() {
+  echo "$1 $2 $3" >>"$RESULTS/$STAGE.counts"
+}
+
+# Adds the counts of a JUnit file and names what failed or was skipped.
+count_junit() {
+  local report passed failed skipped
+  report=$(python3 "$ROOT/scripts/count-junit.py" "$1") || {
+    echo "FAILED: no result in $(basename "$1")"
+    count 0 1 0
+    return
+  }
+  printf '%s\n' "$report" | tail -n +2
+  read -r passed failed skipped < <(printf '%s\n' "$report" | head -n 1)
+  count "$passed" "$failed" "$skipped"
+}
+
+# run_ctest BUILD NAME ARGUMENTS...: more programs than CPUs, since most of them wait.
+run_ctest() {
+  local build=$1 name=$2
+  shift 2
+  ctest --test-dir "$build" --parallel $((2 * $(nproc))) --output-on-failure --no-tests=error \
+    --output-junit "$RESULTS/$name.xml" "$@" >"$RESULTS/$name.log" 2>&1 || tail -n 80 "$RESULTS/$name.log"
+  count_junit "$RESULTS/$name.xml"
+}
+
+# run_pytest NAME ARGUMENTS...
+run_pytest() {
+  local name=$1
+  shift
+  MOONWATCH_BINARY=$BUILD/moonwatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+    --junitxml="$RESULTS/$name.xml" "$@" "$ROOT/tests/system" >"$RESULTS/$name.log" 2>&1 ||
+    tail -n 150 "$RESULTS/$name.log"
+  count_junit "$RESULTS/$name.xml"
+}
+
+stage_checks() {
+  local check
+  for check in "$ROOT"/scripts/checks/*; do
+    if MOONWATCH_BUILD=$BUILD "$check" >"$RESULTS/check.log" 2>&1; then
+      count 1 0 0
+    else
+      count 0 1 0
+      echo "FAILED: check $(basename "$check")"
+      tail -n 40 "$RESULTS/check.log"
+    fi
+  done
+}
+
+stage_unit() {
+  run_ctest "$BUILD" unit -L '^unit$'
+}
+
+stage_bpf() {
+  run_ctest "$BUILD" bpf -L '^bpf$'
+}
+
+stage_sanitize() {
+  local build=$ROOT/build-sanitize
+  build "$build" -DMOONWATCH_SANITIZE=ON
+  run_ctest "$build" sanitize-unit -L '^unit$'
+  run_ctest "$build" sanitize-bpf -L '^bpf$'
+}
+
+stage_system() {
+  run_pytest system -m "not alone" -n $((3 * $(nproc)))
+}
+
+stage_truth() {
+  run_pytest truth -m alone
+}
+
+stage_vm() {
+  local name
+  install_packages "${VM_PACKAGES[@]}"
+  nice "$ROOT/tests/vm/matrix.sh" "$BUILD" "$RESULTS"
+  while read -r name; do
+    count_junit "$RESULTS/vm-$name.xml"
+  done < <(awk '/^[^#]/ { print $1 }' "$ROOT/tests/vm/kernels")
+  if "$ROOT/scripts/kernel-table.py" "$BUILD/vm"; then
+    count 1 0 0
+  else
+    count 0 1 0
+    echo "FAILED: the kernel table in README.md is not current: scripts/kernel-table.py --write ${BUILD#"$ROOT"/}/vm"
+  fi
+}
+
+stage_fast_bpf() {
+  local tests
+  tests=$("$ROOT/scripts/changed-bpf-tests.py") || return
+  if [ -z "$tests" ]; then
+    echo "no change concerns a bpf test"
+  else
+    run_ctest "$BUILD" bpf -L '^bpf$' -R "^bpf/($tests)\$"
+  fi
+}
