@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# What is downloaded, for every checkout.
+# shellcheck disable=SC2034
+CACHE=${MOONWATCH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/moonwatch}
 
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(
