@@ -86,6 +86,8 @@ static int teardown(void **state)
         /* What the child has pinned goes with the next one that is closed in order. */
         fixture_open(&f->probe, 0, PROBE_AUTO);
     }
+    if (f)
+        fixture_destroy(&f->probe);
     call_teardown(state);
     snprintf(pins, sizeof(pins), "/sys/fs/bpf/moonwatch-test-%d", getpid());
     assert_int_equal(access(pins, F_OK), -1);
@@ -138,7 +140,7 @@ static void the_next_agent_goes_on_where_the_killed_one_was(void **state)
     cgroup = other;
     assert_int_equal(probe_hook_set(f->probe.probe, PROBE_HOOK_CONNECT, &cgroup, 1, error), 0);
     assert_int_equal(try(), 0);
-    fixture_close(&f->probe);
+    fixture_destroy(&f->probe);
     cgroup_remove(other);
     close(listener);
 }
@@ -168,7 +170,7 @@ static void a_clean_stop_ends_enforcement(void **state)
     kill_agent();
     open_next(f);
     assert_int_equal(try(), ECONNREFUSED);
-    fixture_close(&f->probe);
+    fixture_destroy(&f->probe);
     assert_int_equal(try(), 0);
     close(listener);
 }

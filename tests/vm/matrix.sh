@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Boots each kernel of tests/vm/kernels with this build in it, two at a time, and leaves a JUnit file
-# vm-NAME.xml for each in the results directory.
-# usage: matrix.sh BUILD RESULTS [NAME...]; $ONLY: a pattern of the test programs to run
+# Boots each kernel of tests/vm/kernels with this build in it and leaves a JUnit file vm-NAME.xml for
+# each in the results directory.
+# usage: matrix.sh [prepare|run] BUILD RESULTS [NAME...]
+# prepare: downloads, builds and packs what the guests need, below BUILD/vm; run: boots them; without
+# either: both. $ONLY: a pattern of the test programs to run
 set -uo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/setup.sh
 . "$HERE/../../scripts/setup.sh"
-CACHE=$ROOT/.cache/vm
+VM_CACHE=$CACHE/vm
 # shellcheck source=tests/vm/packages.sh
 . "$HERE/packages.sh"
 # shellcheck source=tests/vm/initramfs.sh
@@ -14,6 +16,12 @@ CACHE=$ROOT/.cache/vm
 # shellcheck source=tests/vm/boot.sh
 . "$HERE/boot.sh"
 
+PHASES="prepare run"
+case ${1:-} in prepare | run)
+  PHASES=$1
+  shift
+  ;;
+esac
 BUILD=$1 RESULTS=$2
 shift 2
 # shellcheck disable=SC2034
@@ -26,7 +34,7 @@ ARM64_PACKAGES=(
   libbpf-tools
 )
 declare -A TRIPLET=([amd64]=x86_64-linux-gnu [arm64]=aarch64-linux-gnu)
-declare -A SYSROOT=([amd64]="" [arm64]=$CACHE/sysroot-arm64)
+declare -A SYSROOT=([amd64]="")
 declare -A BUILD_OF=([amd64]=$BUILD [arm64]=$ROOT/build-aarch64)
 declare -A STRIP=([amd64]=strip [arm64]=aarch64-linux-gnu-strip)
 
@@ -43,82 +51,104 @@ read_kernels() {
 }
 
 prepare_kernel() {
-  local name=$1 architecture=${ARCHITECTURE[$1]} package version
+  local name=$1 architecture=${ARCHITECTURE[$1]} package version directory
   package=$(newest_package "$architecture" "${PATTERN[$name]}")
-  [ -n "$package" ] || die "no package matches ${PATTERN[$name]}"
   version=$(package_version "$architecture" "$package")
+  directory=$VM_CACHE/kernels/${package}_$version
+  if [ -z "$version" ] || ! unpack_package "$architecture" "$package" "$version" "$directory"; then
+    directory=$(newest_unpacked "$VM_CACHE/kernels" "${PATTERN[$name]}")
+    [ -n "$directory" ] || die "cannot download a package that matches ${PATTERN[$name]}"
+    say "Taking $(basename "$directory"), there already"
+  fi
+  touch "$directory"
+  package=$(basename "${directory%_*}")
   RELEASE[$name]=${package#linux-image-}
-  KERNEL[$name]=$CACHE/kernels/$package-$version
-  unpack_package "$architecture" "$package" "$version" "${KERNEL[$name]}" ||
-    die "cannot download $package $version"
+  KERNEL[$name]=$directory
+  [ ! -e "$directory/btf" ] || return 0
+  "$HERE/extract-btf.py" "$directory/boot/vmlinuz-${RELEASE[$name]}" "$directory/btf.part" ||
+    die "cannot read the types of ${RELEASE[$name]}"
+  mv "$directory/btf.part" "$directory/btf"
+}
+
+# What is shared with other checkouts, one at a time.
+prepare_cache() {
+  local architecture name
+  mkdir -p "$VM_CACHE"
+  exec {lock}>"$VM_CACHE/lock"
+  flock "$lock"
+  for architecture in "${!ARCHITECTURES[@]}"; do refresh_lists "$architecture"; done
+  for name in "${NAMES[@]}"; do prepare_kernel "$name"; done
+  if [ -n "${ARCHITECTURES[arm64]:-}" ]; then
+    SYSROOT[arm64]=$(unpack_sysroot arm64 "${ARM64_PACKAGES[@]}") || die "cannot download the libraries of arm64"
+  fi
+  remove_unused "$VM_CACHE"/kernels/* "$VM_CACHE"/sysroot-*
+  flock -u "$lock"
 }
 
 # Without a boot: what the objects ask of this kernel's types, for results.py.
 resolve_relocations() {
-  local name=$1 btf=${KERNEL[$1]}/btf code
-  [ -e "$btf" ] || "$HERE/extract-btf.py" "${KERNEL[$name]}/boot/vmlinuz-${RELEASE[$name]}" "$btf" ||
-    die "cannot read the types of ${RELEASE[$name]}"
+  local code
   {
     echo "@@test core_relocations"
-    "$BUILD/tests/core_relocations" "$btf" 2>&1
+    "$BUILD/tests/core_relocations" "${KERNEL[$1]}/btf" 2>&1
     code=$?
     echo
     echo "@@end core_relocations $code 0"
-  } >"$WORK/$name/relocations.log"
+  } >"$WORK/$1/relocations.log"
 }
 
-# Kernels that a newer build of their series has replaced.
-remove_old_kernels() {
-  local directory name kept=" "
-  for name in "${NAMES[@]}"; do kept+="${KERNEL[$name]} "; done
-  for directory in "$CACHE"/kernels/*/; do
-    [[ $kept == *" ${directory%/} "* ]] || rm -rf "$directory"
+# Leaves kernel, release and initramfs.cpio of the guest.
+prepare_guest() {
+  local name=$1 directory=$WORK/$1 release=${RELEASE[$1]}
+  make_modules "${KERNEL[$name]}" "$release" "$directory/modules.cpio" || die "cannot pack the modules of $name"
+  cat "$WORK/system-${ARCHITECTURE[$name]}.cpio" "$directory/modules.cpio" >"$directory/initramfs.cpio"
+  rm -rf "$directory"/modules.cpio*
+  cp "${KERNEL[$name]}/boot/vmlinuz-$release" "$directory/kernel"
+  echo "$release" >"$directory/release"
+}
+
+phase_prepare() {
+  local architecture name
+  for name in "${NAMES[@]}"; do
+    rm -rf "${WORK:?}/$name"
+    mkdir -p "$WORK/$name"
+    ARCHITECTURES[${ARCHITECTURE[$name]}]=1
   done
-}
-
-prepare_arm64() {
-  unpack_sysroot arm64 "${SYSROOT[arm64]}" "${ARM64_PACKAGES[@]}" || die "cannot download the libraries of arm64"
-  build "${BUILD_OF[arm64]}" --toolchain "$HERE/aarch64.cmake" -DMOONWATCH_SYSROOT="${SYSROOT[arm64]}"
+  prepare_cache
+  [ -z "${ARCHITECTURES[arm64]:-}" ] ||
+    build "${BUILD_OF[arm64]}" --toolchain "$HERE/aarch64.cmake" -DMOONWATCH_SYSROOT="${SYSROOT[arm64]}"
+  for architecture in "${!ARCHITECTURES[@]}"; do
+    make_system "${BUILD_OF[$architecture]}" "${SYSROOT[$architecture]}" "${TRIPLET[$architecture]}" \
+      "${STRIP[$architecture]}" "$WORK/system-$architecture.cpio" || die "cannot make the system of $architecture"
+  done
+  for name in "${NAMES[@]}"; do
+    resolve_relocations "$name"
+    prepare_guest "$name"
+  done
+  rm -rf "$WORK"/system-*
 }
 
 run_guest() {
-  local name=$1 architecture=${ARCHITECTURE[$1]} directory=$WORK/$1 release=${RELEASE[$1]} begin=$SECONDS
-  make_modules "${KERNEL[$name]}" "$release" "$directory/modules.cpio" &&
-    cat "$WORK/system-$architecture.cpio" "$directory/modules.cpio" >"$directory/initramfs.cpio" &&
-    boot "$architecture" "${KERNEL[$name]}/boot/vmlinuz-$release" "$directory/initramfs.cpio" "$directory"
-  rm -rf "$directory"/*.cpio "$directory"/*.tree "$directory/disk"
+  local name=$1 directory=$WORK/$1 begin=$SECONDS
+  boot "${ARCHITECTURE[$name]}" "$directory"
   python3 "$HERE/results.py" "vm-$name" "$directory" "$RESULTS/vm-$name.xml" >"$directory/programs.log"
-  echo "${TITLE[$name]} ($release): $((SECONDS - begin)) s"
+  echo "${TITLE[$name]} ($(<"$directory/release")): $((SECONDS - begin)) s"
+}
+
+# All at once: while one waits the others have the processors.
+phase_run() {
+  local name
+  for name in "${NAMES[@]}"; do
+    [ -e "$WORK/$name/release" ] || die "$name is not prepared"
+    rm -f "$RESULTS/vm-$name.xml"
+    run_guest "$name" &
+  done
+  wait
 }
 
 read_kernels "$@"
 [ ${#NAMES[@]} -gt 0 ] || die "no such kernel: $*"
 WORK=$BUILD/vm
 mkdir -p "$WORK" "$RESULTS"
-for name in "${NAMES[@]}"; do
-  rm -rf "$RESULTS/vm-$name.xml" "${WORK:?}/$name"
-  mkdir -p "$WORK/$name"
-done
-
 declare -A KERNEL RELEASE ARCHITECTURES=()
-for name in "${NAMES[@]}"; do ARCHITECTURES[${ARCHITECTURE[$name]}]=1; done
-for architecture in "${!ARCHITECTURES[@]}"; do
-  refresh_lists "$architecture" || die "cannot read the package lists of $architecture"
-done
-for name in "${NAMES[@]}"; do
-  prepare_kernel "$name"
-  resolve_relocations "$name"
-done
-[ $# -gt 0 ] || remove_old_kernels
-[ -z "${ARCHITECTURES[arm64]:-}" ] || prepare_arm64
-for architecture in "${!ARCHITECTURES[@]}"; do
-  make_system "${BUILD_OF[$architecture]}" "${SYSROOT[$architecture]}" "${TRIPLET[$architecture]}" \
-    "${STRIP[$architecture]}" "$WORK/system-$architecture.cpio" || die "cannot make the system of $architecture"
-done
-
-# The slowest first: arm64 stands last in the list.
-for ((i = ${#NAMES[@]} - 1; i >= 0; i--)); do
-  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
-  run_guest "${NAMES[i]}" &
-done
-wait
+for phase in $PHASES; do "phase_$phase"; done

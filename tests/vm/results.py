@@ -14,7 +14,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-VERDICT = re.compile(r"\[ +(RUN|OK|FAILED|SKIPPED) +\] (\w+)$")
+VERDICT = re.compile(r"\[ +(RUN|OK|FAILED|SKIPPED) +\] (\w+(?: \(\w+\))?)$")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -135,7 +135,6 @@ static void the_metrics_page_has_figures(void **state)
     char *page = agent_get("/metrics", 200);
 
     (void)state;
-    assert_non_null(page);
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
         if (!strstr(page, samples[i]))
             fail_msg("no sample %s", samples[i] + 1);
