@@ -4,6 +4,7 @@
 
 #include "abi/tcp.h"
 #include "own_netns.h"
+#include "own_ports.h"
 #include "packet_drop.h"
 #include "probe_fixture.h"
 #include <arpa/inet.h>
@@ -28,6 +29,7 @@ static inline int tcp_setup(void **state)
     if (geteuid() != 0)
         return 0;
     *state = calloc(1, sizeof(struct tcp_fixture));
+    own_ports_hold();
     netns_enter();
     return 0;
 }

@@ -7,7 +7,7 @@
 
 #define SERVICE 7
 #define SERVICE_ROW (UPSTREAMS_MAX + SERVICE)
-#define SERVED_PORT 22001
+#define SERVED_PORT (uint16_t)(own_ports.first + 1)
 
 static int setup_twin(void **state)
 {

@@ -1,7 +1,7 @@
 /* Connections: how many, how fast, how long, how much; by role and of every kind. */
 #include "tcp_fixture.h"
 
-#define PORT 21000
+#define PORT own_ports.first
 
 static struct tcp_stats client_row(struct tcp_fixture *f)
 {
@@ -308,7 +308,7 @@ static void sockets_older_than_the_probe_are_told_apart(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
     /* An ephemeral port as a server's: the numbers alone would have it the other way round. */
-    const uint16_t port = 45000;
+    const uint16_t port = own_ports.ephemeral;
     struct tcp_stats client, server;
     struct pair p;
     int listener;

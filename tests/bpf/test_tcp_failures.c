@@ -3,7 +3,7 @@
 #include "tun_peer.h"
 #include <sys/prctl.h>
 
-#define PORT 21000
+#define PORT own_ports.first
 #define COMM "mw-test-connect"
 
 static int tun = -1;

@@ -5,7 +5,7 @@
 #include "tun_peer.h"
 #include <bpf/btf.h>
 
-#define PORT 21000
+#define PORT own_ports.first
 #define MESSAGE_BYTES 500 /* one segment, and larger than a bare acknowledgement */
 
 static int tun = -1;
