@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #define UPSTREAM 3 /* its index */
-#define UPSTREAM_PORT 22000
+#define UPSTREAM_PORT own_ports.first
 #define NEVER_NS (UINT64_MAX >> 1)
 
 struct call_fixture {
@@ -37,6 +37,7 @@ static inline int call_setup(void **state)
     if (geteuid() != 0)
         return 0;
     *state = calloc(1, sizeof(struct call_fixture));
+    own_ports_hold();
     netns_enter();
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "probe_fixture.h"
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@ struct worker {
 
 struct runq_fixture {
     struct probe_fixture probe;
+    int realtime_lock; /* 0: not held */
     char cgroup[320];
     uint64_t cgroup_id;
     struct worker workers[WORKERS_MAX];
@@ -73,10 +75,24 @@ static inline struct worker *worker_start(struct runq_fixture *f, work_fn *work,
     return w;
 }
 
-static inline void worker_set_policy(const struct worker *w, int policy, int priority)
+/* Realtime workers have their CPU for themselves only while no other test program, of this build or
+ * another, has any. What all of them lock is a file that each machine has. */
+static inline void realtime_lock(struct runq_fixture *f)
+{
+    if (f->realtime_lock)
+        return;
+    f->realtime_lock = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+    assert_true(f->realtime_lock > 0);
+    assert_int_equal(flock(f->realtime_lock, LOCK_EX), 0);
+}
+
+static inline void worker_set_policy(struct runq_fixture *f, const struct worker *w, int policy,
+                                     int priority)
 {
     const struct sched_param param = {.sched_priority = priority};
 
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        realtime_lock(f);
     if (sched_setscheduler(w->pid, policy, &param) < 0) {
         print_message("policy %d is not allowed here: %s\n", policy, strerror(errno));
         skip();
@@ -256,6 +272,8 @@ static inline int runq_teardown(struct runq_fixture *f)
     fixture_close(&f->probe);
     if (f->cgroup_id)
         cgroup_remove(f->cgroup);
+    if (f->realtime_lock)
+        close(f->realtime_lock);
     memset(f, 0, sizeof(*f));
     return 0;
 }

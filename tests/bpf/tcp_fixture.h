@@ -4,6 +4,7 @@
 
 #include "abi/tcp.h"
 #include "own_netns.h"
+#include "own_ports.h"
 #include "packet_drop.h"
 #include "probe_fixture.h"
 #include <arpa/inet.h>
@@ -28,6 +29,7 @@ static inline int tcp_setup(void **state)
     if (geteuid() != 0)
         return 0;
     *state = calloc(1, sizeof(struct tcp_fixture));
+    own_ports_hold();
     netns_enter();
     return 0;
 }
@@ -42,6 +44,17 @@ static inline int tcp_teardown(void **state)
     fixture_close(&f->probe);
     free(f);
     return 0;
+}
+
+/* Until as many packets were lost as the test asked for: a busy CPU delivers late. */
+static inline void packet_drop_wait(struct packet_drop *d)
+{
+    uint64_t deadline = monotonic_ns() + DEADLINE_NS;
+
+    while (packet_drop_left(d) > 0) {
+        assert_true(monotonic_ns() < deadline);
+        poll(NULL, 0, 1);
+    }
 }
 
 static inline void tcp_open(struct tcp_fixture *f)
@@ -89,6 +102,17 @@ static inline struct row_query rows_of(struct tcp_fixture *f, enum tcp_role role
 static inline struct tcp_stats row_of(struct tcp_fixture *f, enum tcp_role role, uint16_t port)
 {
     return rows_of(f, role, port, port).sum;
+}
+
+/* As many as the kernel counts in this namespace, where nobody else uses the port. On a busy
+ * machine a segment may be sent again though none was lost. */
+static inline void assert_retransmits(struct tcp_fixture *f, uint16_t port, uint64_t least)
+{
+    uint64_t counted = row_of(f, TCP_CLIENT, port).retransmits;
+
+    counted += row_of(f, TCP_SERVER, port).retransmits;
+    assert_true(counted >= least);
+    assert_int_equal(counted, snmp_tcp("self", "RetransSegs"));
 }
 
 /* Waits until a counter of the row has reached `value`; what it must not exceed is for the test. */
@@ -185,6 +209,14 @@ static inline struct pair pair_open(int listener, const char *address, uint16_t 
     p.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(p.server >= 0);
     return p;
+}
+
+/* What was sent has come: a busy CPU delivers packets late. */
+static inline void wait_readable(int fd)
+{
+    struct pollfd come = {.fd = fd, .events = POLLIN};
+
+    assert_int_equal(poll(&come, 1, DEADLINE_NS / NS_PER_MS), 1);
 }
 
 static inline void send_bytes(int from, int to, size_t bytes)

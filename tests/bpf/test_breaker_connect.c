@@ -3,7 +3,7 @@
 #include "probe/map.h"
 #include <stdatomic.h>
 
-#define FALLBACK_PORT 22005
+#define FALLBACK_PORT (uint16_t)(own_ports.first + 5)
 #define PROBERS 64
 #define ROUNDS 40
 

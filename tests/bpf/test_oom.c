@@ -143,10 +143,22 @@ static bool has_exit_of(struct probe_fixture *fixture, void *pid)
     return false;
 }
 
+static size_t ooms_of(pid_t pid, struct record_oom *ret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f.count; i++) {
+        if (f.records[i].head.type != RECORD_OOM || f.records[i].oom.pid != (uint32_t)pid)
+            continue;
+        *ret = f.records[i].oom;
+        count++;
+    }
+    return count;
+}
+
 static void check_kill(enum probe_mode mode, const char *method)
 {
     struct record_oom record = {0};
-    size_t count = 0;
     pid_t pid;
 
     make_cgroups();
@@ -154,13 +166,7 @@ static void check_kill(enum probe_mode mode, const char *method)
     assert_string_equal(probe_concern_method(f.probe, CONCERN_OOM), method);
     pid = run_hog();
     fixture_wait(&f, has_exit_of, &pid, "the record of the victim's exit");
-    for (size_t i = 0; i < f.count; i++) {
-        if (f.records[i].head.type != RECORD_OOM || f.records[i].oom.pid != (uint32_t)pid)
-            continue;
-        record = f.records[i].oom;
-        count++;
-    }
-    assert_int_equal(count, 1);
+    assert_int_equal(ooms_of(pid, &record), 1);
     assert_int_equal(kernel_oom_kills(inner), 1);
     assert_string_equal(record.comm, COMM);
     assert_int_equal(record.uid, HOG_UID);
@@ -190,22 +196,35 @@ static void the_twin_sees_the_victim_when_it_is_killed(void **state)
     check_kill(PROBE_TWIN, "signal");
 }
 
-static void a_kill_by_hand_is_no_oom(void **state)
+static pid_t start_idler(void)
 {
-    pid_t pid;
+    pid_t pid = fork();
 
-    (void)state;
-    skip_unless_root();
-    fixture_open(&f, 1u << CONCERN_OOM | 1u << CONCERN_PROCESS, PROBE_TWIN);
-    pid = fork();
+    assert_true(pid >= 0);
     if (pid == 0)
         for (;;)
             pause();
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    fixture_wait(&f, has_exit_of, &pid, "the record of the exit");
-    for (size_t i = 0; i < f.count; i++)
-        assert_false(f.records[i].head.type == RECORD_OOM && f.records[i].oom.pid == (uint32_t)pid);
+    return pid;
+}
+
+/* The OOM kill after it tells that kills are seen, and that no record is still to come. */
+static void a_kill_by_hand_is_no_oom(void **state)
+{
+    struct record_oom record;
+    pid_t by_hand, victim;
+
+    (void)state;
+    skip_unless_root();
+    make_cgroups();
+    fixture_open(&f, 1u << CONCERN_OOM | 1u << CONCERN_PROCESS, PROBE_TWIN);
+    by_hand = start_idler();
+    assert_int_equal(kill(by_hand, SIGKILL), 0);
+    assert_int_equal(waitpid(by_hand, NULL, 0), by_hand);
+    victim = run_hog();
+    fixture_wait(&f, has_exit_of, &victim, "the record of the victim's exit");
+    assert_true(has_exit_of(&f, &by_hand));
+    assert_int_equal(ooms_of(victim, &record), 1);
+    assert_int_equal(ooms_of(by_hand, &record), 0);
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define DEADLINE_NS (10 * NS_PER_SECOND)
+#define DEADLINE_NS (60 * NS_PER_SECOND)
 
 static struct loader loader;
 static pid_t other_agent;

@@ -1,10 +1,13 @@
 /* Switches, waits and time on CPU of workers, by class and cgroup, against the kernel's own counts
  * of them. Both ways of telling the time are tested.
  *
- * Nobody else is in the workers' cgroup. A class is shared with the host, so its counts are those
- * of the workers and what the few others of the class add.
+ * Nobody else is in the workers' cgroup. A class is shared with the host: what others of the class
+ * add meanwhile, a program of the test's own counts.
  */
+#include "others.h"
+#include "others.skel.h"
 #include "runq_fixture.h"
+#include <bpf/bpf.h>
 #include <fcntl.h>
 
 #define PAIR_TURNS 5000
@@ -15,6 +18,7 @@
 #define BURN_NS (300 * NS_PER_MS)
 
 static struct runq_fixture f;
+static struct others_bpf *others;
 
 /* Two workers that wake each other in turn. Few turns are made where others are to have the CPU
  * first. */
@@ -48,19 +52,29 @@ static void yield_in_turn(void *ctx, int index)
         sched_yield();
 }
 
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * NS_PER_SECOND + (uint64_t)t.tv_nsec;
+}
+
 /* Reads the clock in the worker alone: no sleep, no other thread. */
 static void burn(void *ctx, int index)
 {
-    uint64_t end = monotonic_ns() + *(uint64_t *)ctx;
+    uint64_t end = own_cpu_ns() + *(uint64_t *)ctx;
 
     (void)index;
-    while (monotonic_ns() < end)
+    while (own_cpu_ns() < end)
         ;
 }
 
 static int clean_up(void **state)
 {
     (void)state;
+    others_bpf__destroy(others);
+    others = NULL;
     return runq_teardown(&f);
 }
 
@@ -121,64 +135,128 @@ static void waits_of_a_cgroup_are_as_many_as_its_switches_in_the_twin(void **sta
     check_cgroup(PROBE_TWIN, "task-storage");
 }
 
+/* From before the probe counts until after: a switch that is in neither reading of the others may
+ * be in the probe's. */
+struct class_mark {
+    struct others before;
+    struct runq_stats stats;
+    struct others after;
+};
+
+static void open_with_others(enum probe_mode mode)
+{
+    skip_unless_root();
+    fixture_open(&f.probe, 1u << CONCERN_RUNQ, mode);
+    others = others_bpf__open();
+    assert_non_null(others);
+    others->rodata->workers_parent = getpid();
+    assert_int_equal(others_bpf__load(others), 0);
+    assert_int_equal(others_bpf__attach(others), 0);
+}
+
+static struct others others_of(enum priority_class class)
+{
+    unsigned cpus = (unsigned)libbpf_num_possible_cpus();
+    struct others sum = {0}, *values = calloc(cpus, sizeof(*values));
+    uint32_t key = class;
+
+    assert_non_null(values);
+    assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(others->maps.others), &key, values), 0);
+    for (unsigned cpu = 0; cpu < cpus; cpu++) {
+        sum.waits += values[cpu].waits;
+        sum.switches_voluntary += values[cpu].switches_voluntary;
+        sum.switches_involuntary += values[cpu].switches_involuntary;
+        sum.on_cpu_ns += values[cpu].on_cpu_ns;
+    }
+    free(values);
+    return sum;
+}
+
+static struct class_mark mark(enum priority_class class)
+{
+    struct class_mark m;
+
+    m.before = others_of(class);
+    m.stats = class_stats(&f, class);
+    m.after = others_of(class);
+    return m;
+}
+
+/* What one figure came to between two marks. */
+struct count {
+    const char *what;
+    uint64_t own; /* the workers', by the kernel */
+    uint64_t counted, others_least, others_most;
+};
+
+static void assert_counted(const struct count *c)
+{
+    uint64_t least = c->own + c->others_least;
+
+    if (c->counted + UNTRACED(least) < least || c->counted > c->own + c->others_most)
+        fail_msg("%s: counted %llu, the workers' are %llu, others' %llu to %llu", c->what,
+                 (unsigned long long)c->counted, (unsigned long long)c->own,
+                 (unsigned long long)c->others_least, (unsigned long long)c->others_most);
+}
+
+#define ASSERT_COUNTED(first, last, field, other, expected)                                        \
+    assert_counted(&(struct count){.what = #field,                                                 \
+                                   .own = (expected),                                              \
+                                   .counted = (last).stats.field - (first).stats.field,            \
+                                   .others_least = (last).before.other - (first).after.other,      \
+                                   .others_most = (last).after.other - (first).before.other})
+
 struct class_case {
     enum priority_class class;
     int policy, priority, nice;
-    unsigned others; /* waits and switches of other tasks of the class that may come in between */
 };
-
-#define SHARED UINT32_MAX /* any number: other programs run in this class */
 
 static const struct class_case class_cases[] = {
-    {PRIORITY_REALTIME, SCHED_FIFO, 10, 0, 500},
-    {PRIORITY_REALTIME, SCHED_RR, 10, 0, 500},
-    {PRIORITY_HIGH, SCHED_OTHER, 0, -5, SHARED},
-    {PRIORITY_NORMAL, SCHED_OTHER, 0, 0, SHARED},
-    {PRIORITY_NORMAL, SCHED_BATCH, 0, 0, SHARED},
-    {PRIORITY_LOW, SCHED_OTHER, 0, 10, SHARED},
-    {PRIORITY_IDLE, SCHED_IDLE, 0, 0, 20},
+    {PRIORITY_REALTIME, SCHED_FIFO, 10, 0},
+    {PRIORITY_REALTIME, SCHED_RR, 10, 0},
+    {PRIORITY_HIGH, SCHED_OTHER, 0, -5},
+    {PRIORITY_NORMAL, SCHED_OTHER, 0, 0},
+    {PRIORITY_NORMAL, SCHED_BATCH, 0, 0},
+    {PRIORITY_LOW, SCHED_OTHER, 0, 10},
+    {PRIORITY_IDLE, SCHED_IDLE, 0, 0},
     /* Its nice value says nothing then. */
-    {PRIORITY_IDLE, SCHED_IDLE, 0, -5, 20},
+    {PRIORITY_IDLE, SCHED_IDLE, 0, -5},
 };
 
-/* All of the workers', and no more than others of the class add. */
-static void assert_counted(uint64_t counted, uint64_t own, unsigned others, const char *what)
+static void assert_switches(const struct class_mark *first, const struct class_mark *last,
+                            const struct worker_figures *workers)
 {
-    if (counted + UNTRACED(own) < own || counted > own + others)
-        fail_msg("%s: counted %llu, the workers' are %llu", what, (unsigned long long)counted,
-                 (unsigned long long)own);
+    ASSERT_COUNTED(*first, *last, delay.count, waits, workers->voluntary + workers->involuntary);
+    ASSERT_COUNTED(*first, *last, switches_voluntary, switches_voluntary, workers->voluntary);
+    ASSERT_COUNTED(*first, *last, switches_involuntary, switches_involuntary, workers->involuntary);
 }
 
 static void check_class(const struct class_case *c)
 {
     struct worker_figures before, figures;
-    struct runq_stats old, new;
+    struct class_mark first, last;
     struct ping_pong *pair = start_ping_pong();
 
     for (int i = 0; i < f.count; i++) {
-        worker_set_policy(&f.workers[i], c->policy, c->priority);
+        worker_set_policy(&f, &f.workers[i], c->policy, c->priority);
         if (c->nice)
             assert_int_equal(setpriority(PRIO_PROCESS, (id_t)f.workers[i].pid, c->nice), 0);
     }
-    old = class_stats(&f, c->class);
+    first = mark(c->class);
     before = workers_figures(&f);
     workers_let_go(&f);
     workers_wait(&f);
     figures = figures_since(&f, &before);
-    new = class_stats(&f, c->class);
+    last = mark(c->class);
     assert_true(figures.voluntary >= 2);
-    assert_counted(new.delay.count - old.delay.count, figures.voluntary + figures.involuntary,
-                   c->others, "waits");
-    assert_counted(new.switches_voluntary - old.switches_voluntary, figures.voluntary, c->others,
-                   "voluntary switches");
+    assert_switches(&first, &last, &figures);
     workers_end(&f);
     stop_ping_pong(pair);
 }
 
 static void check_classes(enum probe_mode mode)
 {
-    skip_unless_root();
-    fixture_open(&f.probe, 1u << CONCERN_RUNQ, mode);
+    open_with_others(mode);
     for (size_t i = 0; i < sizeof(class_cases) / sizeof(class_cases[0]); i++)
         check_class(&class_cases[i]);
 }
@@ -195,75 +273,72 @@ static void each_class_counts_its_own_in_the_twin(void **state)
     check_classes(PROBE_TWIN);
 }
 
-/* In the realtime class nothing but the workers switches much. */
 static void check_yields(enum probe_mode mode)
 {
     static int turns = PAIR_TURNS;
     struct worker_figures before, figures;
-    struct runq_stats old, new;
+    struct class_mark first, last;
 
-    skip_unless_root();
-    fixture_open(&f.probe, 1u << CONCERN_RUNQ, mode);
+    open_with_others(mode);
     for (int i = 0; i < 2; i++) {
         worker_wait_asleep(worker_start(&f, yield_in_turn, &turns));
-        worker_set_policy(&f.workers[i], SCHED_FIFO, 10);
+        worker_set_policy(&f, &f.workers[i], SCHED_FIFO, 10);
     }
-    old = class_stats(&f, PRIORITY_REALTIME);
+    first = mark(PRIORITY_REALTIME);
     before = workers_figures(&f);
     workers_let_last_go(&f);
     workers_wait(&f);
     figures = figures_since(&f, &before);
-    new = class_stats(&f, PRIORITY_REALTIME);
+    last = mark(PRIORITY_REALTIME);
     assert_true(figures.involuntary > PAIR_TURNS);
-    assert_counted(new.switches_involuntary - old.switches_involuntary, figures.involuntary, 500,
-                   "involuntary switches");
-    assert_counted(new.switches_voluntary - old.switches_voluntary, figures.voluntary, 500,
-                   "voluntary switches");
+    assert_switches(&first, &last, &figures);
 }
 
 static void yielding_is_an_involuntary_switch(void **state)
 {
     (void)state;
     check_yields(PROBE_AUTO);
-    runq_teardown(&f);
+    clean_up(state);
     check_yields(PROBE_TWIN);
 }
 
-/* Not below what the kernel charged, nor above what passed: both CPUs were the worker's for no
- * longer. What the kernel takes off for interrupts and the hypervisor is in between. */
+/* Not below what the kernel charged, nor above what passed: the CPU was the worker's for no longer.
+ * What the kernel takes off for interrupts and the hypervisor is in between. */
 static void check_time_on_cpu(enum probe_mode mode)
 {
     static uint64_t burn_ns = BURN_NS;
     struct worker_figures before, figures;
-    struct runq_stats old, new;
-    uint64_t began_ns, counted_ns, passed_ns;
+    uint64_t began_ns, counted_ns, others_ns, passed_ns;
+    struct class_mark first, last;
     struct worker *w;
 
-    skip_unless_root();
-    fixture_open(&f.probe, 1u << CONCERN_RUNQ, mode);
+    open_with_others(mode);
     w = worker_start(&f, burn, &burn_ns);
     worker_wait_asleep(w);
-    worker_set_policy(w, SCHED_FIFO, 10);
-    old = class_stats(&f, PRIORITY_REALTIME);
+    worker_set_policy(&f, w, SCHED_FIFO, 10);
+    first = mark(PRIORITY_REALTIME);
     before = workers_figures(&f);
     began_ns = monotonic_ns();
     workers_let_go(&f);
     workers_wait(&f);
     figures = figures_since(&f, &before);
-    new = class_stats(&f, PRIORITY_REALTIME);
+    last = mark(PRIORITY_REALTIME);
     passed_ns = monotonic_ns() - began_ns;
-    counted_ns = new.on_cpu_ns - old.on_cpu_ns;
-    print_message("on CPU %.2f ms, schedstat %.2f ms, passed %.2f ms\n", (double)counted_ns / 1e6,
-                  (double)figures.on_cpu_ns / 1e6, (double)passed_ns / 1e6);
-    assert_true(figures.on_cpu_ns > BURN_NS / 2);
-    assert_in_range(counted_ns, figures.on_cpu_ns * 98 / 100, passed_ns * 102 / 100 + NS_PER_MS);
+    counted_ns = last.stats.on_cpu_ns - first.stats.on_cpu_ns;
+    others_ns = last.after.on_cpu_ns - first.before.on_cpu_ns;
+    print_message("on CPU %.2f ms, schedstat %.2f ms, passed %.2f ms, others %.2f ms\n",
+                  (double)counted_ns / 1e6, (double)figures.on_cpu_ns / 1e6,
+                  (double)passed_ns / 1e6, (double)others_ns / 1e6);
+    assert_true(figures.on_cpu_ns >= BURN_NS);
+    assert_in_range(counted_ns, figures.on_cpu_ns * 98 / 100,
+                    (passed_ns + others_ns) * 102 / 100 + NS_PER_MS);
 }
 
 static void time_on_cpu_is_that_of_schedstat(void **state)
 {
     (void)state;
     check_time_on_cpu(PROBE_AUTO);
-    runq_teardown(&f);
+    clean_up(state);
     check_time_on_cpu(PROBE_TWIN);
 }
 

@@ -69,6 +69,7 @@ static void hold_cpu(void *ctx, int index)
     times->release_ns = monotonic_ns();
 }
 
+/* Since it was woken by the holder: before, the machine may have kept it waiting. */
 static size_t slow_waits_of(const struct worker *waiter, struct record_slow_wait *ret)
 {
     size_t count = 0;
@@ -76,7 +77,8 @@ static size_t slow_waits_of(const struct worker *waiter, struct record_slow_wait
     for (size_t i = 0; i < f.probe.count; i++) {
         const union any_record *r = &f.probe.records[i];
 
-        if (r->head.type != RECORD_SLOW_WAIT || r->slow_wait.pid != (uint32_t)waiter->pid)
+        if (r->head.type != RECORD_SLOW_WAIT || r->slow_wait.pid != (uint32_t)waiter->pid ||
+            r->head.time_ns < times->waking_ns)
             continue;
         *ret = r->slow_wait;
         count++;
@@ -95,8 +97,8 @@ static const struct worker *make_one_wait(enum probe_mode mode, uint64_t thresho
     runq_make_cgroup(&f);
     worker_wait_asleep(worker_start(&f, wait_to_run, NULL));
     worker_wait_asleep(worker_start(&f, hold_cpu, NULL));
-    worker_set_policy(&f.workers[0], SCHED_FIFO, 10);
-    worker_set_policy(&f.workers[1], SCHED_FIFO, 20);
+    worker_set_policy(&f, &f.workers[0], SCHED_FIFO, 10);
+    worker_set_policy(&f, &f.workers[1], SCHED_FIFO, 20);
     worker_enter(&f.workers[0], f.cgroup);
     fixture_open_with(&f.probe, config, 1u << CONCERN_RUNQ, mode);
     assert_int_equal(write(f.workers[0].go, "g", 1), 1);

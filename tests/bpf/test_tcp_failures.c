@@ -3,7 +3,7 @@
 #include "tun_peer.h"
 #include <sys/prctl.h>
 
-#define PORT 21000
+#define PORT own_ports.first
 #define COMM "mw-test-connect"
 
 static int tun = -1;
@@ -34,11 +34,11 @@ struct attempt {
 
 static bool has_record(struct probe_fixture *probe, void *ctx)
 {
-    const struct attempt *a = ctx;
+    const uint16_t *port = ctx;
 
     for (size_t i = 0; i < probe->count; i++)
         if (probe->records[i].head.type == RECORD_CONNECT_FAILED &&
-            probe->records[i].connect_failed.remote_port == a->port)
+            probe->records[i].connect_failed.remote_port == *port)
             return true;
     return false;
 }
@@ -62,22 +62,29 @@ static void check_address(const struct record_connect_failed *record, const char
 }
 
 /* The only failure to its port. */
-static void expect(struct tcp_fixture *f, struct attempt *a)
+static struct record_connect_failed wait_for_record(struct tcp_fixture *f, uint16_t port)
 {
     struct record_connect_failed record = {0};
-    struct tcp_stats row;
     size_t count = 0;
 
-    fixture_wait(&f->probe, has_record, a, "the record of a failed connect");
+    fixture_wait(&f->probe, has_record, &port, "the record of a failed connect");
     for (size_t i = 0; i < f->probe.count; i++) {
         const struct record_connect_failed *r = &f->probe.records[i].connect_failed;
 
-        if (r->head.type != RECORD_CONNECT_FAILED || r->remote_port != a->port)
+        if (r->head.type != RECORD_CONNECT_FAILED || r->remote_port != port)
             continue;
         record = *r;
         count++;
     }
     assert_int_equal(count, 1);
+    return record;
+}
+
+static void expect(struct tcp_fixture *f, struct attempt *a)
+{
+    struct record_connect_failed record = wait_for_record(f, a->port);
+    struct tcp_stats row;
+
     assert_int_equal(record.reason, a->reason);
     assert_int_equal(record.error, a->error);
     check_address(&record, a->address);
@@ -234,9 +241,8 @@ static void told_by_icmp(void **state)
                             .sent = true};
         uint64_t began = monotonic_ns();
         int fd = start_connect(a.address, a.port);
-        struct tun_segment syn = tun_receive(tun);
+        struct tun_segment syn = tun_receive_to(tun, a.port, TH_SYN);
 
-        assert_int_equal(ntohs(syn.tcp.dest), a.port);
         tun_send_icmp(tun, &syn, cases[i].type, cases[i].code);
         assert_int_equal(wait_for_error(fd), a.error);
         a.elapsed_max_ns = monotonic_ns() - began;
@@ -278,10 +284,9 @@ static void reset_after_a_simultaneous_open(void **state)
     tun = tun_open();
     began = monotonic_ns();
     fd = start_connect(a.address, a.port);
-    syn = tun_receive(tun);
+    syn = tun_receive_to(tun, PORT, TH_SYN);
     tun_send(tun, &syn, 1000, 0, TH_SYN);
-    answer = tun_receive(tun);
-    assert_true(answer.tcp.syn && answer.tcp.ack);
+    answer = tun_receive_to(tun, PORT, TH_SYN | TH_ACK);
     tun_send(tun, &answer, 1001, 0, TH_RST);
     assert_int_equal(wait_for_error(fd), a.error);
     a.elapsed_max_ns = monotonic_ns() - began;
@@ -293,8 +298,8 @@ static void reset_after_a_simultaneous_open(void **state)
 static void no_port_is_free(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
+    struct record_connect_failed record;
     struct tcp_stats row;
-    struct attempt a = {.port = PORT};
     uint64_t began;
     struct pair p;
     int listener;
@@ -306,14 +311,13 @@ static void no_port_is_free(void **state)
     began = monotonic_ns();
     assert_int_equal(connect_to("127.0.0.1", PORT, NULL), EADDRNOTAVAIL);
     began = monotonic_ns() - began;
-    fixture_wait(&f->probe, has_record, &a, "the record of a failed connect");
-    assert_int_equal(f->probe.count, 1);
-    assert_int_equal(f->probe.records[0].connect_failed.reason, CONNECT_NO_PORT);
-    assert_int_equal(f->probe.records[0].connect_failed.error, EADDRNOTAVAIL);
-    assert_int_equal(f->probe.records[0].connect_failed.pid, getpid());
-    assert_int_equal(f->probe.records[0].connect_failed.cgroup_id, f->drop.cgroup_id);
-    assert_true(f->probe.records[0].connect_failed.elapsed_ns <= began);
-    check_address(&f->probe.records[0].connect_failed, "127.0.0.1");
+    record = wait_for_record(f, PORT);
+    assert_int_equal(record.reason, CONNECT_NO_PORT);
+    assert_int_equal(record.error, EADDRNOTAVAIL);
+    assert_int_equal(record.pid, getpid());
+    assert_int_equal(record.cgroup_id, f->drop.cgroup_id);
+    assert_true(record.elapsed_ns <= began);
+    check_address(&record, "127.0.0.1");
     row = row_of(f, TCP_CLIENT, PORT);
     assert_int_equal(row.connects_failed[CONNECT_NO_PORT], 1);
     assert_int_equal(failures_of(&row), 1);
@@ -335,7 +339,7 @@ static void abandoned_by_the_caller(void **state)
     began = monotonic_ns();
     fd = start_connect(a.address, a.port);
     sent = monotonic_ns();
-    tun_receive(tun);
+    tun_receive_to(tun, PORT, TH_SYN);
     a.elapsed_min_ns = monotonic_ns() - sent;
     close(fd);
     a.elapsed_max_ns = monotonic_ns() - began;

@@ -5,7 +5,7 @@
 #include "tun_peer.h"
 #include <bpf/btf.h>
 
-#define PORT 21000
+#define PORT own_ports.first
 #define MESSAGE_BYTES 500 /* one segment, and larger than a bare acknowledgement */
 
 static int tun = -1;
@@ -16,12 +16,6 @@ static int teardown(void **state)
         close(tun);
     tun = -1;
     return tcp_teardown(state);
-}
-
-/* Of both roles; nobody else uses the port in a namespace of ours. */
-static uint64_t retransmits(struct tcp_fixture *f)
-{
-    return row_of(f, TCP_CLIENT, PORT).retransmits + row_of(f, TCP_SERVER, PORT).retransmits;
 }
 
 static uint64_t tcp_ext(const char *name)
@@ -63,11 +57,9 @@ static void each_lost_message_is_one_retransmission(void **state)
         assert_int_equal(packet_drop_left(&f->drop), 0);
         lost += losses[i];
         finish(f, p, i + 1);
-        /* One that was not needed, for the machine was busy, is reported back by the peer. */
-        assert_int_equal(row_of(f, TCP_CLIENT, PORT).retransmits, lost + tcp_ext("TCPDSACKRecv"));
+        assert_retransmits(f, PORT, lost);
+        assert_true(row_of(f, TCP_CLIENT, PORT).retransmits >= lost);
     }
-    assert_int_equal(row_of(f, TCP_SERVER, PORT).retransmits, 0);
-    assert_int_equal(snmp_tcp("self", "RetransSegs"), lost + tcp_ext("TCPDSACKRecv"));
     close(listener);
 }
 
@@ -84,24 +76,33 @@ static void a_lossy_bulk_transfer_agrees_with_the_kernel(void **state)
         assert_int_equal(packet_drop_left(&f->drop), 0);
     }
     finish(f, p, 1);
-    assert_true(retransmits(f) >= 30);
-    assert_int_equal(retransmits(f), snmp_tcp("self", "RetransSegs"));
+    assert_retransmits(f, PORT, 30);
     close(listener);
 }
 
+/* On a busy machine the answer to the probe may be late, so that a timeout comes as well: then once
+ * more. */
 static void a_tail_loss_probe_is_a_retransmission(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
+    uint64_t deadline = monotonic_ns() + DEADLINE_NS, probes, timeouts;
     int listener = listen_with_loss(f);
-    struct pair p = pair_open(listener, "127.0.0.1", PORT);
 
-    packet_drop_set(&f->drop, 1, DATA_BYTES);
-    send_bytes(p.client, p.server, MESSAGE_BYTES);
-    finish(f, p, 1);
-    assert_int_equal(tcp_ext("TCPLossProbes"), 1);
-    assert_int_equal(tcp_ext("TCPTimeouts"), 0);
-    assert_int_equal(row_of(f, TCP_CLIENT, PORT).retransmits, 1);
-    assert_int_equal(snmp_tcp("self", "RetransSegs"), 1);
+    for (uint64_t i = 1;; i++) {
+        struct pair p = pair_open(listener, "127.0.0.1", PORT);
+
+        probes = tcp_ext("TCPLossProbes");
+        timeouts = tcp_ext("TCPTimeouts");
+        packet_drop_set(&f->drop, 1, DATA_BYTES);
+        send_bytes(p.client, p.server, MESSAGE_BYTES);
+        finish(f, p, i);
+        assert_retransmits(f, PORT, i);
+        probes = tcp_ext("TCPLossProbes") - probes;
+        timeouts = tcp_ext("TCPTimeouts") - timeouts;
+        if (probes == 1 && timeouts == 0)
+            break;
+        assert_true(monotonic_ns() < deadline);
+    }
     close(listener);
 }
 
@@ -117,10 +118,9 @@ static void a_timeout_is_a_retransmission(void **state)
     send_bytes(p.server, p.client, MESSAGE_BYTES);
     finish(f, p, 1);
     assert_int_equal(tcp_ext("TCPLossProbes"), 0);
-    assert_int_equal(tcp_ext("TCPTimeouts"), 2);
-    assert_int_equal(row_of(f, TCP_SERVER, PORT).retransmits, 2);
-    assert_int_equal(row_of(f, TCP_CLIENT, PORT).retransmits, 0);
-    assert_int_equal(snmp_tcp("self", "RetransSegs"), 2);
+    assert_true(tcp_ext("TCPTimeouts") >= 2);
+    assert_true(row_of(f, TCP_SERVER, PORT).retransmits >= 2);
+    assert_retransmits(f, PORT, 2);
     close(listener);
 }
 
@@ -223,24 +223,27 @@ static void skip_unless_traced_without_socket(void)
     }
 }
 
-/* Resets to nobody's segments are in the row of port 0, together with the host's. */
+/* Resets to nobody's segments are in the row of port 0, together with the host's and those of other
+ * namespaces: once nobody else sends one meanwhile. */
 static void resets_by_no_socket_are_counted(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
-    uint64_t own, before, host;
+    uint64_t deadline = monotonic_ns() + DEADLINE_NS, counted, sent = 0;
     const unsigned n = 25;
 
     tcp_open(f);
     skip_unless_traced_without_socket();
-    host = snmp_tcp("1", "OutRsts");
-    before = row_of(f, TCP_SERVER, 0).resets_sent;
-    for (unsigned i = 0; i < n; i++)
-        assert_int_equal(connect_to("127.0.0.1", PORT, NULL), ECONNREFUSED);
-    own = row_of(f, TCP_SERVER, 0).resets_sent - before;
-    host = snmp_tcp("1", "OutRsts") - host;
-    assert_int_equal(snmp_tcp("self", "OutRsts"), n);
-    assert_in_range(own, n, n + host);
-    assert_int_equal(row_of(f, TCP_CLIENT, PORT).resets_received, n);
+    do {
+        assert_true(monotonic_ns() < deadline);
+        counted = row_of(f, TCP_SERVER, 0).resets_sent;
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(connect_to("127.0.0.1", PORT, NULL), ECONNREFUSED);
+        counted = row_of(f, TCP_SERVER, 0).resets_sent - counted;
+        sent += n;
+        assert_int_equal(snmp_tcp("self", "OutRsts"), sent);
+        assert_int_equal(row_of(f, TCP_CLIENT, PORT).resets_received, sent);
+        assert_true(counted >= n);
+    } while (counted > n);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, tcp_setup, teardown)

@@ -55,6 +55,19 @@ static inline struct tun_segment tun_receive(int fd)
     }
 }
 
+/* The next one to a port with just these of the flags SYN, ACK and RST: what was sent before may
+ * have been sent again. */
+static inline struct tun_segment tun_receive_to(int fd, uint16_t port, uint8_t flags)
+{
+    struct tun_segment segment;
+
+    do {
+        segment = tun_receive(fd);
+    } while (ntohs(segment.tcp.dest) != port ||
+             (segment.tcp.th_flags & (TH_SYN | TH_ACK | TH_RST)) != flags);
+    return segment;
+}
+
 static inline uint32_t tun_sum(const void *data, size_t bytes, uint32_t sum)
 {
     const unsigned char *p = data;
