@@ -41,6 +41,20 @@ static inline uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
+/* Bound, and nobody listens: connections are refused for as long as `fd`, which is returned, is
+ * open. */
+static inline int refusing_port(uint16_t *ret)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    getsockname(fd, (struct sockaddr *)&address, &length);
+    *ret = ntohs(address.sin_port);
+    return fd;
+}
+
 static inline void pause_briefly(void)
 {
     usleep(10000);

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
+#define MOUNTS_MAX 32
+#define ATTEMPTS 1000
+
 /* What the test's kernel answers, by path. */
 struct answer {
     const char *target;
@@ -232,33 +235,84 @@ static void test_mount_lines(void **state)
 }
 
 /* The real host, against df at the same time. */
+/* Of a mount: its size, and what is available. */
+struct figures {
+    double size, available;
+};
+
+static bool take_figures(struct filesystems *fs, uint64_t *now_ns, const char *mount,
+                         struct figures *ret)
+{
+    struct disk_snapshot disk = {.missing = NULL};
+    const struct filesystem *f;
+
+    *now_ns += 10 * NS_PER_SECOND;
+    filesystems_sample(fs, *now_ns, &disk);
+    f = find(&disk, mount);
+    if (!f || !reading_known(f->usage_percent))
+        return false;
+    *ret = (struct figures){f->size_bytes.value, f->available_bytes.value};
+    return true;
+}
+
+static bool ask_df(const char *mount, struct figures *ret)
+{
+    char command[512];
+    FILE *df;
+    int n;
+
+    snprintf(command, sizeof(command), "df -B1 --output=size,avail '%s' 2>/dev/null | tail -n 1",
+             mount);
+    df = popen(command, "re");
+    assert_non_null(df);
+    n = fscanf(df, "%lf %lf", &ret->size, &ret->available);
+    pclose(df);
+    return n == 2;
+}
+
+static bool lies_between(double value, double a, double b)
+{
+    return fmin(a, b) <= value && value <= fmax(a, b);
+}
+
+/* Others write meanwhile: what df says lies between what was read before and after it, if not the
+ * first time, then soon. False: the mount is gone. */
+static bool compare_with_df(struct filesystems *fs, uint64_t *now_ns, const char *mount)
+{
+    struct figures before, df = {NAN, NAN}, after;
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        if (!take_figures(fs, now_ns, mount, &before))
+            return false;
+        if (!ask_df(mount, &df))
+            continue;
+        if (!take_figures(fs, now_ns, mount, &after))
+            return false;
+        if (lies_between(df.size, before.size, after.size) &&
+            lies_between(df.available, before.available, after.available))
+            return true;
+    }
+    fail_msg("%s: df says %.0f, %.0f available; not %.0f, %.0f", mount, df.size, df.available,
+             after.size, after.available);
+    return false;
+}
+
 static void test_agrees_with_df(void **state)
 {
     static const struct host real = {.proc = "/proc", .sys = "/sys"};
     struct disk_snapshot disk = {.missing = NULL};
-    unsigned long long size, available;
+    char mounts[MOUNTS_MAX][sizeof(disk.filesystems->mount)];
+    size_t count = 0, compared = 0;
+    uint64_t now_ns = NS_PER_SECOND;
     struct filesystems *fs;
-    char command[512];
-    size_t compared = 0;
 
     assert_int_equal(filesystems_create(&fs, &real, NULL), 0);
-    filesystems_sample(fs, NS_PER_SECOND, &disk);
-    for (size_t i = 0; i < disk.filesystem_count; i++) {
-        const struct filesystem *f = &disk.filesystems[i];
-        FILE *df;
-
-        if (strchr(f->mount, '\'') || !reading_known(f->usage_percent))
-            continue;
-        snprintf(command, sizeof(command), "df -B1 --output=size,avail '%s' | tail -n 1", f->mount);
-        df = popen(command, "re");
-        assert_non_null(df);
-        assert_int_equal(fscanf(df, "%llu %llu", &size, &available), 2);
-        pclose(df);
-        assert_known(f->size_bytes, (double)size);
-        /* Others write meanwhile. */
-        assert_true(fabs(f->available_bytes.value - (double)available) < 0.01 * (double)size);
-        compared++;
-    }
+    filesystems_sample(fs, now_ns, &disk);
+    for (size_t i = 0; i < disk.filesystem_count && count < MOUNTS_MAX; i++)
+        if (!strchr(disk.filesystems[i].mount, '\''))
+            strcpy(mounts[count++], disk.filesystems[i].mount);
+    for (size_t i = 0; i < count; i++)
+        compared += compare_with_df(fs, &now_ns, mounts[i]);
     filesystems_destroy(fs);
     if (compared == 0) {
         print_message("skipped: %s\n", disk.missing ? disk.missing : "no filesystem to compare");

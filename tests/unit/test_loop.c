@@ -17,7 +17,7 @@
 
 struct scene {
     struct loop *loop;
-    struct loop_source *source, *other;
+    struct loop_source *source, *other, *alarm;
     int fd, other_fd;
     int calls, other_calls;
     int stop_at;
@@ -148,7 +148,15 @@ static void a_source_may_remove_itself(void **state)
     close(s.fd);
 }
 
-/* Both are ready in one round; whichever comes first removes the other. */
+static void stop(void *ctx, uint64_t now_ns)
+{
+    struct scene *s = ctx;
+
+    loop_stop(s->loop);
+}
+
+/* Both are ready in one round; whichever comes first removes the other. The alarm that stops the
+ * loop comes in a later round, so that the rest of this one is dispatched. */
 static void remove_other(void *ctx, uint32_t events)
 {
     struct scene *s = ctx;
@@ -156,7 +164,7 @@ static void remove_other(void *ctx, uint32_t events)
     s->calls++;
     loop_remove(s->other);
     close(s->other_fd);
-    loop_stop(s->loop);
+    assert_int_equal(loop_set_alarm(s->alarm, 1), 0);
 }
 
 static void remove_first(void *ctx, uint32_t events)
@@ -166,7 +174,7 @@ static void remove_first(void *ctx, uint32_t events)
     s->other_calls++;
     loop_remove(s->source);
     close(s->fd);
-    loop_stop(s->loop);
+    assert_int_equal(loop_set_alarm(s->alarm, 1), 0);
 }
 
 static void a_source_removed_in_its_round_is_not_called(void **state)
@@ -175,8 +183,10 @@ static void a_source_removed_in_its_round_is_not_called(void **state)
 
     s.fd = ready_fd();
     s.other_fd = ready_fd();
-    assert_int_equal(loop_add_fd(s.loop, &s.source, s.fd, EPOLLIN, remove_other, &s), 0);
-    assert_int_equal(loop_add_fd(s.loop, &s.other, s.other_fd, EPOLLIN, remove_first, &s), 0);
+    assert_int_equal(loop_add_alarm(s.loop, &s.alarm, stop, &s), 0);
+    assert_int_equal(loop_add_fd(s.loop, &s.source, s.fd, EPOLLIN | EPOLLET, remove_other, &s), 0);
+    assert_int_equal(loop_add_fd(s.loop, &s.other, s.other_fd, EPOLLIN | EPOLLET, remove_first, &s),
+                     0);
     assert_int_equal(loop_run(s.loop), 0);
     assert_int_equal(s.calls + s.other_calls, 1);
     if (s.calls)

@@ -65,7 +65,8 @@ static void what_fails_is_sent_again_with_the_same_key(void **state)
 
         office_begin(&o);
         peer = peer_start(o.loop, cases[i].manner, cases[i].answer);
-        webhook(channel, "hook", peer, QUICK PATIENT);
+        webhook_within(channel, cases[i].manner == PEER_HANGS ? 0.2 : 60, "hook", peer,
+                       QUICK PATIENT);
         office_open(&o, channel);
         o.about = peer;
         office_send(&o, 0, "mw-2");
@@ -98,22 +99,23 @@ static void retry_after_is_waited_for(void **state)
     struct office o;
     struct peer *peer;
     char channel[512];
-    uint64_t from_ns;
 
     office_begin(&o);
     peer = peer_start(o.loop, PEER_ANSWERS,
-                      "HTTP/1.1 429 Slow down\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+                      "HTTP/1.1 429 Slow down\r\nRetry-After: 2000\r\nContent-Length: 0\r\n\r\n");
     webhook(channel, "hook", peer, QUICK "\"breaker\":{\"failure_threshold\":1}");
     office_open(&o, channel);
     office_send(&o, 0, "mw-3");
     office_run(&o, throttled);
-    from_ns = clock_monotonic_ns(clock_system());
     /* It is alive: no breaker opens, and nothing is tried before its time. */
     assert_int_equal(office_view(&o, 0).state, NOTIFY_FAILING);
     peer->answer = OK_ANSWER;
+    office_turn_clock(&o, 1000 * NS_PER_SECOND, "mw-3a");
+    assert_int_equal(office_view(&o, 0).retried_total, 0);
+    office_turn_clock(&o, 1000 * NS_PER_SECOND, "mw-3b");
+    assert_int_equal(office_view(&o, 0).retried_total, 1);
     office_run(&o, all_removed);
-    assert_in_range(clock_monotonic_ns(clock_system()) - from_ns, 900 * NS_PER_MS, DEADLINE_NS);
-    assert_int_equal(peer->accepted, 2);
+    assert_int_equal(peer->accepted, 4);
     peer_stop(peer);
     office_end(&o);
 }
@@ -286,7 +288,8 @@ static void a_mail_server_that_is_not_there_is_told_of(void **state)
 {
     char channel[512], says[16];
     struct office o;
-    uint16_t port = free_port();
+    uint16_t port;
+    int fd = refusing_port(&port);
 
     office_begin(&o);
     snprintf(channel, sizeof(channel),
@@ -300,18 +303,19 @@ static void a_mail_server_that_is_not_there_is_told_of(void **state)
     assert_non_null(strstr(office_view(&o, 0).error, says));
     assert_int_equal(office_view(&o, 0).queued, 1);
     office_end(&o);
+    close(fd);
 }
 
 static bool second_sent(struct office *o)
 {
-    return office_view(o, 1).sent_total == 20;
+    const struct peer *dead = o->about;
+
+    return dead->accepted > 0 && office_view(o, 1).sent_total == 20;
 }
 
 static void a_dead_channel_delays_no_other(void **state)
 {
     char channel[2][512], both[1100], key[NOTICE_KEY_BYTES];
-    uint64_t from_ns, took_ns;
-    struct loop_view loop;
     struct office o;
     struct peer *dead, *alive;
 
@@ -322,20 +326,17 @@ static void a_dead_channel_delays_no_other(void **state)
     webhook(channel[1], "alive", alive, "");
     snprintf(both, sizeof(both), "%s,%s", channel[0], channel[1]);
     office_open(&o, both);
-    from_ns = clock_monotonic_ns(clock_system());
+    o.about = dead;
     for (int i = 0; i < 20; i++) {
         snprintf(key, sizeof(key), "mw-%d", i);
         office_send(&o, 0, key);
         office_send(&o, 1, key);
     }
     office_run(&o, second_sent);
-    took_ns = clock_monotonic_ns(clock_system()) - from_ns;
-    /* One timeout of the dead one would be 0.3 s for each. */
-    assert_in_range(took_ns, 0, 20 * 300 * NS_PER_MS);
-    assert_int_equal(office_view(&o, 0).sent_total, 0);
+    /* All arrived while the dead one's first attempt goes on. */
+    assert_int_equal(dead->accepted, 1);
+    assert_int_equal(office_view(&o, 0).sent_total + office_view(&o, 0).failed_total, 0);
     assert_int_equal(office_view(&o, 0).queued, 20);
-    loop_view(o.loop, &loop);
-    assert_in_range(loop.lag_max_ns, 0, 250 * NS_PER_MS);
     peer_stop(dead);
     peer_stop(alive);
     office_end(&o);
@@ -390,24 +391,27 @@ static void a_breaker_leaves_a_receiver_alone(void **state)
     struct office o;
     struct peer *peer;
     char channel[512];
-    uint64_t from_ns;
 
     office_begin(&o);
     peer = peer_start(o.loop, PEER_ANSWERS, FAILED_ANSWER);
     webhook(channel, "hook", peer,
-            QUICK "\"breaker\":{\"failure_threshold\":3,\"recovery_timeout\":0.5}");
+            QUICK "\"breaker\":{\"failure_threshold\":3,\"recovery_timeout\":600}");
     office_open(&o, channel);
     office_send(&o, 0, "mw-8");
     office_run(&o, breaker_opened);
-    from_ns = clock_monotonic_ns(clock_system());
     assert_int_equal(peer->accepted, 3);
-    assert_true(office_view(&o, 0).next_attempt_ns > clock_realtime_ns(clock_system()));
+    assert_true(office_view(&o, 0).next_attempt_ns > clock_realtime_ns(&o.clock));
+    office_turn_clock(&o, 300 * NS_PER_SECOND, "mw-8a");
+    assert_int_equal(office_view(&o, 0).retried_total, 2);
+    office_turn_clock(&o, 300 * NS_PER_SECOND, "mw-8b");
     office_run(&o, probed);
-    assert_in_range(clock_monotonic_ns(clock_system()) - from_ns, 400 * NS_PER_MS, DEADLINE_NS);
+    /* The probe failed: it is left alone again. */
     assert_int_equal(peer->accepted, 4);
+    assert_int_equal(office_view(&o, 0).state, NOTIFY_OPEN);
     peer->answer = OK_ANSWER;
+    office_turn_clock(&o, 600 * NS_PER_SECOND, "mw-8c");
     office_run(&o, all_removed);
-    assert_int_equal(peer->accepted, 5);
+    assert_int_equal(peer->accepted, 8);
     assert_int_equal(office_view(&o, 0).state, NOTIFY_OK);
     peer_stop(peer);
     office_end(&o);

@@ -158,7 +158,7 @@ static void blow(const char *route)
              "\"severity\":\"critical\"},"
              "{\"name\":\"CpuUnknown\",\"metric\":\"x\",\"above\":1},"
              "{\"name\":\"MemoryUnknown\",\"metric\":\"x\",\"above\":1}],"
-             "\"channels\":[{\"name\":\"hook\",\"type\":\"webhook\",\"url\":"
+             "\"channels\":[{\"name\":\"hook\",\"type\":\"webhook\",\"timeout\":60,\"url\":"
              "\"http://127.0.0.1:%u/\"}],\"routes\":[{\"channels\":[\"hook\"],%s}]}}",
              receiver.port, route);
     o.config = load_valid(text, NULL);

@@ -1,6 +1,7 @@
 /* The saved state is the old one or the new one, never a part, and says why when it is neither. */
 #include "base/state_file.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,7 +101,29 @@ static void written_and_read_back(void **state)
     assert_int_equal(access(place->next, F_OK), -1);
 }
 
+/* A writer waits for a FIFO's first reader, so the write lasts for as long as the test likes. */
 static void one_write_at_a_time(void **state)
+{
+    struct place *place = *state;
+    int fd;
+
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    state_file_wait(place->file);
+    assert_int_equal(mkfifo(place->next, 0600), 0);
+    assert_int_equal(state_file_write(place->file, document(2)), 0);
+    assert_true(state_file_busy(place->file));
+    assert_int_equal(state_file_write(place->file, document(3)), -EBUSY);
+    fd = open(place->next, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    state_file_wait(place->file);
+    close(fd);
+    assert_false(state_file_busy(place->file));
+    assert_int_equal(state_file_write(place->file, document(4)), 0);
+    state_file_wait(place->file);
+    assert_float_equal(number_in(place), 4, 0);
+}
+
+static void there_is_a_whole_document_all_the_time(void **state)
 {
     struct place *place = *state;
     int refused = 0;
@@ -178,8 +201,11 @@ static void a_damaged_one_is_moved_aside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PLACE_TEST(written_and_read_back),           PLACE_TEST(one_write_at_a_time),
-        PLACE_TEST(what_a_kill_left_is_overwritten), PLACE_TEST(a_failure_leaves_the_old_one),
+        PLACE_TEST(written_and_read_back),
+        PLACE_TEST(one_write_at_a_time),
+        PLACE_TEST(there_is_a_whole_document_all_the_time),
+        PLACE_TEST(what_a_kill_left_is_overwritten),
+        PLACE_TEST(a_failure_leaves_the_old_one),
         PLACE_TEST(a_damaged_one_is_moved_aside),
     };
 

@@ -231,6 +231,8 @@ const struct route routes[] = {
 
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);
 
+_Static_assert(sizeof(routes) / sizeof(routes[0]) <= ROUTES_MAX, "a place for each route");
+
 static void add_method(char allow[64], const char *method)
 {
     size_t len = strlen(allow);

@@ -39,6 +39,9 @@ struct route {
 #define ROUTE_JSON "application/json; charset=utf-8"
 #define ROUTE_HTML "text/html; charset=utf-8"
 
+/* What is kept per route has so many places; there are no more routes. */
+#define ROUTES_MAX 64
+
 extern const struct route routes[];
 extern const size_t route_count;
 

@@ -57,7 +57,7 @@ enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, 
 
 void site_forget_rendered(struct site *site)
 {
-    for (size_t i = 0; i < SITE_ROUTES_MAX; i++) {
+    for (size_t i = 0; i < route_count; i++) {
         for (size_t v = 0; v < SITE_VARIANTS; v++) {
             if (site->rendered[i][v].response)
                 MHD_destroy_response(site->rendered[i][v].response);

@@ -4,10 +4,10 @@
 #define MOONWATCH_HTTP_SITE_H
 
 #include "http/auth.h"
+#include "http/routes.h"
 #include "http/server.h"
 #include <microhttpd.h>
 
-#define SITE_ROUTES_MAX 64
 #define SITE_VARIANTS 2
 
 struct site {
@@ -21,7 +21,7 @@ struct site {
         struct MHD_Response *response; /* counted by libmicrohttpd while it is being sent */
         unsigned status;
         uint64_t sequence;
-    } rendered[SITE_ROUTES_MAX][SITE_VARIANTS];
+    } rendered[ROUTES_MAX][SITE_VARIANTS];
 };
 
 void site_forget_rendered(struct site *site);
