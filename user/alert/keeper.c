@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #define LOGGER "alert_manager"
 /* Ages of what only goes on, a firing alert for one, are no change; after a kill they are no older
@@ -21,7 +22,8 @@
 struct alert_keeper {
     struct alert_keeper_sources sources;
     struct state_file *file;
-    struct loop_source *alarm;
+    struct loop_source *alarm, *written;
+    bool armed;
     char boot_id[BOOT_ID_BYTES]; /* "": not known */
     uint64_t saved_revision;
     uint64_t next_save_ns, save_anyway_ns;
@@ -122,7 +124,8 @@ static void on_alarm(void *ctx, uint64_t now_ns)
 {
     struct alert_keeper *s = ctx;
 
-    /* The next tick looks again. */
+    s->armed = false;
+    /* The end of the write, or the next tick, looks again. */
     if (state_file_busy(s->file) || !s->sources.settled(s->sources.ctx))
         return;
     look_after_writes(s, now_ns);
@@ -132,13 +135,24 @@ static void on_alarm(void *ctx, uint64_t now_ns)
 
 void alert_keeper_changed(struct alert_keeper *s)
 {
-    uint64_t now_ns = clock_monotonic_ns(s->sources.clock);
+    uint64_t now_ns = clock_monotonic_ns(s->sources.clock), due_ns;
 
     if (state_file_busy(s->file))
         return;
     look_after_writes(s, now_ns);
-    if (now_ns >= s->next_save_ns && wants_save(s, now_ns))
-        loop_set_alarm(s->alarm, now_ns + SAVE_DELAY_NS);
+    /* Not put off by one change after the other. */
+    if (s->armed || !wants_save(s, now_ns))
+        return;
+    due_ns = now_ns + SAVE_DELAY_NS;
+    loop_set_alarm(s->alarm, due_ns > s->next_save_ns ? due_ns : s->next_save_ns);
+    s->armed = true;
+}
+
+/* What changed meanwhile is not in what was written. */
+static void on_written(void *ctx, uint32_t events)
+{
+    (void)events;
+    alert_keeper_changed(ctx);
 }
 
 int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources)
@@ -152,6 +166,8 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
     r = state_file_create(&s->file, sources->directory, "alerts.json");
     if (r == 0)
         r = loop_add_alarm(sources->loop, &s->alarm, on_alarm, s);
+    if (r == 0)
+        r = loop_add_fd(sources->loop, &s->written, state_file_fd(s->file), EPOLLIN, on_written, s);
     if (r < 0) {
         alert_keeper_destroy(s, false);
         return r;
@@ -177,6 +193,7 @@ void alert_keeper_destroy(struct alert_keeper *s, bool save_now)
         state_file_wait(s->file);
         look_after_writes(s, now_ns);
     }
+    loop_remove(s->written);
     loop_remove(s->alarm);
     state_file_destroy(s->file);
     free(s);

@@ -1,4 +1,5 @@
-/* Keeps the alert manager's state on the disk: when to write it, and what to say about it. */
+/* Keeps the alert manager's state on the disk: when to write it, and what to say about it. A change
+ * is there as soon as the disk can take it, whether ticks come or not. */
 #ifndef MOONWATCH_ALERT_KEEPER_H
 #define MOONWATCH_ALERT_KEEPER_H
 
@@ -29,7 +30,7 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
 /* `save`: once more, however long the disk takes. NULL is fine. */
 void alert_keeper_destroy(struct alert_keeper *s, bool save);
 
-/* After the manager may have changed. */
+/* After the manager may have changed; and with each tick, for what only gets older. */
 void alert_keeper_changed(struct alert_keeper *s);
 
 const struct state_file *alert_keeper_file(const struct alert_keeper *s);
