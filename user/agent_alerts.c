@@ -1,5 +1,5 @@
 #include "agent_alerts.h"
-#include "agent_alert_state.h"
+#include "alert/keeper.h"
 #include "alert/source.h"
 #include "base/file.h"
 #include "http/metric_samples.h"
@@ -23,7 +23,7 @@ struct agent_alerts {
     bool wants_samples, ticked;
     uint64_t look_ns; /* when to look for metrics that rules want in vain; 0: done */
     struct notify *notify;
-    struct agent_alert_state *state;
+    struct alert_keeper *state;
     uint64_t started_realtime_ns;
 };
 
@@ -68,7 +68,7 @@ static bool settled(void *ctx)
 
 static int create_state(struct agent_alerts *a)
 {
-    const struct agent_alert_state_sources sources = {
+    const struct alert_keeper_sources sources = {
         .log = a->sources.log,
         .loop = a->sources.loop,
         .clock = a->sources.clock,
@@ -79,7 +79,7 @@ static int create_state(struct agent_alerts *a)
         .ctx = a,
     };
 
-    return agent_alert_state_create(&a->state, &sources);
+    return alert_keeper_create(&a->state, &sources);
 }
 
 int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
@@ -117,7 +117,7 @@ void agent_alerts_destroy(struct agent_alerts *a)
     if (!a)
         return;
     notify_destroy(a->notify);
-    agent_alert_state_destroy(a->state, a->ticked);
+    alert_keeper_destroy(a->state, a->ticked);
     alert_manager_destroy(a->manager);
     alert_source_destroy(a->source);
     metric_samples_destroy(a->samples);
@@ -219,7 +219,7 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
         .services = s->services,
         .checks = s->checks,
         .alerts = a->manager,
-        .alert_state = agent_alert_state_file(a->state),
+        .alert_state = alert_keeper_file(a->state),
         .notify = a->notify,
         .probe = s->probe,
         .collectors = s->collectors,
@@ -234,7 +234,7 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
     look_at_metrics(a, &facts);
     a->ticked = true;
     notify_tick(a->notify, a->manager, clock_monotonic_ns(s->clock));
-    agent_alert_state_tick(a->state);
+    alert_keeper_changed(a->state);
 }
 
 void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
@@ -250,7 +250,7 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
 
 void agent_alerts_changed(struct agent_alerts *a)
 {
-    agent_alert_state_tick(a->state);
+    alert_keeper_changed(a->state);
 }
 
 struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
@@ -260,7 +260,7 @@ struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
 
 const struct state_file *agent_alerts_state(const struct agent_alerts *a)
 {
-    return agent_alert_state_file(a->state);
+    return alert_keeper_file(a->state);
 }
 
 const struct notify *agent_alerts_notify(const struct agent_alerts *a)

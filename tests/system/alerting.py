@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -26,9 +27,15 @@ QUIET = [
         ("ProcessCrash", "crash"), ("CrashLoop", "crash"), ("OomKill", "oom"), ("ReclaimStalls", "stall"),
         ("ProbeShed", "probe_shed"), ("RecordsLost", "records_lost"),
     )
-]
-# Other processes of the machine may crash meanwhile, other tests' too.
-OURS = [f'comm=~"{own_name("")}.*"']
+] + [{"name": "AgentLate", "metric": "moonwatch_loop_lag_seconds", "above": 1, "enabled": False}]
+
+
+def ours(word):
+    """A process name that CRASH takes: other processes crash meanwhile, of other tests and of the machine."""
+    return own_name("-" + word)
+
+
+OURS = [f'comm=~"{ours("")}.*"']
 CRASH = {"name": "ProcessCrash", "kind": "event", "event": "crash", "severity": "critical", "matchers": OURS,
          "keep_firing_for": 1}
 
@@ -60,6 +67,13 @@ def act(agent, path, body=None, method="POST"):
     return status, json.loads(text)
 
 
+def reload(agent, config):
+    agent.config = {**agent.config, **config}
+    agent.write_config(agent.config)
+    status, answer = act(agent, "/admin/reload")
+    assert status == 200, answer
+
+
 def find(agent, name, where="alerts", query=""):
     return [a for a in agent.json("/alerts" + query)[where] if a["alertname"] == name]
 
@@ -76,8 +90,37 @@ def over(agent, name):
     return find(agent, name, "history")[0]
 
 
+def crashes(agent, comm):
+    """The alerts of processes of this name, read anew."""
+    return find(agent, "ProcessCrash", query=f"?matcher=comm%3D{comm}")
+
+
 def at(text):
     return datetime.fromisoformat(text)
+
+
+def saved(agent, *texts):
+    """Whether the alerts' state on the disk holds all of these."""
+    path = agent.directory / "state" / "alerts.json"
+    state = path.read_text() if path.exists() else ""
+    return all(text in state for text in texts)
+
+
+class Ticks:
+    """Tells the ticks that something happened for from those of the timer, however busy the machine is."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.began = time.monotonic()
+        self.first = self.count()
+
+    def count(self):
+        return self.agent.metric("moonwatch_ticks_total")
+
+    def beyond_timer(self):
+        """The timer makes one a second at most, and a late one at the beginning."""
+        ticked = self.count() - self.first
+        return ticked > time.monotonic() - self.began + 2
 
 
 def cli(agent, *arguments):
@@ -101,7 +144,7 @@ def crash(name):
 
 
 class Receiver:
-    """A webhook that keeps what it gets, with the time."""
+    """A webhook that keeps what it gets, with what it answered."""
 
     def __init__(self):
         self.got = []
@@ -111,8 +154,9 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((datetime.now(timezone.utc), self.headers["Idempotency-Key"], json.loads(body)))
-                self.send_response(outer.status)
+                answer = outer.status
+                outer.got.append((answer, self.headers["Idempotency-Key"], json.loads(body)))
+                self.send_response(answer)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -125,8 +169,8 @@ class Receiver:
 
     def of(self, status, comm=None):
         return [
-            (when, key)
-            for when, key, body in self.got
+            (answer, key)
+            for answer, key, body in self.got
             for alert in body["alerts"]
             if alert["status"] == status and comm in (None, alert["labels"].get("comm"))
         ]
@@ -145,6 +189,6 @@ def receiver():
 
 def told_at_once(receiver, **channel):
     return {
-        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url, **channel}],
+        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url, "timeout": 60, **channel}],
         "routes": [{"channels": ["hook"], "group_by": ["alertname", "comm"], "group_wait": 0, "group_interval": 1}],
     }

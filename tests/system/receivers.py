@@ -13,11 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from traffic import free_port
 
 
 class Webhook:
@@ -34,7 +30,7 @@ class Webhook:
 
     def __init__(self):
         self.behaviour = "ok"
-        self.requests = []  # dicts: headers, body, behaviour, at (monotonic)
+        self.requests = []  # dicts: headers, body, behaviour, at (monotonic), answered
         self.on_request = lambda request: None
         self.open = []
         self.listener = socket.socket()
@@ -69,6 +65,7 @@ class Webhook:
             self.requests.append(request)
             self.on_request(request)
             self.answer(peer, request["behaviour"])
+            request["answered"] = True
         except OSError:
             pass
 
@@ -127,7 +124,7 @@ class Alertmanager:
         )
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=120) as answer:
             return json.load(answer)
 
     def ready(self):
@@ -142,7 +139,7 @@ class Alertmanager:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait()
 
 
 class MailServer:
@@ -161,7 +158,7 @@ class MailServer:
 
     def close(self):
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait()
         self.process.stdout.close()
 
 

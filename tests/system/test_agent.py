@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, wait_for
+from traffic import free_port
 
 
 def in_kernel(kind):
@@ -90,9 +91,10 @@ def test_maps_read_like_a_report(agent):
     for name in names:
         if pinned(agent, "show", name)["type"] in ("ringbuf", "task_storage", "sk_storage"):
             continue  # nobody can dump these
-        dumped += 1
-        for row in pinned(agent, "dump", name)[:1]:
-            assert "formatted" in row, name
+        # An entry that was deleted meanwhile has an error in place of its value.
+        rows = [row for row in pinned(agent, "dump", name) if "error" not in row.get("value", ())]
+        assert all("formatted" in row for row in rows), name
+        dumped += len(rows) > 0
     assert dumped >= 5
 
 
@@ -105,9 +107,9 @@ class Supervisor:
         self.socket.bind(self.path)
         self.seen = []
 
-    def wait(self, wanted, seconds=30):
+    def wait(self, wanted):
         """Reads on until a message holds the line `wanted`; returns the messages before it."""
-        self.socket.settimeout(seconds)
+        self.socket.settimeout(DEADLINE_SECONDS)
         before = []
         while True:
             message = self.socket.recv(4096).decode().splitlines()
@@ -139,7 +141,7 @@ def test_it_tells_systemd(make_agent, supervisor):
     supervisor.wait("READY=1")
     agent.process.send_signal(signal.SIGTERM)
     supervisor.wait("STOPPING=1")
-    assert agent.process.wait(10) == 0
+    assert agent.process.wait(DEADLINE_SECONDS) == 0
 
 
 def test_a_stopped_process_does_not_feed_the_watchdog(make_agent, supervisor):
@@ -178,8 +180,7 @@ def test_a_signal_during_the_start_is_not_lost(make_agent, supervisor):
 
 
 def test_listen_on_the_command_line(make_agent):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     agent = make_agent(arguments=["--listen", f"127.0.0.1:{port}"]).start()
     assert agent.url == f"http://127.0.0.1:{port}"
     # It stands above the file after a reload too.
@@ -207,10 +208,10 @@ def test_without_any_file(make_agent):
     def run(*command):
         return subprocess.run([*inside, *command], check=True, capture_output=True, text=True).stdout
 
-    health = json.loads(run("curl", "-s", agent.url + "/health"))
-    assert health["status"] in ("healthy", "degraded", "unhealthy", "unknown")
+    statuses = {"healthy", "degraded", "unhealthy", "unknown"}
+    assert json.loads(run("curl", "-s", agent.url + "/health"))["status"] in statuses
     assert "events" in run("ls", "/sys/fs/bpf/moonwatch").split()
     mode = run("stat", "-c", "%a %s", "/run/moonwatch/admin.token").split()
     assert int(mode[0], 8) == stat.S_IRUSR | stat.S_IWUSR and int(mode[1]) > 16
-    assert "healthy" in run(str(BINARY), "status") or "unknown" in run(str(BINARY), "status")
+    assert statuses & set(run(str(BINARY), "status").split())
     assert agent.stop() == 0

@@ -50,41 +50,44 @@ def test_log_lines_are_the_contracts(agent):
 
 
 def test_a_figure_not_known_yet_is_null(agent):
-    """CPU usage needs two samples; the first line says so."""
-    first = next(event for event in agent.events() if event.get("msg") == CHECKED)
-    assert first["cpu_usage"] is None and first["status"] == "unknown"
+    """CPU usage needs two samples; the first line says so, whatever else is wrong with the host."""
+    first = checks(agent)[0]
+    assert first["cpu_usage"] is None and first["status"] != "healthy"
     assert "needs two samples" in first["reasons"]
+    assert first["memory_usage"] > 0
 
 
+def checks(agent):
+    return [event for event in agent.events() if event.get("msg") == CHECKED]
 
-def seconds_of(event):
-    return time.mktime(time.strptime(event["ts"][:19], "%Y-%m-%dT%H:%M:%S")) + float(event["ts"][19:26])
+
+def repeated(agent):
+    """Checks logged though the status had not changed."""
+    lines = checks(agent)
+    return sum(a["status"] == b["status"] for a, b in zip(lines, lines[1:]))
 
 
 def test_check_interval(make_agent):
-    """Besides changes of the status, a check every so many ticks of a second: 3 here."""
+    """Besides changes of the status, a check at the first tick after so many seconds: 3 here."""
+    began = time.monotonic()
     agent = make_agent(config={"health_monitor": {"check_interval": 3}}).start()
-    agent.wait_log(lambda e: e.get("msg") == CHECKED and e["cpu_usage"] is not None)
-
-    def intervals():
-        lines = [e for e in agent.events() if e.get("msg") == CHECKED]
-        pairs = [(a, b) for a, b in zip(lines, lines[1:]) if a["status"] == b["status"]]
-        return [seconds_of(b) - seconds_of(a) for a, b in pairs]
-
-    wait_for(lambda: len(intervals()) >= 3, "checks without a change of status")
-    # A late tick of a busy host adds to an interval and shortens the next, by less than a tick.
-    assert min(intervals()) > 1.9
-    assert sorted(intervals())[len(intervals()) // 2] == pytest.approx(3, abs=1.1)
+    wait_for(lambda: repeated(agent) >= 2, "checks without a change of status")
+    assert repeated(agent) <= (time.monotonic() - began) / 3
+    # Not later either: four ticks of the timer span three seconds. What happens on the host is logged,
+    # and makes a tick of its own.
+    ticks = agent.metric("moonwatch_ticks_total")
+    happened = [e for e in agent.events() if e.get("msg", "").startswith(("Process crashed", "Out of memory"))]
+    assert ticks <= 4 * len(checks(agent)) + len(happened)
 
 
 def test_a_long_check_interval_is_quiet(agent):
     """30 s by default: no line per tick."""
-    agent.wait_log(lambda e: e.get("msg") == CHECKED and e["cpu_usage"] is not None)
-    before = agent.metric("moonwatch_ticks_total")
-    wait_for(lambda: agent.metric("moonwatch_ticks_total") >= before + 5, "five ticks")
-    lines = [e for e in agent.events() if e.get("msg") == CHECKED]
-    changes = sum(a["status"] != b["status"] for a, b in zip(lines, lines[1:]))
-    assert len(lines) <= 1 + changes + 1
+    began = time.monotonic()
+    seen = repeated(agent)
+    for _ in range(2):
+        agent.next_tick()
+    # The interval that is under way may end at once.
+    assert repeated(agent) - seen <= 1 + (time.monotonic() - began) / 30
 
 
 def test_sighup_reloads(agent):
@@ -149,7 +152,7 @@ def test_log_level(make_agent):
 def test_the_environment_stands_above_the_file(make_agent):
     config = {"health_monitor": {"check_interval": 3600}}
     agent = make_agent(config=config, environment={"HEALTH_CHECK_INTERVAL": "1"}).start()
-    wait_for(lambda: len([e for e in agent.events() if e.get("msg") == CHECKED]) >= 5, "checks")
+    wait_for(lambda: len(checks(agent)) >= 5, "checks")
 
 
 def test_monitoring_off(make_agent):

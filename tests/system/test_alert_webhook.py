@@ -2,26 +2,35 @@
 
 import signal
 
-from alerting import ALWAYS, CRASH, act, cli, crash, firing, receiver, start, told_at_once
-from conftest import wait_for
+from alerting import (
+    ALWAYS, CRASH, act, cli, crash, firing, ours, receiver, reload, saved, start, told_at_once, with_rules,
+)
+from conftest import wait_for, wait_until
 
 
 def test_a_crash_is_told_at_once(start, receiver):
+    """How fast that is, scripts/bench.sh measures; here no tick comes between the alert and the webhook."""
     agent = start(CRASH, **told_at_once(receiver))
-    late = []
-    for i in range(8):
-        before = crash(f"mwtold{i}")
-        wait_for(lambda: receiver.of("firing", f"mwtold{i}"), what="the notification")
-        late.append((receiver.of("firing", f"mwtold{i}")[0][0] - before).total_seconds())
-    # A tick a second apart would make the median half a second.
-    assert sorted(late)[len(late) // 2] < 0.25, late
-    wait_for(lambda: len(receiver.of("resolved")) == 8, what="the resolved notices")
-    agent.next_tick()
-    assert agent.metric("moonwatch_notify_sent_total", channel="hook") == len(receiver.got)
+    names = []
+
+    def ticks_until_told():
+        name = ours(f"told{len(names)}")
+        names.append(name)
+        before = agent.metric("moonwatch_ticks_total")
+        crash(name)
+        wait_for(lambda: receiver.of("firing", name), what="the notification")
+        return agent.metric("moonwatch_ticks_total") - before
+
+    # The tick that makes the alert is one; on a busy machine others may come in between.
+    wait_until(ticks_until_told, lambda ticks: ticks == 1, "ticks from a crash to the webhook")
+    while len(names) < 8:
+        ticks_until_told()
+    wait_for(lambda: all(receiver.of("resolved", name) for name in names), what="the resolved notices")
+    wait_for(lambda: agent.metric("moonwatch_notify_sent_total", channel="hook") == len(receiver.got), "its count")
     assert agent.metric("moonwatch_notify_latency_seconds_count", channel="hook") == len(receiver.got)
     assert agent.metric("moonwatch_notify_state", channel="hook", state="ok") == 1
     assert agent.metric("moonwatch_outbox_stored_total") == len(receiver.got)
-    assert agent.metric("moonwatch_alert_notifications_total", kind="firing") >= 8
+    assert agent.metric("moonwatch_alert_notifications_total", kind="firing") >= len(names)
     assert len({key for _, key, _ in receiver.got}) == len(receiver.got)
 
 
@@ -44,25 +53,27 @@ def test_a_channel_that_fails_is_seen(start, receiver):
 def test_what_a_killed_agent_said_is_told_and_then_resolved(start, receiver):
     """Killed between the alert and its delivery: told by the next, with the same key, and only once."""
     receiver.status = 503
-    rule = {**CRASH, "keep_firing_for": 5}
-    agent = start(rule, **told_at_once(receiver))
-    crash("mwkilled")
-    wait_for(lambda: receiver.of("firing", "mwkilled"), what="an attempt")
-    key = receiver.of("firing", "mwkilled")[0][1]
-    agent.next_tick()
+    channels = told_at_once(receiver)
+    agent = start({**CRASH, "keep_firing_for": 600}, **channels)
+    name = ours("killed")
+    crash(name)
+    wait_for(lambda: receiver.of("firing", name), what="an attempt")
+    key = receiver.of("firing", name)[0][1]
+    wait_for(lambda: saved(agent, name), what="the alert on the disk")
     agent.stop(signal.SIGKILL)
-    receiver.got.clear()
     receiver.status = 200
     agent.start()
-    wait_for(lambda: receiver.of("resolved", "mwkilled"), what="the resolved notice")
-    assert [k for _, k in receiver.of("firing", "mwkilled")] == [key]
+    wait_for(lambda: (200, key) in receiver.of("firing", name), what="the notification")
+    reload(agent, with_rules(**channels))
+    wait_for(lambda: receiver.of("resolved", name), what="the resolved notice")
+    assert [k for answer, k in receiver.of("firing", name) if answer == 200] == [key]
     assert agent.metric("moonwatch_outbox_recovered_total") == 1
 
 
 def test_a_silenced_alert_is_not_told(start, receiver):
     agent = start(CRASH, **told_at_once(receiver))
-    assert act(agent, "/admin/silences", {"matchers": "comm=mwquiet", "duration_seconds": 600})[0] == 200
-    crash("mwquiet")
-    crash("mwloud")
-    wait_for(lambda: receiver.of("resolved", "mwloud"), what="the other one's end")
-    assert not receiver.of("firing", "mwquiet")
+    assert act(agent, "/admin/silences", {"matchers": f"comm={ours('quiet')}", "duration_seconds": 600})[0] == 200
+    crash(ours("quiet"))
+    crash(ours("loud"))
+    wait_for(lambda: receiver.of("resolved", ours("loud")), what="the other one's end")
+    assert not receiver.of("firing", ours("quiet"))

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
-from alerting import ALWAYS, CRASH, NEVER, act, at, crash, find, firing, over, start, with_rules
-from conftest import cgroup2_mount, wait_for
+from alerting import (
+    ALWAYS, CRASH, NEVER, Ticks, act, at, crash, crashes, find, firing, ours, over, reload, start, with_rules,
+)
+from conftest import DEADLINE_SECONDS, cgroup2_mount, wait_for
 from test_http import check_unknowns, openapi, validator
 from test_metrics import parse, series
 
@@ -18,35 +20,53 @@ GIB = 1 << 30
 
 
 def test_a_crash_is_an_alert_at_once(start):
-    agent = start({**CRASH, "keep_firing_for": 2, "severity": "error", "summary": "{{ $reason }}"})
-    late = []
-    for i in range(8):
-        before = crash(f"mwcrash{i}")
-        wait_for(lambda: find(agent, "ProcessCrash", query=f"?matcher=comm%3Dmwcrash{i}"), what="the alert")
-        (alert,) = find(agent, "ProcessCrash", query=f"?matcher=comm%3Dmwcrash{i}")
+    """Each in a tick of its own: how fast that is, scripts/bench.sh measures."""
+    agent = start({**CRASH, "keep_firing_for": 600, "severity": "error", "summary": "{{ $reason }}"})
+    ticks = Ticks(agent)
+    names = []
+
+    def crash_once_more():
+        name = ours(f"dead{len(names)}")
+        names.append(name)
+        before = crash(name)
+        (alert,) = wait_for(lambda: crashes(agent, name), what="the alert")
         assert alert["state"] == "firing" and alert["severity"] == "error"
         assert alert["labels"]["signal"] == "SIGSEGV" and alert["labels"]["event"] == "crash"
-        assert re.search(rf"mwcrash{i} \(pid \d+\) was ended by SIGSEGV", alert["summary"])
-        late.append((at(alert["starts_at"]) - before).total_seconds())
-    # A tick a second apart would make the median half a second.
-    assert sorted(late)[len(late) // 2] < 0.2, late
-    assert all(seconds >= 0 for seconds in late), late
+        assert re.search(rf"{name} \(pid \d+\) was ended by SIGSEGV", alert["summary"])
+        assert at(alert["starts_at"]) >= before
+        return ticks.beyond_timer()
+
+    wait_for(crash_once_more, "more ticks than the timer's")
+    reload(agent, with_rules(NEVER))
     past = over(agent, "ProcessCrash")
     assert past["state"] == "resolved" and at(past["ends_at"]) > at(past["starts_at"])
-    assert {a["labels"]["comm"] for a in find(agent, "ProcessCrash", "history")} >= {"mwcrash0", "mwcrash7"}
+    assert {a["labels"]["comm"] for a in find(agent, "ProcessCrash", "history")} == set(names)
+
+
+# Forks at once: a storm is faster than the ticks that it may cause.
+STORM = """
+import ctypes, os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)
+for _ in range(int(sys.argv[2])):
+    if os.fork() == 0:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    os.wait()
+"""
 
 
 def test_a_storm_of_crashes_is_no_storm_of_ticks(start):
-    agent = start({**CRASH, "matchers": ["comm=sh"], "keep_firing_for": 60})
-    ticks, began = agent.metric("moonwatch_ticks_total"), time.monotonic()
-    script = "i=0; while [ $i -lt 300 ]; do sh -c 'kill -SEGV $$' 2>/dev/null; i=$((i+1)); done"
-    subprocess.run(["sh", "-c", script], timeout=60, stderr=subprocess.DEVNULL)
-    agent.next_tick()
-    ticked, took = agent.metric("moonwatch_ticks_total") - ticks, time.monotonic() - began
-    assert ticked <= 100 * took + took + 5
-    assert firing(agent, "ProcessCrash")["labels"]["comm"] == "sh"
+    agent = start({**CRASH, "keep_firing_for": 600})
+    name = ours("storm")
+    ticks = Ticks(agent)
+    subprocess.run(["python3", "-S", "-c", STORM, name, "500"], timeout=DEADLINE_SECONDS, check=True)
+    wait_for(lambda: crashes(agent, name), what="the alert")
+    # 10 ms at least are between ticks, and those of the timer come on top.
+    ticked, took = ticks.count() - ticks.first, time.monotonic() - ticks.began
+    assert ticked <= 100 * took + took + 3
 
 
+@pytest.mark.alone
 def test_a_full_disk_fires_and_resolves(start, tmp_path):
     probe = start(NEVER)
     device = os.stat(tmp_path).st_dev
@@ -68,8 +88,7 @@ def test_a_full_disk_fires_and_resolves(start, tmp_path):
         "severity": "warning",
         "summary": "{{ $labels.mount }} has {{ $value }} bytes left",
     }
-    probe.write_config({**probe.config, **with_rules(rule)})
-    assert act(probe, "/admin/reload")[0] == 200
+    reload(probe, with_rules(rule))
     probe.next_tick()
     assert not find(probe, "DiskLow")
     path = tmp_path / "filler"
@@ -85,6 +104,7 @@ def test_a_full_disk_fires_and_resolves(start, tmp_path):
     assert past["id"] == alert["id"] and past["starts_at"] == alert["starts_at"]
 
 
+@pytest.mark.alone
 def test_used_memory_fires_and_names_who(start):
     agent = start(NEVER)
     available = agent.metric("moonwatch_memory_available_bytes")
@@ -99,8 +119,7 @@ def test_used_memory_fires_and_names_who(start):
         "for": 0,
         "labels": {"check": "memory"},
     }
-    agent.write_config({**agent.config, **with_rules(rule)})
-    assert act(agent, "/admin/reload")[0] == 200
+    reload(agent, with_rules(rule))
     memory = mmap.mmap(-1, 2 * GIB)
     for page in range(0, 2 * GIB, 4096):
         memory[page] = 1
@@ -110,19 +129,22 @@ def test_used_memory_fires_and_names_who(start):
     over(agent, "HostMemory")
 
 
+def names_of(agent):
+    return {name for name, _ in series(parse(agent)) if not name.endswith("_bucket")}
+
+
 def test_every_metric_can_be_alerted_on_as_it_reads(start):
     """The same names and labels as on the page, which others parse."""
     upstream = {"name": "pay", "address": "192.0.2.1:443", "breaker": {"mode": "observe"}}
     agent = start(NEVER, more={"upstreams": [upstream]})
     agent.next_tick()
-    names = sorted({name for name, _ in series(parse(agent)) if not name.endswith("_bucket")})
+    names = sorted(names_of(agent))
     assert len(names) > 100
     rules = [
         {"name": f"R{i}", "metric": name, "above": -1e18, "for": 0, "severity": "info"}
         for i, name in enumerate(names)
     ]
-    agent.write_config({**agent.config, **with_rules(*rules)})
-    assert act(agent, "/admin/reload")[0] == 200
+    reload(agent, with_rules(*rules))
     wait_for(lambda: find(agent, "R0", query="?alertname=R0"), what="the first alerts")
     agent.next_tick()
     alerts = agent.json("/alerts?limit=10000")
@@ -132,17 +154,20 @@ def test_every_metric_can_be_alerted_on_as_it_reads(start):
         labels = {k: v for k, v in alert["labels"].items() if k != "alertname"}
         if re.fullmatch(r"R\d+", alert["alertname"]):
             found.setdefault(names[int(alert["alertname"][1:])], []).append(labels)
-    # What the page tells of the writing of the page itself is nothing to alert on.
-    assert set(names) - set(found) <= {"moonwatch_scrape_seconds"}, set(names) - set(found)
+    # What was there for a moment may have been gone when the rules came. And what the page tells of the
+    # writing of the page itself is nothing to alert on.
+    stayed = set(names) & names_of(agent) - {"moonwatch_scrape_seconds"}
+    assert len(stayed) > 100 and stayed <= set(found), stayed - set(found)
     page = {}
     for name, labels in series(parse(agent)):
         page.setdefault(name, []).append({k: v for k, v in labels if v})
-    for name in ("moonwatch_filesystem_usage_ratio", "moonwatch_breaker_state", "moonwatch_pressure_ratio",
-                 "moonwatch_cpu_usage_ratio", "moonwatch_load1", "moonwatch_loop_lag_seconds"):
-        if name in page:
-            key = lambda labels: sorted(labels.items())
-            assert sorted(found[name], key=key) == sorted(page[name], key=key), name
-    assert "moonwatch_breaker_state" in found
+    key = lambda labels: sorted(labels.items())
+    for name in ("moonwatch_filesystem_usage_ratio", "moonwatch_breaker_state", "moonwatch_cpu_usage_ratio",
+                 "moonwatch_load1", "moonwatch_loop_lag_seconds"):
+        assert sorted(found[name], key=key) == sorted(page[name], key=key), name
+    # A kernel without pressure has none.
+    name = "moonwatch_pressure_ratio"
+    assert sorted(found.get(name, []), key=key) == sorted(page.get(name, []), key=key)
 
 
 def test_a_misspelt_metric_is_said(start):
@@ -160,33 +185,41 @@ def test_a_breaker_is_an_event(start, cgroup2):
     rule = {"name": "Forced", "kind": "event", "event": "breaker", "match": {"state": "forced_open"},
             "severity": "error", "summary": "{{ $labels.upstream }}: {{ $reason }}"}
     agent = start(rule, more={"upstreams": [upstream]})
-    before = datetime.now(timezone.utc)
+    ticks = Ticks(agent)
     assert act(agent, "/admin/circuit-breaker/pay/open")[0] == 200
     alert = firing(agent, "Forced")
     assert alert["labels"]["upstream"] == "pay"
     assert alert["summary"].startswith("pay: breaker pay ")
-    assert (at(alert["starts_at"]) - before).total_seconds() < 0.5
     assert "breaker pay went from closed to forced_open" in alert["changed"]
+
+    def move_once_more():
+        """Each move in a tick of its own."""
+        for how in ("close", "open"):
+            moved = ticks.count()
+            assert act(agent, f"/admin/circuit-breaker/pay/{how}")[0] == 200
+            wait_for(lambda: ticks.count() > moved, what="a tick")
+        return ticks.beyond_timer()
+
+    wait_for(move_once_more, "more ticks than the timer's")
 
 
 def test_stages_are_counted(start):
     agent = start(ALWAYS, {**ALWAYS, "name": "Soon", "for": 3600, "severity": "critical"})
     firing(agent, "Always")
-    agent.next_tick()
+    wait_for(lambda: agent.metric("moonwatch_alert_state_writes_total"), what="a write of the state")
     assert agent.metric("moonwatch_alerts", state="firing", severity="error") == 1
     assert agent.metric("moonwatch_alerts", state="pending", severity="critical") == 1
     assert agent.metric("moonwatch_alerts", state="firing") == 1
     assert agent.metric("moonwatch_alerts_fired_total") == 1
     assert agent.metric("moonwatch_alerts_resolved_total") == 0
-    assert agent.metric("moonwatch_alerts_deduplicated_total") >= 1
-    assert agent.metric("moonwatch_alert_evaluations_total") > 2
+    wait_for(lambda: agent.metric("moonwatch_alerts_deduplicated_total") >= 1, what="it once more")
+    wait_for(lambda: agent.metric("moonwatch_alert_evaluations_total") > 2, what="evaluations")
     for name in ("flapping", "held_back", "overflowed", "escalated"):
         assert agent.metric(f"moonwatch_alerts_{name}_total") == 0
     for reason in ("cooldown", "silence", "mute_window", "inhibited", "unrouted"):
         assert agent.metric("moonwatch_alerts_suppressed_total", reason=reason) == 0
     for kind in ("firing", "resolved", "flapping", "digest", "escalation"):
         assert agent.metric("moonwatch_alert_notifications_total", kind=kind) is not None
-    assert agent.metric("moonwatch_alert_state_writes_total") >= 1
     assert agent.metric("moonwatch_alert_state_write_failures_total") == 0
 
 

@@ -4,11 +4,11 @@ import json
 import subprocess
 
 import pytest
-from conftest import BINARY, cgroup2_mount, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, cgroup2_mount, own_name, wait_for
 from test_http import check_unknowns, openapi, validator
 
 CONFIG = {
-    "services": [{"name": "web", "kind": "http", "match": {"comm": "nginx"}}],
+    "services": [{"name": "web", "kind": "http", "match": {"comm": own_name("web")}}],
     "upstreams": [
         {
             "name": "pay",
@@ -47,7 +47,7 @@ def cli(agent, *arguments):
         env=agent.environment,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=DEADLINE_SECONDS,
     )
 
 

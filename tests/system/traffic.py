@@ -11,6 +11,19 @@ import threading
 import time
 
 
+HELD = []  # sockets, so that their ports stay as free as they were
+
+
+def free_port():
+    """A port of 127.0.0.1 on which nobody listens and which nobody else is given while this process lives;
+    who asks for it by number and with SO_REUSEADDR, as servers do, gets it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    HELD.append(held)
+    return held.getsockname()[1]
+
+
 class Server:
     """HTTP on loopback; `behaviour` is looked at for each request: ok, error, hang, reset, slow."""
 
@@ -20,7 +33,7 @@ class Server:
         self.listener = None
         self.open = []
         self.lock = threading.Lock()
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self):
@@ -28,7 +41,7 @@ class Server:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(512)
-        self.port, self.listener = listener.getsockname()[1], listener
+        self.listener = listener
         threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
 
     def accept(self, listener):
@@ -85,14 +98,14 @@ class Client:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, port, timeout=30):
+    def start(self, port, timeout=120):
         self.process.stdin.write(f"{port} {timeout}\n")
         self.process.stdin.flush()
 
     def result(self):
         return json.loads(self.process.stdout.readline())
 
-    def get(self, port, timeout=30):
+    def get(self, port, timeout=120):
         """{"error": errno or 0, "status", "body", "began_ns", "ended_ns"}"""
         self.start(port, timeout)
         return self.result()

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 24
@@ -21,6 +22,7 @@ struct state_file {
     bool running; /* the thread is to be joined */
     pthread_t thread;
     atomic_bool done;
+    int done_fd;
     /* The thread's, until it is joined. */
     cJSON *json;
     int result;
@@ -32,12 +34,19 @@ struct state_file {
 int state_file_create(struct state_file **ret, const char *directory, const char *name)
 {
     struct state_file *file;
+    int err;
 
     if (strlen(directory) >= PATH_MAX || strlen(name) > NAME_BYTES_MAX)
         return -ENAMETOOLONG;
     file = calloc(1, sizeof(*file));
     if (!file)
         return -ENOMEM;
+    file->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (file->done_fd < 0) {
+        err = -errno;
+        free(file);
+        return err;
+    }
     snprintf(file->directory, sizeof(file->directory), "%s", directory);
     snprintf(file->path, sizeof(file->path), "%s/%s", directory, name);
     snprintf(file->next, sizeof(file->next), "%s/%s.new", directory, name);
@@ -51,6 +60,7 @@ void state_file_destroy(struct state_file *file)
     if (!file)
         return;
     state_file_wait(file);
+    close(file->done_fd);
     free(file);
 }
 
@@ -135,12 +145,16 @@ static void *run(void *arg)
     file->result = text ? replace(file, text) : -ENOMEM;
     file->took_ns = clock_monotonic_ns(clock_system()) - began_ns;
     atomic_store(&file->done, true);
+    eventfd_write(file->done_fd, 1);
     return NULL;
 }
 
 static void join(struct state_file *file)
 {
+    eventfd_t ended;
+
     pthread_join(file->thread, NULL);
+    eventfd_read(file->done_fd, &ended);
     file->running = false;
     file->view.writes_total++;
     file->view.last_seconds = (double)file->took_ns / NS_PER_SECOND;
@@ -158,6 +172,11 @@ bool state_file_busy(struct state_file *file)
     if (file->running && atomic_load(&file->done))
         join(file);
     return file->running;
+}
+
+int state_file_fd(const struct state_file *file)
+{
+    return file->done_fd;
 }
 
 void state_file_wait(struct state_file *file)

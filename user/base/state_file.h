@@ -30,6 +30,8 @@ const char *state_file_path(const struct state_file *file);
 int state_file_write(struct state_file *file, cJSON *json);
 /* Whether a write is under way. Ends its thread when it is not. */
 bool state_file_busy(struct state_file *file);
+/* Readable when a write has ended whose thread has not. */
+int state_file_fd(const struct state_file *file);
 /* Waits until none is. */
 void state_file_wait(struct state_file *file);
 

@@ -1,10 +1,11 @@
-#include "agent_alert_state.h"
+#include "alert/keeper.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #define LOGGER "alert_manager"
 /* Ages of what only goes on, a firing alert for one, are no change; after a kill they are no older
@@ -18,10 +19,11 @@
 #define SAVE_RETRY_NS (10 * NS_PER_SECOND)
 #define BOOT_ID_BYTES 64
 
-struct agent_alert_state {
-    struct agent_alert_state_sources sources;
+struct alert_keeper {
+    struct alert_keeper_sources sources;
     struct state_file *file;
-    struct loop_source *alarm;
+    struct loop_source *alarm, *written;
+    bool armed;
     char boot_id[BOOT_ID_BYTES]; /* "": not known */
     uint64_t saved_revision;
     uint64_t next_save_ns, save_anyway_ns;
@@ -29,7 +31,7 @@ struct agent_alert_state {
     bool failing;      /* and said */
 };
 
-static void read_boot_id(struct agent_alert_state *s)
+static void read_boot_id(struct alert_keeper *s)
 {
     CLEANUP_FREE char *text = NULL;
     size_t len;
@@ -41,12 +43,12 @@ static void read_boot_id(struct agent_alert_state *s)
     snprintf(s->boot_id, sizeof(s->boot_id), "%s", text);
 }
 
-static const char *boot_id(const struct agent_alert_state *s)
+static const char *boot_id(const struct alert_keeper *s)
 {
     return *s->boot_id ? s->boot_id : NULL;
 }
 
-static void move_aside(struct agent_alert_state *s, const char *why)
+static void move_aside(struct alert_keeper *s, const char *why)
 {
     int r = state_file_move_aside(s->file);
 
@@ -57,7 +59,7 @@ static void move_aside(struct agent_alert_state *s, const char *why)
               LOG_STRING("moved_to", r < 0 ? NULL : "alerts.json.damaged"));
 }
 
-static void load(struct agent_alert_state *s)
+static void load(struct alert_keeper *s)
 {
     const struct clock *clock = s->sources.clock;
     struct alert_manager *manager = s->sources.manager;
@@ -79,7 +81,7 @@ static void load(struct agent_alert_state *s)
                  LOG_U64("silences", alert_manager_silence_count(manager)));
 }
 
-static void save(struct agent_alert_state *s, uint64_t now_ns)
+static void save(struct alert_keeper *s, uint64_t now_ns)
 {
     uint64_t revision = alert_manager_revision(s->sources.manager), took_ns;
     int r = state_file_write(s->file, alert_manager_export(s->sources.manager, boot_id(s)));
@@ -94,7 +96,7 @@ static void save(struct agent_alert_state *s, uint64_t now_ns)
     s->save_anyway_ns = now_ns + SAVE_ANYWAY_NS;
 }
 
-static void look_after_writes(struct agent_alert_state *s, uint64_t now_ns)
+static void look_after_writes(struct alert_keeper *s, uint64_t now_ns)
 {
     struct state_file_view view;
 
@@ -112,7 +114,7 @@ static void look_after_writes(struct agent_alert_state *s, uint64_t now_ns)
     s->next_save_ns = now_ns + SAVE_RETRY_NS;
 }
 
-static bool wants_save(const struct agent_alert_state *s, uint64_t now_ns)
+static bool wants_save(const struct alert_keeper *s, uint64_t now_ns)
 {
     return alert_manager_revision(s->sources.manager) != s->saved_revision ||
            (alert_manager_count(s->sources.manager) > 0 && now_ns >= s->save_anyway_ns);
@@ -120,9 +122,10 @@ static bool wants_save(const struct agent_alert_state *s, uint64_t now_ns)
 
 static void on_alarm(void *ctx, uint64_t now_ns)
 {
-    struct agent_alert_state *s = ctx;
+    struct alert_keeper *s = ctx;
 
-    /* The next tick looks again. */
+    s->armed = false;
+    /* The end of the write, or the next tick, looks again. */
     if (state_file_busy(s->file) || !s->sources.settled(s->sources.ctx))
         return;
     look_after_writes(s, now_ns);
@@ -130,21 +133,31 @@ static void on_alarm(void *ctx, uint64_t now_ns)
         save(s, now_ns);
 }
 
-void agent_alert_state_tick(struct agent_alert_state *s)
+void alert_keeper_changed(struct alert_keeper *s)
 {
-    uint64_t now_ns = clock_monotonic_ns(s->sources.clock);
+    uint64_t now_ns = clock_monotonic_ns(s->sources.clock), due_ns;
 
     if (state_file_busy(s->file))
         return;
     look_after_writes(s, now_ns);
-    if (now_ns >= s->next_save_ns && wants_save(s, now_ns))
-        loop_set_alarm(s->alarm, now_ns + SAVE_DELAY_NS);
+    /* Not put off by one change after the other. */
+    if (s->armed || !wants_save(s, now_ns))
+        return;
+    due_ns = now_ns + SAVE_DELAY_NS;
+    loop_set_alarm(s->alarm, due_ns > s->next_save_ns ? due_ns : s->next_save_ns);
+    s->armed = true;
 }
 
-int agent_alert_state_create(struct agent_alert_state **ret,
-                             const struct agent_alert_state_sources *sources)
+/* What changed meanwhile is not in what was written. */
+static void on_written(void *ctx, uint32_t events)
 {
-    struct agent_alert_state *s = calloc(1, sizeof(*s));
+    (void)events;
+    alert_keeper_changed(ctx);
+}
+
+int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources)
+{
+    struct alert_keeper *s = calloc(1, sizeof(*s));
     int r;
 
     if (!s)
@@ -153,8 +166,10 @@ int agent_alert_state_create(struct agent_alert_state **ret,
     r = state_file_create(&s->file, sources->directory, "alerts.json");
     if (r == 0)
         r = loop_add_alarm(sources->loop, &s->alarm, on_alarm, s);
+    if (r == 0)
+        r = loop_add_fd(sources->loop, &s->written, state_file_fd(s->file), EPOLLIN, on_written, s);
     if (r < 0) {
-        agent_alert_state_destroy(s, false);
+        alert_keeper_destroy(s, false);
         return r;
     }
     read_boot_id(s);
@@ -164,7 +179,7 @@ int agent_alert_state_create(struct agent_alert_state **ret,
     return 0;
 }
 
-void agent_alert_state_destroy(struct agent_alert_state *s, bool save_now)
+void alert_keeper_destroy(struct alert_keeper *s, bool save_now)
 {
     uint64_t now_ns;
 
@@ -178,12 +193,13 @@ void agent_alert_state_destroy(struct agent_alert_state *s, bool save_now)
         state_file_wait(s->file);
         look_after_writes(s, now_ns);
     }
+    loop_remove(s->written);
     loop_remove(s->alarm);
     state_file_destroy(s->file);
     free(s);
 }
 
-const struct state_file *agent_alert_state_file(const struct agent_alert_state *s)
+const struct state_file *alert_keeper_file(const struct alert_keeper *s)
 {
     return s->file;
 }

@@ -1,6 +1,7 @@
-/* Keeps the alert manager's state on the disk: when to write it, and what to say about it. */
-#ifndef MOONWATCH_AGENT_ALERT_STATE_H
-#define MOONWATCH_AGENT_ALERT_STATE_H
+/* Keeps the alert manager's state on the disk: when to write it, and what to say about it. A change
+ * is there as soon as the disk can take it, whether ticks come or not. */
+#ifndef MOONWATCH_ALERT_KEEPER_H
+#define MOONWATCH_ALERT_KEEPER_H
 
 #include "alert/alert.h"
 #include "base/host.h"
@@ -8,10 +9,10 @@
 #include "base/loop.h"
 #include "base/state_file.h"
 
-struct agent_alert_state;
+struct alert_keeper;
 
 /* All borrowed. */
-struct agent_alert_state_sources {
+struct alert_keeper_sources {
     struct log *log;
     struct loop *loop;
     const struct clock *clock;
@@ -25,14 +26,13 @@ struct agent_alert_state_sources {
 };
 
 /* Imports what the agent before left; a damaged file is moved aside. */
-int agent_alert_state_create(struct agent_alert_state **ret,
-                             const struct agent_alert_state_sources *sources);
+int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources);
 /* `save`: once more, however long the disk takes. NULL is fine. */
-void agent_alert_state_destroy(struct agent_alert_state *s, bool save);
+void alert_keeper_destroy(struct alert_keeper *s, bool save);
 
-/* After the manager may have changed. */
-void agent_alert_state_tick(struct agent_alert_state *s);
+/* After the manager may have changed; and with each tick, for what only gets older. */
+void alert_keeper_changed(struct alert_keeper *s);
 
-const struct state_file *agent_alert_state_file(const struct agent_alert_state *s);
+const struct state_file *alert_keeper_file(const struct alert_keeper *s);
 
 #endif

@@ -1,0 +1,173 @@
+/* What changes is on the disk without any tick, however the changes meet the writes. The loop runs
+ * until the file has them; CTest's limit ends one that waits in vain. */
+#include "alert/keeper.h"
+#include "alert_fixture.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CHANGES 20
+
+struct scene {
+    struct world world;
+    char directory[64], path[96];
+    struct loop *loop;
+    struct alert_keeper *keeper;
+    int ready_fd; /* always readable: each round of the loop looks */
+    bool settled;
+    unsigned made; /* changes */
+};
+
+static bool is_settled(void *ctx)
+{
+    return ((struct scene *)ctx)->settled;
+}
+
+static int set_up(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+    char root[] = "/tmp/moonwatch-keeper-XXXXXX";
+
+    assert_non_null(mkdtemp(root));
+    snprintf(s->directory, sizeof(s->directory), "%s", root);
+    snprintf(s->path, sizeof(s->path), "%s/alerts.json", root);
+    world_open(&s->world, "{}");
+    assert_int_equal(loop_create(&s->loop, clock_system()), 0);
+    s->ready_fd = eventfd(1, EFD_CLOEXEC);
+    assert_true(s->ready_fd >= 0);
+    s->settled = true;
+    assert_int_equal(alert_keeper_create(&s->keeper,
+                                         &(struct alert_keeper_sources){
+                                             .loop = s->loop,
+                                             .clock = clock_system(),
+                                             .host = &host_default,
+                                             .directory = s->directory,
+                                             .manager = s->world.manager,
+                                             .settled = is_settled,
+                                             .ctx = s,
+                                         }),
+                     0);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *s = *state;
+
+    alert_keeper_destroy(s->keeper, false);
+    loop_destroy(s->loop);
+    close(s->ready_fd);
+    world_close(&s->world);
+    unlink(s->path);
+    rmdir(s->directory);
+    free(s);
+    return 0;
+}
+
+static void change(struct scene *s)
+{
+    char id[24], error[160], matchers[32];
+
+    snprintf(matchers, sizeof(matchers), "n=change%02u", ++s->made);
+    assert_int_equal(
+        alert_manager_silence(s->world.manager, matchers, 0, UINT64_MAX, "", "", id, error), 0);
+    alert_keeper_changed(s->keeper);
+}
+
+static bool last_is_on_disk(const struct scene *s)
+{
+    CLEANUP_FREE char *text = NULL;
+    char value[32];
+    size_t len;
+
+    snprintf(value, sizeof(value), "change%02u", s->made);
+    return file_read_all(NULL, s->path, STATE_FILE_BYTES_MAX, &text, &len) == 0 &&
+           strstr(text, value);
+}
+
+static void run_until_done(struct scene *s, loop_fd_fn *look)
+{
+    struct loop_source *source;
+
+    assert_int_equal(loop_add_fd(s->loop, &source, s->ready_fd, EPOLLIN, look, s), 0);
+    assert_int_equal(loop_run(s->loop), 0);
+    loop_remove(source);
+}
+
+/* The file is there before its write has ended: the directory is not on the disk yet. */
+static void change_when_the_last_is_there(void *ctx, uint32_t events)
+{
+    struct scene *s = ctx;
+
+    if (!last_is_on_disk(s))
+        return;
+    if (s->made == CHANGES)
+        loop_stop(s->loop);
+    else
+        change(s);
+}
+
+static void one_after_the_other(void **state)
+{
+    struct scene *s = *state;
+
+    change(s);
+    run_until_done(s, change_when_the_last_is_there);
+}
+
+static void change_all_the_time(void *ctx, uint32_t events)
+{
+    struct scene *s = ctx;
+
+    if (access(s->path, F_OK) == 0)
+        loop_stop(s->loop);
+    else if (s->made < SILENCES_MAX)
+        change(s);
+    else
+        alert_keeper_changed(s->keeper);
+}
+
+static void changes_do_not_put_off_the_write(void **state)
+{
+    run_until_done(*state, change_all_the_time);
+}
+
+static void stop_at_the_third(void *ctx, uint64_t now_ns)
+{
+    static int fired;
+    struct scene *s = ctx;
+
+    if (++fired == 3)
+        loop_stop(s->loop);
+}
+
+/* A timer that is due again and again after the write would be. */
+static void not_before_what_was_said(void **state)
+{
+    struct scene *s = *state;
+
+    s->settled = false;
+    change(s);
+    assert_int_equal(loop_add_timer(s->loop, NULL, 20 * NS_PER_MS, stop_at_the_third, s), 0);
+    assert_int_equal(loop_run(s->loop), 0);
+    alert_keeper_destroy(s->keeper, false);
+    s->keeper = NULL;
+    assert_int_equal(access(s->path, F_OK), -1);
+}
+
+#define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(one_after_the_other),
+        SCENE_TEST(changes_do_not_put_off_the_write),
+        SCENE_TEST(not_before_what_was_said),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
