@@ -15,17 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import wait_for
+from conftest import DEADLINE_SECONDS, unhindered, wait_for
+
+pytestmark = pytest.mark.alone
 
 NEAR = 0.1
-SECONDS = 8
-UNHINDERED = ["nice", "-n", "-15"]  # held up less by whatever else runs here
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+SECONDS = 5
 
 
 def answers(port):
@@ -48,13 +43,13 @@ def serve():
     processes = []
 
     def start(command, port, **kwargs):
-        processes.append(subprocess.Popen([*UNHINDERED, *command], stdout=subprocess.DEVNULL, **kwargs))
+        processes.append(subprocess.Popen([*unhindered(), *command], stdout=subprocess.DEVNULL, **kwargs))
         wait_for(lambda: answers(port), f"{command[0]} to listen")
 
     yield start
     for process in processes:
         process.terminate()
-        process.wait(30)
+        process.wait(DEADLINE_SECONDS)
 
 
 @pytest.fixture
@@ -124,8 +119,8 @@ end
 """
 
 
-def test_nginx_and_wrk(watched, serve, backend, scratch):
-    port = free_port()
+def test_nginx_and_wrk(watched, serve, reserve_port, backend, scratch):
+    port = reserve_port()
     log = scratch / "access"
     (scratch / "wrk.lua").write_text(WRK)
     (scratch / "nginx.conf").write_text(
@@ -143,8 +138,8 @@ http {{
     serve(["nginx", "-c", str(scratch / "nginx.conf")], port, stderr=subprocess.DEVNULL)
     agent = watched("http", port)
     wrk = subprocess.run(
-        [*UNHINDERED, "wrk", "-t1", "-c4", f"-d{SECONDS}", "-s", str(scratch / "wrk.lua"), f"http://127.0.0.1:{port}/"],
-        capture_output=True, text=True, check=True, timeout=60,
+        [*unhindered(), "wrk", "-t1", "-c4", f"-d{SECONDS}", "-s", str(scratch / "wrk.lua"), f"http://127.0.0.1:{port}/"],
+        capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS,
     )
     requests, errors, p50, p95 = re.search(r"sum (\d+) (\d+) (\S+) (\S+)", wrk.stdout).groups()
     found = rows(agent)
@@ -153,7 +148,7 @@ http {{
     assert len(statuses) - 4 <= int(requests) <= len(statuses)
     for row in found.values():
         assert int(requests) <= row["calls"] <= len(statuses) + 4
-    assert found["there"]["failed"] == statuses.count("503") > 100
+    assert found["there"]["failed"] == statuses.count("503") > 20
     assert 0 <= statuses.count("503") - int(errors) <= 4
     assert found["there"]["calls_per_second"] * found["there"]["window_seconds"] == pytest.approx(
         int(requests), rel=NEAR
@@ -162,37 +157,22 @@ http {{
     assert_near(found["here"], float(p50), float(p95))
 
 
-def is_near(row, p50_seconds, p95_seconds):
-    return row["p50_seconds"] == pytest.approx(p50_seconds, rel=NEAR) and row["p95_seconds"] == pytest.approx(
-        p95_seconds, rel=NEAR
-    )
-
-
-def test_redis_and_redis_benchmark(watched, serve, scratch):
-    """At a millisecond a call, the client's own waits show in what it reports when others use the
-    CPUs: then it is asked again."""
-    port, count = free_port(), 1500
+def test_redis_and_redis_benchmark(watched, serve, reserve_port, scratch):
+    port, count = reserve_port(), 1500
     serve(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)], port)
     busy = "for i = 1, 40000 + 1000 * (tonumber(ARGV[1]) % 200) do end return 1"
-    for last in (False, False, True):
-        agent = watched("cache", port)
-        run = subprocess.run(
-            [*UNHINDERED, "redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
-             "eval", busy, "0", "__rand_int__"],
-            capture_output=True, text=True, check=True, timeout=120,
-        )
-        truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
-        quantiles = float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3
-        found = rows(agent)
-        agent.stop()
-        for row in found.values():
-            # It asks for two settings beforehand.
-            assert count <= row["calls"] <= count + 10
-            assert row["failed"] == 0
-            if last:
-                assert_near(row, *quantiles)
-        if all(is_near(row, *quantiles) for row in found.values()):
-            return
+    agent = watched("cache", port)
+    run = subprocess.run(
+        [*unhindered(), "redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
+         "eval", busy, "0", "__rand_int__"],
+        capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS,
+    )
+    truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
+    for row in rows(agent).values():
+        # It asks for two settings beforehand.
+        assert count <= row["calls"] <= count + 10
+        assert row["failed"] == 0
+        assert_near(row, float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3)
 
 
 def postgres_tool(name):
@@ -200,8 +180,8 @@ def postgres_tool(name):
     return str(found[-1]) if found else shutil.which(name)
 
 
-def test_postgresql_and_pgbench(watched, serve, scratch):
-    port = free_port()
+def test_postgresql_and_pgbench(watched, serve, reserve_port, scratch):
+    port = reserve_port()
     data = scratch / "data"
     as_postgres = ["runuser", "-u", "postgres", "--"]
     shutil.chown(scratch, "postgres")
@@ -218,9 +198,9 @@ def test_postgresql_and_pgbench(watched, serve, scratch):
     (scratch / "script").write_text("\\set ms random(4, 40)\nSELECT pg_sleep(:ms / 1000.0);\n")
     clients = 4
     subprocess.run(
-        [*UNHINDERED, *as_postgres, postgres_tool("pgbench"), "-h", "127.0.0.1", "-p", str(port), "-n", "-c", str(clients),
+        [*unhindered(), *as_postgres, postgres_tool("pgbench"), "-h", "127.0.0.1", "-p", str(port), "-n", "-c", str(clients),
          "-T", str(SECONDS), "-f", str(scratch / "script"), "-l", "--log-prefix", str(scratch / "log"), "postgres"],
-        check=True, capture_output=True, timeout=120, cwd=scratch,
+        check=True, capture_output=True, timeout=DEADLINE_SECONDS, cwd=scratch,
     )
     times = sorted(
         int(line.split()[2]) / 1e6
