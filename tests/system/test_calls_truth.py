@@ -3,15 +3,12 @@ redis-benchmark and Redis, pgbench and PostgreSQL. The servers answer after some
 the clients' own wait for a CPU, which they count and the socket does not see, is small beside it."""
 
 import csv
-import http.server
-import random
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -81,8 +78,12 @@ def assert_near(row, p50_seconds, p95_seconds):
     assert row["p95_seconds"] == pytest.approx(p95_seconds, rel=NEAR), "p95"
 
 
+BACKEND = """
+import http.server, random, sys, time
+
 class Backend(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one segment an answer, which waits for no acknowledgement
 
     def do_GET(self):
         time.sleep(random.uniform(0.005, 0.04))
@@ -94,15 +95,17 @@ class Backend(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Backend).serve_forever()
+"""
+
 
 @pytest.fixture
-def backend():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+def backend(serve, reserve_port):
+    """A process of its own, so that nobody holds it up: what wrk reports of a distribution that others
+    stretch is corrected for the requests that it did not make meanwhile."""
+    port = reserve_port()
+    serve([sys.executable, "-c", BACKEND, str(port)], port, stderr=subprocess.DEVNULL)
+    return port
 
 
 # Every fifth request is for a page that nginx answers with 503.
@@ -119,7 +122,7 @@ end
 """
 
 
-def test_nginx_and_wrk(watched, serve, reserve_port, backend, scratch):
+def test_nginx_and_wrk(watched, serve, backend, reserve_port, scratch):
     port = reserve_port()
     log = scratch / "access"
     (scratch / "wrk.lua").write_text(WRK)
@@ -148,7 +151,7 @@ http {{
     assert len(statuses) - 4 <= int(requests) <= len(statuses)
     for row in found.values():
         assert int(requests) <= row["calls"] <= len(statuses) + 4
-    assert found["there"]["failed"] == statuses.count("503") > 20
+    assert found["there"]["failed"] == statuses.count("503") > 100
     assert 0 <= statuses.count("503") - int(errors) <= 4
     assert found["there"]["calls_per_second"] * found["there"]["window_seconds"] == pytest.approx(
         int(requests), rel=NEAR
