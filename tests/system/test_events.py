@@ -1,18 +1,14 @@
-"""Crashes and OOM kills that really happen appear over HTTP within a second."""
+"""Crashes and OOM kills that really happen appear over HTTP, and do not wait for the next sample."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from conftest import wait_for
-
-# What a person who looks at the page would call at once.
-AT_ONCE_SECONDS = 1.0
-# Waiting for the CPU on a busy test machine is not the agent's delay.
-SLACK_SECONDS = 1.0
+from conftest import DEADLINE_SECONDS, wait_for, wait_until
 
 MIB = 1 << 20
 
@@ -26,10 +22,8 @@ def find(rows, pid):
 
 
 def wait_for_row(agent, name, pid):
-    """The row of the event of this process, and how long it took to appear."""
-    began = time.monotonic()
-    row = wait_for(lambda: find(events(agent)[name], pid), f"{name} of {pid}")
-    return row, time.monotonic() - began
+    """The row of the event of this process."""
+    return wait_for(lambda: find(events(agent)[name], pid), f"{name} of {pid}")
 
 
 def crash(code, **kwargs):
@@ -39,7 +33,7 @@ def crash(code, **kwargs):
         stderr=subprocess.DEVNULL,
         **kwargs,
     )
-    return process.pid, process.wait(30)
+    return process.pid, process.wait(DEADLINE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -51,20 +45,20 @@ def crash(code, **kwargs):
     ],
     ids=["SIGSEGV", "SIGABRT", "exit 3"],
 )
-def test_a_crash_appears_at_once(agent, code, signo, status):
+def test_a_crash_appears(agent, code, signo, status):
     agent.next_tick()
     before = agent.metric("moonwatch_abnormal_exits_total")
     crashes_before = agent.metric("moonwatch_crashes_total")
+    began = time.monotonic()
     pid, returncode = crash(code)
     assert returncode == (-signo if signo else status)
-    row, seconds = wait_for_row(agent, "abnormal_exits", pid)
-    assert seconds < AT_ONCE_SECONDS + SLACK_SECONDS
+    row = wait_for_row(agent, "abnormal_exits", pid)
     assert row["kind"] == ("crash" if signo else "exit")
     assert row["signal"] == signo
     assert row["exit_status"] == status
     assert row["ppid"] == os.getpid()
     assert row["comm"].startswith("python3")
-    assert 0 < row["age_seconds"] < 30
+    assert 0 < row["age_seconds"] < time.monotonic() - began
     assert agent.metric("moonwatch_abnormal_exits_total") >= before + 1
     if signo:
         assert agent.metric("moonwatch_crashes_total") >= crashes_before + 1
@@ -80,9 +74,26 @@ def test_an_exit_with_status_0_is_no_event(agent):
 
 def test_a_crash_names_its_cgroup(agent, cgroup2):
     process = cgroup2.popen([sys.executable, "-c", "raise SystemExit(5)"])
-    assert process.wait(30) == 5
-    row, _ = wait_for_row(agent, "abnormal_exits", process.pid)
+    assert process.wait(DEADLINE_SECONDS) == 5
+    row = wait_for_row(agent, "abnormal_exits", process.pid)
     assert row["cgroup"] == "/" + cgroup2.path.name
+
+
+def test_a_crash_does_not_wait_for_the_next_sample(agent):
+    """Of crashes that come one after the other, each once the one before has appeared, more appear than
+    there are samples in that time."""
+    interval_seconds = agent.config.get("overhead", {}).get("sample_interval_ms", 1000) / 1000
+
+    def samples_beyond_the_regular():
+        began, before = time.monotonic(), agent.metric("moonwatch_ticks_total")
+        for _ in range(10):
+            process = subprocess.Popen(["sh", "-c", "ulimit -c 0; kill -ABRT $$"])
+            process.wait(DEADLINE_SECONDS)
+            wait_for_row(agent, "abnormal_exits", process.pid)
+        ticks = agent.metric("moonwatch_ticks_total") - before
+        return ticks - 1 - (time.monotonic() - began) / interval_seconds
+
+    wait_until(samples_beyond_the_regular, lambda count: count > 1, "samples made by crashes")
 
 
 def test_an_oom_kill_appears_with_its_capsule(agent, memory_cgroup):
@@ -94,9 +105,8 @@ def test_an_oom_kill_appears_with_its_capsule(agent, memory_cgroup):
         [sys.executable, "-c", "blocks = [bytearray(1 << 20) for _ in range(4096)]"],
         stderr=subprocess.DEVNULL,
     )
-    assert process.wait(60) == -signal.SIGKILL
-    row, seconds = wait_for_row(agent, "oom_kills", process.pid)
-    assert seconds < AT_ONCE_SECONDS + SLACK_SECONDS
+    assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
+    row = wait_for_row(agent, "oom_kills", process.pid)
     assert row["scope"] == "cgroup"
     assert row["cgroup"] == row["limit_cgroup"] == "/" + memory_cgroup.path.name
     assert row["limit_bytes"] == limit
@@ -104,33 +114,46 @@ def test_an_oom_kill_appears_with_its_capsule(agent, memory_cgroup):
     victim = find(row["top"], process.pid)
     assert victim["rss_bytes"] == row["anon_rss_bytes"] + row["file_rss_bytes"]
     assert all(other["pid"] != os.getpid() for other in row["top"])
-    assert agent.metric("moonwatch_oom_victims_total") == before + 1
+    assert agent.metric("moonwatch_oom_victims_total") >= before + 1
     if kernel_before is not None:
         agent.next_tick()
         assert agent.json("/health/resources")["memory"]["oom_kills_total"] >= kernel_before + 1
 
 
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def larger_than_all_but(count):
+    """A size that at most `count` processes of this host reach, in bytes."""
+    sizes = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            sizes.append(resident_bytes(path.name))
+        except OSError:  # it has ended
+            pass
+    sizes = sorted([0] * (count + 1) + sizes)
+    return max(400 * MIB, int(1.25 * sizes[-count - 1]))
+
+
 def test_the_largest_process_is_a_top_offender(agent):
+    size = larger_than_all_but(4)
     holder = subprocess.Popen(
-        [sys.executable, "-c", "block = bytearray(400 << 20); input()"],
+        [sys.executable, "-c", f"block = bytearray({size}); print(flush=True); input()"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
-        statm = f"/proc/{holder.pid}/statm"
-
-        def resident():
-            with open(statm) as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-        wait_for(lambda: resident() > 400 * MIB, what="memory in use")
-        top = agent.json("/health/resources")["memory"]["top"]
-        if len(top) == 5 and min(row["rss_bytes"] for row in top) > 420 * MIB:
-            pytest.skip("five larger processes run on this host")
+        holder.stdout.readline()
 
         def row():
             return find(agent.json("/health/resources")["memory"]["top"], holder.pid)
 
-        found = wait_for(row, "the process among the top offenders")
-        assert abs(found["rss_bytes"] - resident()) < 4 * MIB
+        wait_until(
+            row,
+            lambda found: found and abs(found["rss_bytes"] - resident_bytes(holder.pid)) < 4 * MIB,
+            "the process among the top offenders, with its size",
+        )
     finally:
-        holder.communicate()
+        holder.communicate(b"\n")

@@ -5,19 +5,22 @@ import contextlib
 import json
 import os
 import resource
-import select
 import socket
 import statistics
-import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from conftest import DEADLINE_SECONDS, wait_for
 
-from conftest import wait_for
+
+def address_of(agent):
+    host, port = agent.url.removeprefix("http://").rsplit(":", 1)
+    return host, int(port)
 
 
 def connect(agent):
-    host, port = agent.url.removeprefix("http://").rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=5)
+    return socket.create_connection(address_of(agent), timeout=DEADLINE_SECONDS)
 
 
 @pytest.fixture
@@ -79,8 +82,6 @@ MALFORMED = {
     + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
     "lengths that differ": GET + b"Content-Length: 0\r\nContent-Length: 30\r\n\r\n" + b"a" * 30,
 }
-
-
 
 
 def test_malformed_requests(impatient):
@@ -155,17 +156,38 @@ def raise_file_limit(wanted):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def measure(agent, count=21):
-    times = []
-    for _ in range(count):
-        start = time.monotonic()
+def cpu_ns(agent):
+    tasks = Path(f"/proc/{agent.process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+
+def cpu_of_a_request(agent):
+    """What a request takes of a CPU, in ns: unlike its duration not a matter of who else is busy. The
+    median leaves out those beside which the agent took its sample of the host."""
+    spent = []
+    for _ in range(41):
+        before = cpu_ns(agent)
         assert_serves(agent)
-        times.append(time.monotonic() - start)
-    return statistics.median(times)
+        spent.append(cpu_ns(agent) - before)
+    return statistics.median(spent)
 
 
-def open_files(agent):
-    return len(os.listdir(f"/proc/{agent.process.pid}/fd"))
+@contextlib.contextmanager
+def served_as_before(agent):
+    """What is open at the end of the block makes no request to the agent dear."""
+    before = cpu_of_a_request(agent)
+    yield
+    assert cpu_of_a_request(agent) < 3 * before
+
+
+def connections(agent):
+    """How many the agent has accepted: one that only waits to be has no inode yet."""
+    port, count = f":{address_of(agent)[1]:04X}", 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        local, state, inode = columns[1], columns[3], columns[9]
+        count += local.endswith(port) and state != "0A" and inode != "0"
+    return count
 
 
 @pytest.mark.parametrize("opening", [b"", b"GET /health HT"], ids=["silent", "half a request"])
@@ -174,30 +196,31 @@ def test_a_thousand_idle_connections(make_agent, places, opening):
     raise_file_limit(4096)
     server = {"max_connections": places, "idle_timeout": 600}
     agent = make_agent(config={"server": server}).start()
-    before = open_files(agent)
+    held = min(1000, places * 3 // 4)
     with contextlib.ExitStack() as stack:
-        for _ in range(1000):
-            peer = stack.enter_context(connect(agent))
-            if opening:
-                peer.sendall(opening)
-        held = min(1000, places * 3 // 4)
-        wait_for(lambda: open_files(agent) >= before + held, what="connections to be held")
-        assert measure(agent) < 0.1
-    wait_for(lambda: open_files(agent) <= before + 5, what="the connections to be closed")
+        with served_as_before(agent):
+            for _ in range(1000):
+                peer = stack.enter_context(connect(agent))
+                if opening:
+                    peer.sendall(opening)
+            wait_for(lambda: connections(agent) >= held, what="connections to be held")
+    wait_for(lambda: connections(agent) == 0, what="the connections to be closed")
     assert_serves(agent)
 
 
 def test_more_connections_than_places(make_agent):
     raise_file_limit(4096)
-    agent = make_agent(config={"server": {"max_connections": 100}}).start()
+    # Longer than the deadline of the test: the silent go because others come.
+    agent = make_agent(config={"server": {"max_connections": 100, "idle_timeout": 600}}).start()
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(connect(agent)) for _ in range(400)]
-        assert measure(agent) < 0.1
+        with served_as_before(agent):
+            peers = [stack.enter_context(connect(agent)) for _ in range(400)]
         first, last = peers[0], peers[-1]
         # The longest silent made room, the newest did not.
-        assert select.select([first], [], [], 5)[0] and first.recv(1) == b""
+        assert first.recv(1) == b""
         last.sendall(GET + b"\r\n")
         assert status_of(last.recv(65536)) in (200, 503)
+        assert connections(agent) <= 100
     assert agent.metric("moonwatch_http_connections_evicted_total") > 0
 
 
@@ -206,20 +229,20 @@ def test_idle_clients_are_dropped(make_agent):
     with connect(agent) as silent, connect(agent) as half:
         half.sendall(b"GET /health HTTP/1.1\r\nHo")
         for peer in (silent, half):
-            peer.settimeout(10)
             while peer.recv(65536):
                 pass
     assert_serves(agent)
 
 
-def test_slow_readers_do_not_hold_the_others(agent):
+def test_slow_readers_do_not_hold_the_others(make_agent):
     """Clients that ask for much and read nothing."""
-    with contextlib.ExitStack() as stack:
+    # Longer than the deadline of a request: whoever is held, is so for good.
+    agent = make_agent(config={"server": {"idle_timeout": 600}}).start()
+    with contextlib.ExitStack() as stack, served_as_before(agent):
         for _ in range(50):
             peer = stack.enter_context(connect(agent))
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             peer.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
-        assert measure(agent) < 0.1
 
 
 def rss_kib(agent):
@@ -229,19 +252,33 @@ def rss_kib(agent):
     return 0
 
 
+def files_not_of_the_host(agent):
+    """Files the agent holds open for itself and its clients: what it reads of the host comes and goes
+    with the host's cgroups and disks, BPF objects with the load."""
+    directory, names = f"/proc/{agent.process.pid}/fd", []
+    for fd in os.listdir(directory):
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(f"{directory}/{fd}"))
+    return [n for n in names if not n.startswith(("/proc", "/sys", "/dev", "anon_inode:bpf"))]
+
+
 def test_abuse_leaves_nothing_behind(impatient):
     agent = impatient
+
     def abuse():
-        for data in MALFORMED.values():
-            exchange(agent, data)
+        """120 connections; returns by how much the agent has grown, in KiB."""
+        before = rss_kib(agent)
+        with ThreadPoolExecutor(len(MALFORMED)) as pool:
+            list(pool.map(lambda data: exchange(agent, data), MALFORMED.values()))
         for _ in range(100):
             connect(agent).close()
+        wait_for(lambda: connections(agent) == 0, what="the connections to be closed")
+        return rss_kib(agent) - before
 
     abuse()
-    files, memory = open_files(agent), rss_kib(agent)
-    for _ in range(5):
-        abuse()
-    wait_for(lambda: open_files(agent) <= files + 2, what="the connections to be closed")
-    # Rendered bodies and the allocator's slack come and go; a leak of a pool (8 KiB) per connection
-    # would be 5 MiB here.
-    assert rss_kib(agent) < memory + 1024
+    files = len(files_not_of_the_host(agent))
+    # The host's processes and the allocator's slack make it grow now and then; a leak of a KiB per
+    # connection would each time.
+    grown = [abuse() for _ in range(5)]
+    assert min(grown) < 100, grown
+    wait_for(lambda: len(files_not_of_the_host(agent)) <= files, what="the files to be closed")

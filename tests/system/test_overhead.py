@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import wait_for, wait_until
 
 TYPES = ["slow_wait", "exit", "oom", "stall", "connect_failed"]
 
@@ -39,7 +39,10 @@ def fail_often(count):
     subprocess.run(["sh", "-c", f"for i in $(seq {count}); do (exit 3); done; true"], check=True)
 
 
-def test_every_record_is_accounted_for(agent):
+@pytest.mark.alone  # it pushes others' crashes out of the agents' lists
+def test_every_record_is_accounted_for(make_agent):
+    # Room for what comes while the agent waits for a CPU.
+    agent = make_agent(config={"overhead": {"ring_bytes": 16 << 20}}).start()
     before = {t: settled(agent, t) for t in TYPES}
     fail_often(200)
     agent.next_tick()
@@ -55,6 +58,7 @@ def is_stopped(pid):
         return file.read().rsplit(")", 1)[1].split()[0] == "T"
 
 
+@pytest.mark.alone  # as above
 def test_an_overrun_buffer_is_accounted_for(make_agent):
     """Nobody reads while 400 records come to a buffer of a page, which holds some 40."""
     agent = make_agent(config={"overhead": {"ring_bytes": 4096}}).start()
@@ -97,28 +101,26 @@ def shed_total(agent, program="runq_switch"):
 
 
 def test_a_tiny_budget_sheds_says_so_and_tries_again(make_agent):
-    overhead = {"budget_percent": 0.0001, "stats_interval": 1, "stats_duration_ms": 100, "retry": 3}
+    overhead = {"budget_percent": 0.0001, "stats_interval": 1, "stats_duration_ms": 100, "retry": 1}
     agent = make_agent(config={"overhead": overhead}).start()
     wait_for(lambda: shed_total(agent), "the scheduler program to be shed")
-
-    def row():
-        return probes(agent, "shed").get("runq_switch")
-
-    shown = wait_for(row, "the shed program in /health")
+    shown = wait_for(lambda: probes(agent, "shed").get("runq_switch"), "the shed program in /health")
     allowed = re.match(r"over budget: .* % of a core .* allowed (\S+) % of a core$", shown["reason"])
     assert float(allowed[1]) == pytest.approx(0.0001 * os.cpu_count(), rel=0.01)
-    assert shown["concern"] == "runq" and 0 <= shown["retry_in_seconds"] <= 3
+    assert shown["concern"] == "runq" and 0 <= shown["retry_in_seconds"] <= 1
     # It is tried again, and found too costly again.
     wait_for(lambda: shed_total(agent) >= 2, "another attempt")
     # While it is shed nothing is invented.
-    def unknown():
-        if not row():
-            return None
-        body = agent.json("/health/scheduler")
-        return body["run_queue_delay"] if row() else None
-
-    delay = wait_for(unknown, "the scheduler's figures while it is shed")
-    assert "over budget" in agent.text("/health") or "over budget" in json.dumps(delay)
+    wait_until(
+        lambda: agent.json("/health/scheduler")["run_queue_delay"],
+        lambda delay: delay["total"] is None and delay["total_reason"].startswith("over budget: "),
+        "no figures while it is shed, and why",
+    )
+    wait_until(
+        lambda: agent.metric("moonwatch_run_queue_delay_seconds_count"),
+        lambda count: count is None,
+        "no series while it is shed",
+    )
 
 
 @pytest.fixture
@@ -153,9 +155,10 @@ def costs(agent):
     return {m[1]: 100 * value for key, value in samples if (m := name.fullmatch(key))}
 
 
+@pytest.mark.alone
 def test_the_costliest_is_shed_and_comes_back(make_agent, switches):
     """A storm of context switches costs the scheduler program its place, and nobody else."""
-    overhead = {"stats_interval": 1, "stats_duration_ms": 100, "retry": 4}
+    overhead = {"stats_interval": 1, "stats_duration_ms": 100, "retry": 1}
     spender = make_agent(config={"overhead": {**overhead, "budget_percent": 0}}).start()
 
     samples = {}
@@ -163,18 +166,23 @@ def test_the_costliest_is_shed_and_comes_back(make_agent, switches):
     def storm():
         samples[spender.metric("moonwatch_bpf_statistics_seconds_total")] = costs(spender)
         ours = sorted(found.get("runq_switch", 0) for found in samples.values())
-        return ours if len(ours) >= 8 and ours[len(ours) // 4] > 0.05 else None
+        return ours if len(ours) >= 6 and ours[len(ours) // 4] > 0.05 else None
 
-    # Half of what it costs here in most samples: two in a row will be above.
-    ours = wait_for(storm, "eight samples of what the switches cost")
-    budget = ours[len(ours) // 4] / 2
+    # Half of what it costs here in most samples, and all that the others do: two in a row will be
+    # above, and without it none.
+    ours = wait_for(storm, "six samples of what the switches cost")
+    others = max(sum(found.values()) - found.get("runq_switch", 0) for found in samples.values())
+    budget = ours[len(ours) // 4] / 2 + others
     spender.stop()
     agent = make_agent(config={"overhead": {**overhead, "budget_percent": budget / os.cpu_count()}}).start()
     whole = {"runq_switch", "process_exit", "tcp_state", "oom_mark"}
-    wait_for(lambda: "runq_switch" in probes(agent, "shed"), "the scheduler program to be shed")
-    reason = probes(agent, "shed")["runq_switch"]["reason"]
-    share, runs = re.match(r"over budget: (\S+) % of a core \((\d+) runs/s", reason).groups()
-    assert float(share) > 0.9 * budget and int(runs) > 1000
+    shed = wait_for(lambda: probes(agent, "shed").get("runq_switch"), "the scheduler program to be shed")
+    reason = re.match(
+        r"over budget: \S+ % of a core \((\d+) runs/s of .*, all probes (\S+) %, allowed (\S+) % of a core$",
+        shed["reason"],
+    )
+    runs, cost, allowed = (float(group) for group in reason.groups())
+    assert runs > 1000 and cost > allowed == pytest.approx(budget, rel=0.01)
 
     def off():
         linked = programs_linked(agent)

@@ -4,17 +4,14 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 
 import pytest
+from conftest import DEADLINE_SECONDS, wait_for
 
-from conftest import wait_for
+pytestmark = pytest.mark.alone
 
 RUNQLAT = "/usr/sbin/runqlat"
-RUNS = 3
-# runqlat counts from 16 us, ours from 2^14 ns: under this load 0.1 % of the waits lie between.
-ABOVE = 16e-6
 BUCKET = re.compile(r'moonwatch_run_queue_delay_seconds_bucket\{class="(\w+)",le="([^"]+)"\}')
 
 
@@ -41,7 +38,7 @@ class Runqlat:
     def stop(self):
         """{lower bound in seconds: count} since it was attached."""
         self.process.send_signal(signal.SIGINT)
-        out, _ = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=DEADLINE_SECONDS)
         rows = re.findall(r"^\s*(\d+) -> \d+\s*: (\d+)", out, re.M)
         return {int(low) / 1e6: int(count) for low, count in rows}
 
@@ -60,92 +57,112 @@ def busy_agent(make_agent):
     return make_agent(config={"overhead": {"budget_percent": 0}}).start()
 
 
-def delays(agent):
+def delays(samples):
     """{upper bound in seconds: how many waited at most so long}, of all classes."""
-    agent.next_tick()
     sums = {}
-    for key, value in agent.metrics().items():
+    for key, value in samples.items():
         if match := BUCKET.fullmatch(key):
             bound = float(match[2].replace("+Inf", "inf"))
             sums[bound] = sums.get(bound, 0) + value
     return sums
 
 
-def waits_above(sums, seconds):
-    """`seconds` in decimal: the bound is the power of two next to it."""
-    bound = min(sums, key=lambda le: abs(le / seconds - 1))
-    assert 0.95 < bound / seconds < 1.05
-    return sums[float("inf")] - sums[bound]
+def load(loops):
+    """Waits of 160 processes for one CPU, from none to many milliseconds: a thousand and more a loop."""
+    cpu = str(max(os.sched_getaffinity(0)))
+    command = ["taskset", "-c", cpu, "perf", "bench", "sched", "messaging", "-g", "4", "-l", str(loops)]
+    subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=DEADLINE_SECONDS,
+        # Of the class "normal", whatever this test's own niceness.
+        preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, 0),
+    )
 
 
-def load():
-    """Some ten thousand waits, from none to many milliseconds."""
-    command = ["perf", "bench", "sched", "messaging", "-g", "4", "-l", "250"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+def between(before, after):
+    return {le: after[le] - before.get(le, 0) for le in after}
 
 
-def measure(agent):
-    """One load: ours and runqlat's."""
-    before = delays(agent)
-    runqlat = Runqlat()
-    try:
-        load()
-        after = delays(agent)
-        return {le: after[le] - before[le] for le in after}, runqlat.stop()
-    finally:
-        runqlat.close()
+class Measurement:
+    """One load as runqlat saw it, and as we did at the least and at the most: from after it was attached
+    to before it went, and from before to after. Others' waits in between are in only one of these."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        before = delays(agent.metrics())
+        runqlat = Runqlat()
+        try:
+            attached = self.next_page()
+            load(250)
+            loaded = self.next_page()
+            self.theirs = runqlat.stop()
+        finally:
+            runqlat.close()
+        self.least, self.most = between(attached, loaded), between(before, self.next_page())
+
+    def next_page(self):
+        self.agent.next_tick()
+        return delays(self.agent.metrics())
+
+    def assert_agree_above(self, their_bound_us, our_bound_ns, within):
+        truth = sum(count for low, count in self.theirs.items() if low >= their_bound_us / 1e6)
+        assert truth > 1000, "the load made too few waits to compare"
+
+        def above(sums):
+            return sums[float("inf")] - sums[our_bound_ns / 1e9]
+
+        shown = (above(self.least), truth, above(self.most))
+        assert above(self.least) <= (1 + within) * truth, shown
+        assert truth <= (1 + within) * above(self.most), shown
 
 
-def test_counts_above_16_us_are_runqlats(busy_agent):
-    """Also above 1 ms (2^20 ns against 1,024 us): the long waits are what an operator looks for."""
-    ratios, tails = [], []
-    for _ in range(RUNS):
-        ours, theirs = measure(busy_agent)
-        truth = sum(count for low, count in theirs.items() if low >= ABOVE)
-        assert truth > 2000, "the load made too few waits to compare"
-        ratios.append(waits_above(ours, ABOVE) / truth)
-        tail = sum(count for low, count in theirs.items() if low >= 1024e-6)
-        if tail > 500:
-            tails.append(waits_above(ours, 2**20 / 1e9) / tail)
-    print(ratios, tails)
-    assert statistics.median(ratios) == pytest.approx(1, abs=0.1), ratios
-    # A host with many CPUs may be too fast for long waits under this load.
-    assert not tails or statistics.median(tails) == pytest.approx(1, abs=0.15), tails
+def test_counts_are_runqlats(busy_agent):
+    """Of waits above 16 us: of these 0.1 % lie between its bound and ours. And of those above 1 ms, which
+    are what an operator looks for."""
+    measured = Measurement(busy_agent)
+    measured.assert_agree_above(16, 2**14, within=0.1)
+    measured.assert_agree_above(1024, 2**20, within=0.15)
 
 
 def test_json_and_metrics_say_the_same(busy_agent):
     """/health/scheduler is the sum of the classes that /health/priority and /metrics show."""
-    load()
+    load(50)
     busy_agent.next_tick()
 
-    def agree():
+    def one_tick():
         scheduler = busy_agent.json("/health/scheduler")
         priority = busy_agent.json("/health/priority")
-        sums = delays(busy_agent)
-        if scheduler["ts"] != priority["ts"]:
-            return None
-        total = scheduler["run_queue_delay"]["total"]["count"]
-        classes = {row["class"]: row for row in priority["classes"]}
-        assert total == sum(row["total"]["count"] for row in classes.values())
-        assert total <= sums[float("inf")]
-        return classes
+        sums = delays(busy_agent.metrics())
+        same = scheduler["ts"] == priority["ts"] == busy_agent.json("/health/scheduler")["ts"]
+        return (scheduler, priority, sums) if same else None
 
-    classes = wait_for(agree, "both bodies of one tick")
+    scheduler, priority, sums = wait_for(one_tick, "bodies of one tick")
+    total = scheduler["run_queue_delay"]["total"]["count"]
+    classes = {row["class"]: row for row in priority["classes"]}
+    assert total == sum(row["total"]["count"] for row in classes.values()) == sums[float("inf")]
     assert classes["normal"]["total"]["count"] > 2000
     assert classes["normal"]["switches_voluntary_total"] > 2000
     assert classes["normal"]["on_cpu_seconds_total"] > 0.5
 
 
-def test_quantiles_are_runqlats(busy_agent):
-    """The recent p95 and p99 lie in the bucket in which runqlat has them, or next to it."""
-    ours, theirs = measure(busy_agent)
-    recent = busy_agent.json("/health/scheduler")["run_queue_delay"]["recent"]
-    total, seen = sum(theirs.values()), 0
-    wanted = {"p95_seconds": 0.95, "p99_seconds": 0.99}
-    for low in sorted(theirs):
-        seen += theirs[low]
-        for name, share in list(wanted.items()):
-            if seen >= share * total:
-                del wanted[name]
-                assert low / 2 <= recent[name] <= 4 * max(low, 2e-6), (name, recent, theirs)
-    assert not wanted and ours[float("inf")] > 2000
+
+
+def test_quantiles_are_those_of_the_buckets(make_agent):
+    """In an agent's first minute the recent waits are all that it has counted."""
+    agent = make_agent(config={"overhead": {"budget_percent": 0}}).start()
+    load(50)
+    agent.next_tick()
+
+    def one_tick():
+        scheduler = agent.json("/health/scheduler")
+        sums = delays(agent.metrics())
+        same = scheduler["ts"] == agent.json("/health/scheduler")["ts"]
+        return (scheduler["run_queue_delay"], sums) if same else None
+
+    delay, sums = wait_for(one_tick, "bodies of one tick")
+    recent = delay["recent"]
+    assert recent["count"] == sums[float("inf")] > 2000
+    bounds = sorted(sums)
+    for name, share in (("p50_seconds", 0.5), ("p95_seconds", 0.95), ("p99_seconds", 0.99)):
+        index = next(i for i, bound in enumerate(bounds) if sums[bound] >= share * recent["count"])
+        lower = bounds[index - 1] if index else 0
+        assert lower <= recent[name] <= bounds[index], (name, recent, sums)
