@@ -56,14 +56,13 @@ static inline bool cgroup_write(const char *path, const char *file, const char *
     return n == (ssize_t)strlen(text);
 }
 
-/* Ended processes leave their cgroup a moment after they were waited for: half a minute at most, on
- * a busy machine. */
+/* Ended processes leave their cgroup a moment after they were waited for. */
 static inline void cgroup_remove(const char *path)
 {
     const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
 
-    for (int i = 0; i < 6000 && rmdir(path) < 0 && errno == EBUSY; i++)
-        nanosleep(&moment, NULL);
+    for (int i = 0; i < 24000 && rmdir(path) < 0 && errno == EBUSY; i++)
+        nanosleep(&moment, NULL); /* on purpose: between two looks */
 }
 
 #endif

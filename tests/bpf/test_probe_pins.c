@@ -159,7 +159,7 @@ static void test_a_directory_off_bpffs_is_not_used(void **state)
     struct probe_view view;
 
     skip_unless_root();
-    loader.config.pin_directory = "/tmp/moonwatch-no-bpffs";
+    loader.config.pin_directory = "/tmp/moonwatch-no-bpffs"; /* on purpose: never made */
     assert_int_equal(loader_open(&loader, &flood_object, 1), 0);
     probe_view(loader.probe, &view);
     assert_null(view.pin_directory);

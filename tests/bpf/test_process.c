@@ -174,7 +174,7 @@ static struct child run_child(void (*die)(void), const char *in_cgroup)
         prctl(PR_SET_NAME, COMM);
         if (in_cgroup && !cgroup_write(in_cgroup, "cgroup.procs", "0"))
             _exit(98);
-        nanosleep(&life, NULL);
+        nanosleep(&life, NULL); /* on purpose: a life of known length at least */
         die();
         _exit(97);
     }

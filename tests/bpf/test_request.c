@@ -22,7 +22,7 @@ static void sleep_ns(uint64_t ns)
     struct timespec ts = {.tv_sec = (time_t)(ns / NS_PER_SECOND),
                           .tv_nsec = (long)(ns % NS_PER_SECOND)};
 
-    while (nanosleep(&ts, &ts) < 0)
+    while (nanosleep(&ts, &ts) < 0) /* on purpose: an answer that takes so long at least */
         ;
 }
 

@@ -171,7 +171,7 @@ static void sleep_uninterruptibly(void *ctx, int index)
         long pid = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 
         if (pid == 0) {
-            nanosleep(&moment, NULL);
+            nanosleep(&moment, NULL); /* on purpose: what the parent sleeps through */
             syscall(SYS_exit_group, 0);
         }
         if (pid < 0)

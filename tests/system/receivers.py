@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
+from patience import DEADLINE_SECONDS
 from traffic import free_port
 
 
@@ -124,7 +125,7 @@ class Alertmanager:
         )
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=120) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=DEADLINE_SECONDS) as answer:
             return json.load(answer)
 
     def ready(self):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from patience import DEADLINE_SECONDS
 
 HELD = []  # sockets, so that their ports stay as free as they were
 
@@ -72,7 +73,7 @@ class Server:
             peer.close()
             return
         if behaviour == "slow":
-            time.sleep(self.slow_seconds)
+            time.sleep(self.slow_seconds)  # on purpose: what an answer takes
         status = b"500 Internal Server Error" if behaviour == "error" else b"200 OK"
         peer.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(self.body), self.body))
         peer.close()
@@ -98,14 +99,14 @@ class Client:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, port, timeout=120):
+    def start(self, port, timeout=DEADLINE_SECONDS):
         self.process.stdin.write(f"{port} {timeout}\n")
         self.process.stdin.flush()
 
     def result(self):
         return json.loads(self.process.stdout.readline())
 
-    def get(self, port, timeout=120):
+    def get(self, port, timeout=DEADLINE_SECONDS):
         """{"error": errno or 0, "status", "body", "began_ns", "ended_ns"}"""
         self.start(port, timeout)
         return self.result()

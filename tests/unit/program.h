@@ -57,7 +57,7 @@ static inline int refusing_port(uint16_t *ret)
 
 static inline void pause_briefly(void)
 {
-    usleep(10000);
+    usleep(10000); /* on purpose: between two looks */
 }
 
 static inline void wait_for_port(uint16_t port)

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #define COMM "mw-guest-hog"
-#define CACHE_FILE "/var/tmp/mw-cache"
+#define CACHE_FILE "/var/tmp/mw-cache" /* on purpose: the guest has one test of it */
 #define CACHE_MEBIBYTES 64
 
 static struct probe_fixture f;
