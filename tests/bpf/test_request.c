@@ -355,8 +355,8 @@ static void older_connections_are_taken_up(void **state)
     close(listener);
 }
 
-#define BOTH(test)                                                                                 \
-    cmocka_unit_test_setup_teardown(test, call_setup, call_teardown),                              \
+#define CASE(test) cmocka_unit_test_setup_teardown(test, call_setup, call_teardown)
+#define TWIN(test)                                                                                 \
     {                                                                                              \
 #test " (twin)", test, setup_twin, call_teardown, NULL                                     \
     }
@@ -427,14 +427,22 @@ static void rows_are_read_in_ranges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(calls_are_counted_one_by_one),
-        BOTH(the_turnaround_is_the_servers_delay),
-        BOTH(waiting_to_be_read_counts_for_the_service_alone),
-        BOTH(served_calls_are_attributed),
-        BOTH(every_way_to_fail_has_its_name),
-        BOTH(a_hang_is_counted_when_it_becomes_one),
-        BOTH(older_connections_are_taken_up),
-        cmocka_unit_test_setup_teardown(rows_are_read_in_ranges, call_setup, call_teardown),
+        /* In turn each would be loaded anew. */
+        CASE(calls_are_counted_one_by_one),
+        CASE(the_turnaround_is_the_servers_delay),
+        CASE(waiting_to_be_read_counts_for_the_service_alone),
+        CASE(served_calls_are_attributed),
+        CASE(every_way_to_fail_has_its_name),
+        CASE(a_hang_is_counted_when_it_becomes_one),
+        CASE(older_connections_are_taken_up),
+        CASE(rows_are_read_in_ranges),
+        TWIN(calls_are_counted_one_by_one),
+        TWIN(the_turnaround_is_the_servers_delay),
+        TWIN(waiting_to_be_read_counts_for_the_service_alone),
+        TWIN(served_calls_are_attributed),
+        TWIN(every_way_to_fail_has_its_name),
+        TWIN(a_hang_is_counted_when_it_becomes_one),
+        TWIN(older_connections_are_taken_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
