@@ -186,6 +186,7 @@ static void an_unused_connection_is_a_success(void **state)
     p = pair_open(listener, "127.0.0.1", UPSTREAM_PORT);
     assert_int_equal(f->row->consecutive_failures, 3);
     close_in_turn(p.client, p.server);
+    WAIT_STATS(f, UPSTREAM, closed, 1);
     assert_int_equal(f->row->consecutive_failures, 0);
     close(listener);
 }

@@ -39,7 +39,7 @@ static void start_agent(struct call_fixture *f)
         rows[UPSTREAM].half_open_max = 1;
         if (!row_move(&rows[UPSTREAM], 0, BREAKER_OPEN) ||
             probe_upstreams_set(f->probe.probe, &address, 1) < 0 ||
-            probe_breaker_heartbeat(f->probe.probe, monotonic_ns() + 60 * NS_PER_SECOND) < 0 ||
+            probe_breaker_heartbeat(f->probe.probe, NEVER_NS) < 0 ||
             probe_hook_set(f->probe.probe, PROBE_HOOK_CONNECT, &cgroup, 1, error) < 0)
             _exit(3);
         if (write(ready[1], "1", 1) != 1)

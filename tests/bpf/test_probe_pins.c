@@ -157,15 +157,17 @@ static void test_a_killed_agent_leaves_no_probe_and_is_taken_over(void **state)
 static void test_a_directory_off_bpffs_is_not_used(void **state)
 {
     struct probe_view view;
+    static char path[64];
 
     skip_unless_root();
-    loader.config.pin_directory = "/tmp/moonwatch-no-bpffs"; /* on purpose: never made */
+    snprintf(path, sizeof(path), "/tmp/moonwatch-no-bpffs-%d", getpid());
+    loader.config.pin_directory = path;
     assert_int_equal(loader_open(&loader, &flood_object, 1), 0);
     probe_view(loader.probe, &view);
     assert_null(view.pin_directory);
     assert_string_equal(view.unpinned_reason, "/tmp is not on a bpffs");
     assert_int_equal(loader_program(&loader, "flood").state, PROGRAM_ATTACHED);
-    assert_int_equal(access(loader.config.pin_directory, F_OK), -1);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static int without_bpffs(bool mountable)
