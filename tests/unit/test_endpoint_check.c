@@ -158,7 +158,7 @@ static void bad_peers_fail_every_type(void **state)
             char check[256];
 
             snprintf(check, sizeof(check), urls[i], peer->port);
-            check_scene_service(&s, "%s,\"interval\":1,\"timeout\":0.3", check);
+            check_scene_service(&s, "%s," OFTEN, check);
             check_scene_run(&s, 2);
             assert_int_equal(s.last.status, ENDPOINT_FAILED);
             if (!s.last_reason[0] || strchr(s.last_reason, '\n'))
