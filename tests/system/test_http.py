@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conftest import BINARY, ROOT, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, ROOT, wait_for
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -132,7 +132,7 @@ def test_figures_are_this_hosts(agent):
 def test_head_is_get_without_the_body(agent):
     sampled(agent)
     host = agent.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=DEADLINE_SECONDS)
     for path in ("/health", "/metrics", "/openapi.json", "/nothing"):
         connection.request("GET", path)
         get = connection.getresponse()
@@ -282,7 +282,7 @@ def run_to_end(agent):
     """A start that must fail: exit code and what the operator reads."""
     result = subprocess.run(
         [str(BINARY), "run", "--config", str(agent.config_path)],
-        env=agent.environment, capture_output=True, text=True, timeout=30,
+        env=agent.environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS,
     )
     return result.returncode, result.stderr
 
@@ -314,16 +314,16 @@ def test_beyond_loopback_only_with_tokens(make_agent, tmp_path, address):
 def test_status_command(agent):
     sampled(agent)
     command = [str(BINARY), "status", "--url", agent.url]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=True).stdout
     for word in ("scheduler", "resources", "priority", "cpu", "memory", "disk", "pressure"):
         assert word in shown
-    printed = subprocess.run([*command, "--json"], capture_output=True, timeout=20, check=True)
+    printed = subprocess.run([*command, "--json"], capture_output=True, timeout=DEADLINE_SECONDS, check=True)
     assert set(json.loads(printed.stdout)) == {"health", "resources", "scheduler", "priority"}
     agent.stop()
-    gone = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    gone = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
     assert gone.returncode == 1 and gone.stderr.count("\n") == 1
     assert "no agent answers" in gone.stderr and gone.stdout == ""
-    wrong = subprocess.run([*command[:2], "--url", "ftp://x"], capture_output=True, timeout=20)
+    wrong = subprocess.run([*command[:2], "--url", "ftp://x"], capture_output=True, timeout=DEADLINE_SECONDS)
     assert wrong.returncode == 2
 
 
@@ -352,10 +352,10 @@ def test_https(make_agent, tmp_path):
     host = agent.url.removeprefix("http://")
     trust = ssl.create_default_context(cafile=chain)
     for _ in range(3):
-        with urllib.request.urlopen(f"https://{host}/metrics", context=trust, timeout=30) as answer:
+        with urllib.request.urlopen(f"https://{host}/metrics", context=trust, timeout=DEADLINE_SECONDS) as answer:
             assert answer.status == 200 and b"moonwatch_" in answer.read()
     with pytest.raises((OSError, http.client.HTTPException)):
-        urllib.request.urlopen(f"http://{host}/metrics", timeout=30)
+        urllib.request.urlopen(f"http://{host}/metrics", timeout=DEADLINE_SECONDS)
 
 
 def test_a_key_of_another_certificate(make_agent, tmp_path):
@@ -365,7 +365,7 @@ def test_a_key_of_another_certificate(make_agent, tmp_path):
     agent = make_agent(config={"server": tls})
     ended = subprocess.run(
         [BINARY, "run", "--config", agent.config_path], env=agent.environment, capture_output=True, text=True,
-        timeout=60,
+        timeout=DEADLINE_SECONDS,
     )
     assert ended.returncode == 1
     assert str(key) in ended.stderr.splitlines()[-1]

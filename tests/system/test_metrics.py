@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import wait_for
+from conftest import DEADLINE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -266,7 +266,7 @@ class Prometheus:
     def get(self, path, **query):
         try:
             url = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
                 return json.load(answer)["data"]
         except (OSError, ValueError):
             return None

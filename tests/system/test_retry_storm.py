@@ -20,7 +20,7 @@ while True:
         rate = float(line)
         continue
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()  # on purpose: an impatient client
     except OSError:
         pass
 """
