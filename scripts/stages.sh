@@ -90,6 +90,15 @@ stage_sanitize() {
   run_ctest "$build" sanitize-bpf -L '^bpf$'
 }
 
+stage_distro() {
+  "$ROOT/tests/distro/distro.sh" run "$ROOT/build-distro" "$RESULTS"
+  case $? in
+  0) count_junit "$RESULTS/distro-unit.xml" ;;
+  77) count 0 0 1 ;; # no root of it, and how to make one was said
+  *) count 0 1 0 ;;
+  esac
+}
+
 stage_system() {
   run_pytest system -m "not alone" -n $((3 * $(nproc)))
 }
