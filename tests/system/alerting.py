@@ -149,13 +149,15 @@ class Receiver:
     def __init__(self):
         self.got = []
         self.status = 200
+        self.on_post = lambda body: None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = outer.status
-                outer.got.append((answer, self.headers["Idempotency-Key"], json.loads(body)))
+                body, answer = json.loads(body), outer.status
+                outer.on_post(body)
+                outer.got.append((answer, self.headers["Idempotency-Key"], body))
                 self.send_response(answer)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
