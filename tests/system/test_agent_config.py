@@ -70,7 +70,9 @@ def repeated(agent):
 def test_check_interval(make_agent):
     """Besides changes of the status, a check at the first tick after so many seconds: 3 here."""
     began = time.monotonic()
-    agent = make_agent(config={"health_monitor": {"check_interval": 3}}).start()
+    agent = make_agent(
+        config={"health_monitor": {"check_interval": 3}, "overhead": {"sample_interval_ms": 1000}}
+    ).start()
     wait_for(lambda: repeated(agent) >= 2, "checks without a change of status")
     assert repeated(agent) <= (time.monotonic() - began) / 3
     # Not later either: four ticks of the timer span three seconds. What happens on the host is logged,
