@@ -1,4 +1,4 @@
-/* The responder on real sockets, with a clock that can be turned forward. */
+/* The responder on real sockets, with a clock that stands still until it is turned forward. */
 #include "config_text.h"
 #include "peer.h"
 #include "transfer/answer_store.h"
@@ -19,7 +19,7 @@ struct scene {
 
 static uint64_t scene_now(void *ctx)
 {
-    return clock_monotonic_ns(clock_system()) + ((struct scene *)ctx)->ahead_ns;
+    return 1000 * NS_PER_SECOND + ((const struct scene *)ctx)->ahead_ns;
 }
 
 static void begin(struct scene *s)
