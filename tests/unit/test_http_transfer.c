@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define TIMEOUT_NS (20 * NS_PER_SECOND)
+#define TIMEOUT_NS (120 * NS_PER_SECOND)
 
 struct scene {
     struct loop *loop;
