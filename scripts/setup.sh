@@ -25,6 +25,9 @@ VM_PACKAGES=(
   qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   busybox-static cpio dash e2fsprogs iproute2 kmod lz4 xz-utils zstd
 )
+# For the root of another release in tests/distro.
+# shellcheck disable=SC2034
+DISTRO_PACKAGES=(debian-archive-keyring debootstrap)
 
 say() {
   printf '\033[1m== %s\033[0m\n' "$*"

@@ -3,7 +3,7 @@
 #include "check_scene.h"
 
 #define OFTEN "\"interval\":0.1,\"timeout\":0.1"
-#define PATIENT "\"interval\":60,\"timeout\":30"
+#define PATIENT "\"interval\":60,\"timeout\":60"
 #define JSON_ANSWER(body) "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" body
 
 static void expectations_decide(void **state)
@@ -97,7 +97,7 @@ static void a_throttled_check_waits_as_long_as_asked(void **state)
 
     check_scene_begin(&s);
     peer = peer_start(s.loop, PEER_ANSWERS, "HTTP/1.1 429 Slow\r\nRetry-After: 100\r\n\r\n");
-    check_scene_service(&s, "\"type\":\"http\",\"url\":\"%s\",\"interval\":20,\"timeout\":20",
+    check_scene_service(&s, "\"type\":\"http\",\"url\":\"%s\",\"interval\":60,\"timeout\":60",
                         peer->url);
     check_scene_run(&s, 1);
     expect_failure(&s, "status 429");

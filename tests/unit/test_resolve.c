@@ -160,9 +160,9 @@ static void both_families_are_asked_and_sorted(void **state)
     assert_int_equal(view.resolved_ns, 0);
     run_until_reports(&s, 1);
     EXPECT(&s, "192.0.2.1", "192.0.2.9", "2001:db8::1");
+    /* c-ares repeats a question that a busy machine left lying for two seconds. */
+    assert_true(s.questions[1] >= 1 && s.questions[28] >= 1);
     resolver_view(s.name, &view);
-    /* c-ares repeats a question that takes long. */
-    assert_true(s.questions[1] > 0 && s.questions[28] > 0);
     assert_int_equal(view.lookups_total, 1);
     assert_string_equal(view.host, "db.example");
     assert_string_equal(view.reason, "");

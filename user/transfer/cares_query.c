@@ -15,6 +15,10 @@
 #define TIMEOUT_MS 2000
 #define TRIES 2
 
+#ifndef ARES_OPT_QUERY_CACHE
+#define ARES_OPT_QUERY_CACHE (1 << 21)
+#endif
+
 struct cares_query {
     struct cares_channel *channel;
     cares_answer_fn *fn; /* NULL: nobody wants to know any more */
@@ -123,15 +127,22 @@ static void close_ares(struct cares_channel *channel)
 
 static int open_ares(struct cares_channel *channel)
 {
-    struct ares_options options = {
-        .timeout = TIMEOUT_MS,
-        .tries = TRIES,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = channel,
-    };
-    int status = channel->api->ares_init_options(
-        &channel->ares, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    /* c-ares 1.31 and later keeps answers unless it is told to for 0 seconds, and a name that has
+     * moved would be noticed that much later. The library may be newer than this build's header:
+     * the field, beyond what that one knows, is 0 as well; an older library ignores the bit. */
+    union {
+        struct ares_options known;
+        char room[2 * sizeof(struct ares_options)];
+    } options = {.room = {0}};
+    int status;
 
+    options.known.timeout = TIMEOUT_MS;
+    options.known.tries = TRIES;
+    options.known.sock_state_cb = on_socket_state;
+    options.known.sock_state_cb_data = channel;
+    status = channel->api->ares_init_options(&channel->ares, &options.known,
+                                             ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                                                 ARES_OPT_SOCK_STATE_CB | ARES_OPT_QUERY_CACHE);
     if (status == ARES_SUCCESS && channel->servers)
         status = channel->api->ares_set_servers_ports_csv(channel->ares, channel->servers);
     return status;

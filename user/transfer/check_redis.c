@@ -21,7 +21,8 @@ struct redis_run {
     struct watch watch;
     uint32_t wanted; /* epoll events */
     uint64_t started_ns;
-    bool ended; /* reported or cancelled: what hiredis still calls is not for anybody */
+    bool ended;       /* reported or cancelled: what hiredis still calls is not for anybody */
+    unsigned holders; /* the context until its cleanup(), and each command until its answer */
     check_done_fn *fn;
     void *ctx;
     struct check_report report;
@@ -29,8 +30,15 @@ struct redis_run {
 
 static void on_ready(void *ctx, uint32_t epoll_events);
 
-/* hiredis answers every command that is left with NULL and then calls cleanup(), which is where the
- * run ends for good. Within a callback it does so when that returns. */
+/* The last one frees it: which one that is depends on hiredis's version. */
+static void release(struct redis_run *run)
+{
+    if (--run->holders == 0)
+        free(run);
+}
+
+/* hiredis answers every command that is left with NULL and calls cleanup(), before or after that.
+ * Within a callback it does so when that returns. */
 static void end(struct redis_run *run)
 {
     run->ended = true;
@@ -89,7 +97,7 @@ static void cleanup(void *ctx)
     struct redis_run *run = ctx;
 
     watch_end(&run->watch);
-    free(run);
+    release(run);
 }
 
 static void on_ready(void *ctx, uint32_t epoll_events)
@@ -126,6 +134,7 @@ static void on_auth(redisAsyncContext *context, void *reply, void *ctx)
 {
     (void)context;
     good(ctx, reply);
+    release(ctx);
 }
 
 static void on_ping(redisAsyncContext *context, void *reply, void *ctx)
@@ -135,6 +144,7 @@ static void on_ping(redisAsyncContext *context, void *reply, void *ctx)
     (void)context;
     if (good(run, reply))
         run->report.latency_ns = clock_monotonic_ns(run->sources->clock) - run->started_ns;
+    release(run);
 }
 
 /* "name:NUMBER" at the beginning of a line. */
@@ -165,13 +175,10 @@ static bool expected_in(const struct redis_run *run, const char *info, char *rea
 }
 
 /* Before Redis 7 INFO does not have the limit. Who may not read it still has the rest. */
-static void on_limit(redisAsyncContext *context, void *answer, void *ctx)
+static void take_limit(struct redis_run *run, const redisReply *reply)
 {
-    struct redis_run *run = ctx;
     struct endpoint_connections *connections = &run->report.connections;
-    const redisReply *reply = answer;
 
-    (void)context;
     if (run->ended)
         return;
     if (!reply) {
@@ -189,18 +196,23 @@ static void on_limit(redisAsyncContext *context, void *answer, void *ctx)
     finish(run, true);
 }
 
-static void ask(struct redis_run *run, redisCallbackFn *fn, int count, const char **words)
+static void on_limit(redisAsyncContext *context, void *reply, void *ctx)
 {
-    run->api->redisAsyncCommandArgv(run->context, fn, run, count, words, NULL);
+    (void)context;
+    take_limit(ctx, reply);
+    release(ctx);
 }
 
-static void on_info(redisAsyncContext *context, void *answer, void *ctx)
+static void ask(struct redis_run *run, redisCallbackFn *fn, int count, const char **words)
 {
-    struct redis_run *run = ctx;
-    struct endpoint_connections *connections = &run->report.connections;
-    const redisReply *reply = answer;
+    if (run->api->redisAsyncCommandArgv(run->context, fn, run, count, words, NULL) == REDIS_OK)
+        run->holders++;
+}
 
-    (void)context;
+static void take_info(struct redis_run *run, const redisReply *reply)
+{
+    struct endpoint_connections *connections = &run->report.connections;
+
     if (run->ended || (!reply && !good(run, reply)))
         return;
     if (reply->type != REDIS_REPLY_STRING) {
@@ -219,6 +231,13 @@ static void on_info(redisAsyncContext *context, void *answer, void *ctx)
         finish(run, true);
     else
         ask(run, on_limit, 3, (const char *[]){"CONFIG", "GET", "maxclients"});
+}
+
+static void on_info(redisAsyncContext *context, void *reply, void *ctx)
+{
+    (void)context;
+    take_info(ctx, reply);
+    release(ctx);
 }
 
 static int redis_host(const struct config_check *config, char host[256], uint16_t *port,
@@ -267,6 +286,7 @@ static int redis_start(void **ret, const struct endpoint_check_sources *sources,
                                   .api = api,
                                   .expect = target->expect,
                                   .started_ns = clock_monotonic_ns(sources->clock),
+                                  .holders = 1,
                                   .fn = fn,
                                   .ctx = ctx};
         /* Of an address in digits nothing is looked up. */

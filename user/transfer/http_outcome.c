@@ -6,8 +6,8 @@
 #include <time.h>
 
 #define DAY_SECONDS (24 * 60 * 60)
-/* Beyond it the answer is the same: not in this agent's life. */
-#define RETRY_AFTER_MAX_SECONDS (366LL * DAY_SECONDS)
+/* What libcurl 8.14 cuts it to, and so the same with those before. */
+#define RETRY_AFTER_MAX_SECONDS (6LL * 60 * 60)
 #define CERTIFICATE_FIELD "Cert:"
 
 /* What no second attempt mends; all else may pass: refused, reset, timed out, no such name yet. */
