@@ -49,7 +49,8 @@ static inline struct tree *tree_create(void)
     return t;
 }
 
-/* `path` is relative to the root: "proc/stat". Keeps the inode of a file that is there. */
+/* `path` is relative to the root: "proc/stat". Keeps the inode of a file that is there, and does
+ * not empty it first: ext4 would write the new content to the disk when the file is closed. */
 static inline void tree_write_n(struct tree *t, const char *path, const char *text, size_t len)
 {
     char full[512], *slash;
@@ -60,9 +61,10 @@ static inline void tree_write_n(struct tree *t, const char *path, const char *te
     *slash = '\0';
     assert_int_equal(dir_create_all(full, 0755), 0);
     *slash = '/';
-    fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, len), len);
+    assert_int_equal(ftruncate(fd, (off_t)len), 0);
     close(fd);
 }
 
