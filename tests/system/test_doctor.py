@@ -23,12 +23,6 @@ def doctor(*arguments, prefix=(), **environment):
 
 
 @pytest.fixture
-def agent(make_agent):
-    """Without a budget: on a busy machine it would detach what the doctor says can be attached."""
-    return make_agent(config={"overhead": {"budget_percent": 0}}).start()
-
-
-@pytest.fixture
 def report(agent):
     """The doctor's report beside a running agent, whose configuration it reads."""
     code, out, errors = doctor("--json", MOONWATCH_CONFIG=str(agent.config_path))

@@ -2,6 +2,7 @@
 kernel's files as the test reads them, free, df, and fio's own clock. What others move meanwhile lies
 between two readings, or the test has a disk and a filesystem of its own."""
 
+import contextlib
 import json
 import os
 import re
@@ -232,6 +233,33 @@ def reads_of(device):
     raise AssertionError(f"no {device} in /proc/diskstats")
 
 
+@contextlib.contextmanager
+def shielded_completions(device):
+    """Yields a function: how many of the device's completions so far interrupted the init process. A kernel
+    may run no program then, and counts no miss either (seen on a micro-VM); ftrace has them all."""
+    instance = Path(f"/sys/kernel/tracing/instances/moonwatch-test-{os.getpid()}")
+    event = instance / "events/block/block_rq_complete"
+    node = os.stat(device).st_rdev
+
+    def threads():
+        return set(os.listdir("/proc/1/task"))
+
+    def count():
+        init = before | threads()
+        interrupted = re.findall(r"-(\d+) .*: block_rq_complete:", (instance / "trace").read_text())
+        return sum(thread in init for thread in interrupted)
+
+    instance.mkdir()
+    try:
+        before = threads()
+        (instance / "buffer_size_kb").write_text("8192")
+        (event / "filter").write_text(f"dev == {os.major(node) << 20 | os.minor(node)}")
+        (event / "enable").write_text("1")
+        yield count
+    finally:
+        instance.rmdir()
+
+
 @pytest.mark.alone
 def test_disk_latency_against_fio(make_agent, own_disk):
     # No budget: a disk that is fast enough would have the program shed before fio is done.
@@ -240,24 +268,25 @@ def test_disk_latency_against_fio(make_agent, own_disk):
     agent.next_tick()
     reads_before = reads_of(device)
     count_before, sum_before, buckets_before = latency_of(agent, device, "read")
-    run = subprocess.run(
-        [*unhindered(), "fio", "--name=truth", f"--filename={own_disk}", "--bs=256k", "--direct=1",
-         "--ioengine=psync", "--rw=randread", "--output-format=json", "--runtime=3", "--time_based"],
-        check=True, capture_output=True, text=True,
-    )
+    fio = ["fio", "--name=truth", f"--filename={own_disk}", "--bs=256k", "--direct=1", "--ioengine=psync",
+           "--rw=randread", "--output-format=json", "--runtime=3", "--time_based"]
+    with shielded_completions(own_disk) as shielded:
+        run = subprocess.run([*unhindered(), *fio], check=True, capture_output=True, text=True)
+        unseen = shielded()
     agent.next_tick()
     count, total, buckets = latency_of(agent, device, "read")
     truth = json.loads(run.stdout[run.stdout.index("{"):])["jobs"][0]["read"]
     count, total, reads = count - count_before, total - sum_before, reads_of(device) - reads_before
-    assert truth["total_ios"] == reads == count
+    assert truth["total_ios"] <= reads
+    assert reads - unseen <= count <= reads
     # fio's clock runs around the system call, ours from the driver's issue to its completion.
     mean = truth["clat_ns"]["mean"] / 1e9
-    assert 0.3 * mean <= total / count <= 1.05 * mean
+    assert 0.5 * mean <= total / count <= 1.05 * mean
     for share, key in ((0.5, "50.000000"), (0.95, "95.000000"), (0.99, "99.000000")):
         lower, upper = bucket_of(buckets_before, buckets, share)
         percentile = truth["clat_ns"]["percentile"][key] / 1e9
         assert lower <= percentile, key
-        assert upper >= 0.3 * percentile, key
+        assert upper >= 0.5 * percentile, key
 
 
 def test_pressure_is_the_kernels(agent):

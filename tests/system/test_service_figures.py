@@ -1,6 +1,7 @@
 """What is shown of the calls of services and upstreams, held against traffic that is known exactly."""
 
 import time
+from pathlib import Path
 
 import pytest
 from conftest import cgroup2_mount, wait_for
@@ -51,9 +52,16 @@ def metric(agent, what, service, **labels):
     return sum(found) if found else None
 
 
+def retransmits_of_the_host():
+    names, values = (line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Tcp:"))
+    return int(values[names.index("RetransSegs")])
+
+
 def test_counts_are_those_of_the_traffic(followed, server, client):
-    for _ in range(CALLS):
-        assert client.get(server.port)["status"] == 200
+    retransmits_before = retransmits_of_the_host()
+    results = [client.get(server.port) for _ in range(CALLS)]
+    assert {result["status"] for result in results} == {200}
+    longest_seconds = max(result["ended_ns"] - result["began_ns"] for result in results) / 1e9
     for name in ("api", "web"):
         wait_for(lambda: traffic(followed, name)["connects_total"] == CALLS, what="the connects")
     request = len(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -62,15 +70,21 @@ def test_counts_are_those_of_the_traffic(followed, server, client):
         wait_for(lambda: traffic(followed, name)["connections_open"] == 0, what="closed connections")
         seen = traffic(followed, name)
         assert (seen["sent_bytes_total"], seen["received_bytes_total"]) == (sent * CALLS, received * CALLS)
-        assert seen["segments_sent_total"] == CALLS and seen["retransmits_total"] == 0
-        assert seen["retransmit_percent"] == 0
-        assert 0 < seen["round_trip_seconds"] < 0.1
+        retransmits = seen["retransmits_total"]
+        # None but on a machine so busy that an answer on loopback is late.
+        assert retransmits <= retransmits_of_the_host() - retransmits_before
+        assert seen["segments_sent_total"] == CALLS + retransmits
+        assert seen["retransmit_percent"] == pytest.approx(100 * retransmits / (CALLS + retransmits), abs=0.1)
+        # An answer, which comes after a round trip at the soonest, is part of the call.
+        assert 0 < seen["round_trip_seconds"] < longest_seconds
         assert sum(seen["failed_total"].values()) == 0, name
         followed.next_tick()
         assert metric(followed, "connects_total", name) == CALLS
         assert metric(followed, "sent_bytes_total", name) == sent * CALLS
-        assert metric(followed, "segments_sent_total", name) == CALLS
-        assert metric(followed, "retransmit_ratio", name) == 0
+        assert metric(followed, "segments_sent_total", name) == CALLS + retransmits
+        assert metric(followed, "retransmit_ratio", name) == pytest.approx(
+            retransmits / (CALLS + retransmits), abs=0.001
+        )
         assert metric(followed, "latency_max_seconds", name) > 0
     assert traffic(followed, "web")["connects_failed_total"] is None
     assert traffic(followed, "web")["connects_failed_total_reason"]
