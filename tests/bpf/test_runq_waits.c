@@ -159,7 +159,7 @@ static void a_wait_below_the_threshold_makes_no_record(void **state)
 }
 
 /* A parent by vfork() sleeps uninterruptibly until its child ends. This child has memory of its
- * own. */
+ * own, and its time begins when the parent is asleep. */
 static void sleep_uninterruptibly(void *ctx, int index)
 {
     const struct timespec moment = {.tv_nsec = SLEEP_NS};
@@ -171,6 +171,9 @@ static void sleep_uninterruptibly(void *ctx, int index)
         long pid = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 
         if (pid == 0) {
+            const struct worker parent = {.pid = getppid()};
+
+            worker_wait_asleep(&parent);
             nanosleep(&moment, NULL); /* on purpose: what the parent sleeps through */
             syscall(SYS_exit_group, 0);
         }
