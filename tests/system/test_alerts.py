@@ -119,10 +119,12 @@ def test_used_memory_fires_and_names_who(start):
         "for": 0,
         "labels": {"check": "memory"},
     }
-    reload(agent, with_rules(rule))
     memory = mmap.mmap(-1, 2 * GIB)
     for page in range(0, 2 * GIB, 4096):
         memory[page] = 1
+    # Who it was is looked for when it fires: by then the agent has seen all of it.
+    agent.next_tick()
+    reload(agent, with_rules(rule))
     alert = firing(agent, "HostMemory")
     assert f"(pid {os.getpid()})" in alert["offenders"], alert["offenders"]
     memory.close()
