@@ -31,7 +31,7 @@ boot() {
   rm -f "$directory"/{console,result}.log
   truncate -s 128M "$directory/disk"
   mkfs.ext4 -q -F "$directory/disk" || return 1
-  timeout -s KILL "$GUEST_SECONDS" "${machine[@]}" -smp 1 -m "$GUEST_MEBIBYTES" -nodefaults -no-reboot \
+  timeout --foreground -s KILL "$GUEST_SECONDS" "${machine[@]}" -smp 1 -m "$GUEST_MEBIBYTES" -nodefaults -no-reboot \
     -display none -nic none -kernel "$directory/kernel" -initrd "$directory/initramfs.cpio" -append \
     "console=${CONSOLE[$architecture]} ${ARGUMENTS[$architecture]} panic=-1 loglevel=5 mitigations=off result=$port only=${ONLY:-}" \
     -serial "file:$directory/console.log" "${device[@]}" \
