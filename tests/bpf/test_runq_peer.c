@@ -12,7 +12,7 @@
 #define RUNQLAT "/usr/sbin/runqlat"
 #define RUNQLAT_LINKS 3 /* two wakeups and the switch */
 #define ROUNDS 3
-#define ROUND_NS (500 * NS_PER_MS)
+#define TURNS 1000 /* of each worker in a round */
 #define WORKERS 4
 #define TURN_NS 25000
 #define FLOOR_US 16
@@ -135,16 +135,12 @@ static uint64_t slow_waits(void)
 
 static void hand_on(void *ctx, int index)
 {
-    uint64_t end = monotonic_ns() + ROUND_NS;
-
     (void)ctx;
     worker_let_previous_go(&f, index);
-    for (;;) {
-        uint64_t turn = monotonic_ns() + TURN_NS;
+    for (int turn = 0; turn < TURNS; turn++) {
+        uint64_t end = monotonic_ns() + TURN_NS;
 
-        if (turn > end)
-            break;
-        while (monotonic_ns() < turn)
+        while (monotonic_ns() < end)
             ;
         sched_yield();
     }
@@ -190,7 +186,7 @@ static void check_peer(enum probe_mode mode)
             round--;
             continue;
         }
-        assert_true(theirs > 500);
+        assert_true(theirs > TURNS / 2);
         ratios[round] = (double)ours / (double)theirs;
     }
     qsort(ratios, ROUNDS, sizeof(*ratios), compare_doubles);
