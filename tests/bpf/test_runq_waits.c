@@ -90,7 +90,7 @@ static size_t slow_waits_of(const struct worker *waiter, struct record_slow_wait
 static const struct worker *make_one_wait(enum probe_mode mode, uint64_t threshold_ns)
 {
     const struct probe_config config = {.slow_wait_ns = threshold_ns};
-    uint64_t deadline = monotonic_ns() + WORK_DEADLINE_NS;
+    uint64_t deadline;
 
     skip_unless_root();
     share_times();
@@ -103,6 +103,7 @@ static const struct worker *make_one_wait(enum probe_mode mode, uint64_t thresho
     fixture_open_with(&f.probe, config, 1u << CONCERN_RUNQ, mode);
     assert_int_equal(write(f.workers[0].go, "g", 1), 1);
     /* It must sleep in its second read, and not be about to leave the first. */
+    deadline = monotonic_ns() + WORK_DEADLINE_NS;
     while (cgroup_latency(&f, "runq_cgroup").count == 0) {
         assert_true(monotonic_ns() < deadline);
         poll(NULL, 0, 1);
