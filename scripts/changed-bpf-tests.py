@@ -16,12 +16,12 @@ EVERY = ("user/probe/", "user/collect/", "user/model/", "user/base/", "vmlinux/"
 
 
 def git(*arguments):
-    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.split()
 
 
 def changed():
     now = git("diff", "--name-only", "HEAD") + git("ls-files", "--others", "--exclude-standard")
-    return now or git("show", "--name-only", "--format=", "HEAD")
+    return now or git("diff", "--name-only", "HEAD^", "HEAD")
 
 
 def reached(path, seen):
@@ -30,6 +30,7 @@ def reached(path, seen):
         return seen
     seen.add(path)
     for name in INCLUDE.findall(path.read_text()):
+        name = name.replace(".skel.h", ".bpf.c")
         for folder in (path.parent, ROOT / "bpf", ROOT / "include"):
             if (folder / name).is_file():
                 reached(folder / name, seen)

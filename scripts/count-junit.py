@@ -9,6 +9,8 @@ for case in ElementTree.parse(sys.argv[1]).iter("testcase"):
     name = f"{case.get('classname', '')}::{case.get('name')}"
     bad = [child for child in case if child.tag in ("failure", "error")]
     skip = case.find("skipped")
+    if skip is not None and (skip.get("message") or "").startswith("Unable to find executable"):
+        bad = [skip]  # CTest's word for a program that was not built
     if bad:
         failed += 1
         lines.append(f"FAILED: {name}: {(bad[0].get('message') or '')[:200]}")

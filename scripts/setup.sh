@@ -4,7 +4,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What one checkout made and another one can use: compiled objects, packages, roots, verdicts.
 # shellcheck disable=SC2034
-CACHE=${MOONWATCH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/moonwatch}
+CACHE=$(realpath -m -- "${MOONWATCH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/moonwatch}")
 
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(
@@ -73,9 +73,11 @@ install_packages() {
 build() {
   local directory=$1
   shift
-  if command -v ccache >/dev/null; then
+  if command -v ccache >/dev/null && mkdir -p "$CACHE/ccache/tmp" 2>/dev/null && [ -w "$CACHE/ccache/tmp" ]; then
     export CCACHE_DIR=$CACHE/ccache CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
     set -- -DCMAKE_C_COMPILER_LAUNCHER=ccache "$@"
+  else
+    set -- -DCMAKE_C_COMPILER_LAUNCHER= "$@"
   fi
   say "Building in ${directory#"$ROOT"/}"
   mkdir -p "$directory"

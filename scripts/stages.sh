@@ -1,6 +1,38 @@
 # Sourced by test.sh: one function for each stage. A stage runs in a process of its own; what it
-# prints and counts comes back by files in $RESULTS, so that two can run side by side.
+# prints and counts comes back by files in $RESULTS, so that two can run side by side and one that
+# dies is seen.
 # shellcheck shell=bash disable=SC2153
+
+declare -A RUNNING=()
+
+# start_stage NAME: in a process group of its own.
+start_stage() {
+  say "Stage $1"
+  set -m
+  run_stage "$1" &
+  RUNNING[$1]=$!
+  set +m
+}
+
+# await_stage NAME
+await_stage() {
+  wait "${RUNNING[$1]}"
+  unset "RUNNING[$1]"
+  report_stage "$1"
+}
+
+# Those that still run, as by Ctrl-C, so that tests put away what they made; by force if they do not
+# come to an end.
+end_stages() {
+  local pid guard
+  for pid in "${RUNNING[@]}"; do kill -INT -- "-$pid" 2>/dev/null; done
+  for pid in "${RUNNING[@]}"; do
+    (sleep 10; kill -TERM -- "-$pid"; sleep 5; kill -KILL -- "-$pid") 2>/dev/null &
+    guard=$!
+    wait "$pid" 2>/dev/null
+    kill "$guard" 2>/dev/null
+  done
+}
 
 # run_stage NAME
 run_stage() {
@@ -11,6 +43,7 @@ run_stage() {
     echo "FAILED: stage $name ended with $?" >>"$RESULTS/$name.out"
     count 0 1 0
   }
+  # The last of all: without it the stage did not come to its end.
   echo "$((SECONDS - begin))" >"$RESULTS/$name.seconds"
 }
 
@@ -21,7 +54,11 @@ report_stage() {
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   done <"$RESULTS/$name.counts"
   cat "$RESULTS/$name.out"
-  echo "stage $name: $(<"$RESULTS/$name.seconds") s, $passed passed, $failed failed, $skipped skipped"
+  if [ ! -s "$RESULTS/$name.seconds" ]; then
+    echo "FAILED: stage $name did not come to its end"
+    failed=$((failed + 1))
+  fi
+  echo "stage $name: $(cat "$RESULTS/$name.seconds" 2>/dev/null || echo ?) s, $passed passed, $failed failed, $skipped skipped"
   PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
 }
 
@@ -30,7 +67,8 @@ count() {
   echo "$1 $2 $3" >>"$RESULTS/$STAGE.counts"
 }
 
-# Adds the counts of a JUnit file and names what failed or was skipped.
+# count_junit FILE [STATUS]: adds its counts and names what failed or was skipped. STATUS is what the
+# runner ended with: one that failed without a failed test did not run them all.
 count_junit() {
   local report passed failed skipped
   report=$(python3 "$ROOT/scripts/count-junit.py" "$1") || {
@@ -41,25 +79,30 @@ count_junit() {
   printf '%s\n' "$report" | tail -n +2
   read -r passed failed skipped < <(printf '%s\n' "$report" | head -n 1)
   count "$passed" "$failed" "$skipped"
+  if [ "${2:-0}" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    echo "FAILED: the tests of $(basename "$1") ended with $2"
+    count 0 1 0
+  fi
 }
 
 # run_ctest BUILD NAME ARGUMENTS...: more programs than CPUs, since most of them wait.
 run_ctest() {
-  local build=$1 name=$2
+  local build=$1 name=$2 status=0
   shift 2
   ctest --test-dir "$build" --parallel $((2 * $(nproc))) --output-on-failure --no-tests=error \
-    --output-junit "$RESULTS/$name.xml" "$@" >"$RESULTS/$name.log" 2>&1 || tail -n 80 "$RESULTS/$name.log"
-  count_junit "$RESULTS/$name.xml"
+    --output-junit "$RESULTS/$name.xml" "$@" >"$RESULTS/$name.log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || tail -n 80 "$RESULTS/$name.log"
+  count_junit "$RESULTS/$name.xml" "$status"
 }
 
 # run_pytest NAME ARGUMENTS...
 run_pytest() {
-  local name=$1
+  local name=$1 status=0
   shift
   MOONWATCH_BINARY=$BUILD/moonwatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-    --junitxml="$RESULTS/$name.xml" "$@" "$ROOT/tests/system" >"$RESULTS/$name.log" 2>&1 ||
-    tail -n 150 "$RESULTS/$name.log"
-  count_junit "$RESULTS/$name.xml"
+    --junitxml="$RESULTS/$name.xml" "$@" "$ROOT/tests/system" >"$RESULTS/$name.log" 2>&1 || status=$?
+  [ "$status" -eq 0 ] || tail -n 150 "$RESULTS/$name.log"
+  count_junit "$RESULTS/$name.xml" "$status"
 }
 
 stage_checks() {
@@ -91,11 +134,11 @@ stage_sanitize() {
 }
 
 stage_distro() {
-  "$ROOT/tests/distro/distro.sh" run "$ROOT/build-distro" "$RESULTS"
-  case $? in
-  0) count_junit "$RESULTS/distro-unit.xml" ;;
+  local status=0
+  "$ROOT/tests/distro/distro.sh" run "$ROOT/build-distro" "$RESULTS" || status=$?
+  case $status in
   77) count 0 0 1 ;; # no root of it, and how to make one was said
-  *) count 0 1 0 ;;
+  *) count_junit "$RESULTS/distro-unit.xml" "$status" ;;
   esac
 }
 

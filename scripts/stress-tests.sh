@@ -22,8 +22,8 @@ CTESTS=(unit/test_notify_delivery unit/test_performance bpf/test_breaker)
 usage() {
   cat <<TEXT
 usage: sudo scripts/stress-tests.sh [--rounds N] [--repeats N]
-  --rounds N   times of the whole of test.sh but for the virtual machines (default $ROUNDS)
-  --repeats N  times of each test that once failed by chance (default $REPEATS)
+  --rounds N   times of the whole of test.sh but for the virtual machines (default 3)
+  --repeats N  times of each test that once failed by chance (default 20)
 TEXT
 }
 
@@ -41,12 +41,13 @@ while [ $# -gt 0 ]; do
     exit 2
   }
 done
-[[ $ROUNDS =~ ^[0-9]+$ && $REPEATS =~ ^[0-9]+$ ]] || {
+[[ $ROUNDS =~ ^(0|[1-9][0-9]*)$ && $REPEATS =~ ^(0|[1-9][0-9]*)$ && $ROUNDS$REPEATS != 00 ]] || {
   usage >&2
   exit 2
 }
 
 require_root
+install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 LOAD=()
 trap '[ ${#LOAD[@]} -eq 0 ] || kill "${LOAD[@]}" 2>/dev/null' EXIT
 trap 'exit 130' INT TERM
@@ -81,7 +82,6 @@ done
 
 if [ "$REPEATS" -gt 0 ]; then
   say "Each of the fickle, $REPEATS times"
-  install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
   build "$ROOT/build-test" || die "the build failed"
   export MOONWATCH_BINARY=$ROOT/build-test/moonwatch
   for name in "${PYTESTS[@]}"; do

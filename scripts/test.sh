@@ -23,15 +23,15 @@ since the last commit concern (of the last commit if there are none).
 TEXT
 }
 
-STAGES=(checks unit bpf sanitize distro system vm truth)
+OFFERED=(checks unit bpf sanitize distro system vm truth)
 case "${1:-}" in
 --no-vm)
   shift
-  STAGES=(checks unit bpf sanitize distro system truth)
+  OFFERED=(checks unit bpf sanitize distro system truth)
   ;;
 --fast)
   shift
-  STAGES=(checks unit fast_bpf)
+  OFFERED=(checks unit fast_bpf)
   ;;
 -h | --help)
   usage
@@ -39,7 +39,7 @@ case "${1:-}" in
   ;;
 esac
 for argument in "$@"; do
-  case " ${STAGES[*]} " in
+  case " ${OFFERED[*]} " in
   *" $argument "*) ;;
   *)
     usage >&2
@@ -47,7 +47,11 @@ for argument in "$@"; do
     ;;
   esac
 done
-[ $# -gt 0 ] && STAGES=("$@")
+# Those asked for, in the order in which they are offered.
+STAGES=()
+for stage in "${OFFERED[@]}"; do
+  [[ $# -gt 0 && " $* " != *" $stage "* ]] || STAGES+=("$stage")
+done
 
 require_root
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
@@ -65,41 +69,25 @@ BEGIN=$SECONDS
 build "$BUILD" || die "the build failed"
 say "Built: $((SECONDS - BEGIN)) s"
 
-BESIDE=
-trap '[ -z "$BESIDE" ] || kill -- -"$BESIDE" 2>/dev/null' EXIT
-trap 'exit 130' INT TERM
+trap end_stages EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+wanted() {
+  [[ " ${STAGES[*]} " == *" $1 "* ]]
+}
+
 for stage in "${STAGES[@]}"; do
-  case $stage in
-  vm)
-    # Beside the system tests, which mostly wait, if they are asked for too.
-    [[ " ${STAGES[*]} " == *" system "* ]] || run_stage vm
-    ;;
-  system)
-    if [[ " ${STAGES[*]} " == *" vm "* ]]; then
-      say "Stage vm, beside the next"
-      set -m
-      run_stage vm &
-      BESIDE=$!
-      set +m
-    fi
-    say "Stage system"
-    run_stage system
-    report_stage system
-    if [ -n "$BESIDE" ]; then
-      wait "$BESIDE"
-      BESIDE=
-    fi
-    ;;
-  *)
-    say "Stage $stage"
-    run_stage "$stage"
-    ;;
-  esac
-  [ "$stage" = system ] || report_stage "$stage"
+  # The virtual machines run beside the system tests, which mostly wait, if both are asked for.
+  if [ "$stage" = vm ] && wanted system; then continue; fi
+  if [ "$stage" = system ] && wanted vm; then start_stage vm; fi
+  start_stage "$stage"
+  await_stage "$stage"
+  if [ "$stage" = system ] && wanted vm; then await_stage vm; fi
 done
 
 say "Slowest tests"
-python3 "$ROOT/scripts/slowest-tests.py" "$RESULTS"/*.xml
+python3 "$ROOT/scripts/slowest-tests.py" "$RESULTS"
 say "Took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
 [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]

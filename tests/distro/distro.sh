@@ -21,8 +21,8 @@ usage() {
 usage: sudo tests/distro/distro.sh make-root
        sudo tests/distro/distro.sh run BUILD RESULTS
 make-root  downloads Debian 13 with what the build and the unit tests need into the cache
-run        builds there in BUILD and leaves RESULTS/distro-unit.xml, in which failed tests are; exits with
-           0 then, with $UNAVAILABLE when there is no current root, and with 1 when the build fails
+run        builds there in BUILD and leaves RESULTS/distro-unit.xml; exits with 0 when all tests passed
+           and with $UNAVAILABLE when there is no current root
 TEXT
 }
 

@@ -17,4 +17,8 @@ step cmake --build /build --parallel "$(nproc)"
 # The model of the breaker has nothing to do with the libraries.
 ctest --test-dir /build --label-regex '^unit$' --exclude-regex '^model/' --parallel "$(nproc)" \
   --output-on-failure --no-tests=error --output-junit /results/distro-unit.xml \
-  >/results/distro-unit.log 2>&1 || tail -n 80 /results/distro-unit.log
+  >/results/distro-unit.log 2>&1 || {
+  status=$?
+  tail -n 80 /results/distro-unit.log
+  exit "$status"
+}

@@ -97,6 +97,13 @@ resolve_relocations() {
   } >"$WORK/$1/relocations.log"
 }
 
+build_arm64() {
+  local directory=${BUILD_OF[arm64]}
+  # What CMake found in another root it would go on using.
+  grep -qsx "MOONWATCH_SYSROOT:[A-Z]*=${SYSROOT[arm64]}" "$directory/CMakeCache.txt" || rm -rf "$directory"
+  build "$directory" --toolchain "$HERE/aarch64.cmake" -DMOONWATCH_SYSROOT="${SYSROOT[arm64]}"
+}
+
 # Leaves kernel, release and initramfs.cpio of the guest.
 prepare_guest() {
   local name=$1 directory=$WORK/$1 release=${RELEASE[$1]}
@@ -115,8 +122,7 @@ phase_prepare() {
     ARCHITECTURES[${ARCHITECTURE[$name]}]=1
   done
   prepare_cache
-  [ -z "${ARCHITECTURES[arm64]:-}" ] ||
-    build "${BUILD_OF[arm64]}" --toolchain "$HERE/aarch64.cmake" -DMOONWATCH_SYSROOT="${SYSROOT[arm64]}"
+  [ -z "${ARCHITECTURES[arm64]:-}" ] || build_arm64
   for architecture in "${!ARCHITECTURES[@]}"; do
     make_system "${BUILD_OF[$architecture]}" "${SYSROOT[$architecture]}" "${TRIPLET[$architecture]}" \
       "${STRIP[$architecture]}" "$WORK/system-$architecture.cpio" || die "cannot make the system of $architecture"
@@ -140,6 +146,8 @@ phase_run() {
   local name
   for name in "${NAMES[@]}"; do
     [ -e "$WORK/$name/release" ] || die "$name is not prepared"
+  done
+  for name in "${NAMES[@]}"; do
     rm -f "$RESULTS/vm-$name.xml"
     run_guest "$name" &
   done
