@@ -147,6 +147,9 @@ stage_system() {
 }
 
 stage_truth() {
+  # Alone on the machine, not only in this checkout.
+  exec {lock}>/run/lock/moonwatch-truth
+  flock "$lock"
   run_pytest truth -m alone
 }
 

@@ -31,11 +31,12 @@ static inline bool cgroup_mount(const char *controller, char *ret, size_t size)
     return found;
 }
 
-/* The inode number of its directory. */
+/* The inode number of its directory. What a killed run left under the same name is put away. */
 static inline uint64_t cgroup_make(const char *path)
 {
     struct stat st;
 
+    rmdir(path);
     if ((mkdir(path, 0755) < 0) || stat(path, &st) < 0)
         return 0;
     return st.st_ino;

@@ -106,21 +106,29 @@ def saved(agent, *texts):
     return all(text in state for text in texts)
 
 
+# The timer's ticks are few, and those of what happens stand out.
+SELDOM = {"overhead": {"sample_interval_ms": 2000}}
+
+
 class Ticks:
     """Tells the ticks that something happened for from those of the timer, however busy the machine is."""
 
     def __init__(self, agent):
         self.agent = agent
+        self.interval_seconds = agent.config["overhead"]["sample_interval_ms"] / 1000
         self.began = time.monotonic()
         self.first = self.count()
 
     def count(self):
         return self.agent.metric("moonwatch_ticks_total")
 
+    def of_timer(self):
+        """How many it can have made at the most: a late one at the beginning among them."""
+        return (time.monotonic() - self.began) / self.interval_seconds + 2
+
     def beyond_timer(self):
-        """The timer makes one a second at most, and a late one at the beginning."""
         ticked = self.count() - self.first
-        return ticked > time.monotonic() - self.began + 2
+        return ticked > self.of_timer()
 
 
 def cli(agent, *arguments):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -83,7 +84,7 @@ class Agent:
 
     def __init__(self, directory, config=None, arguments=(), environment=None):
         self.directory = Path(directory)
-        self.pins = f"/sys/fs/bpf/moonwatch-test-{os.getpid()}-{id(self) & 0xFFFF:x}"
+        self.pins = f"/sys/fs/bpf/moonwatch-test-{secrets.token_hex(8)}"
         self.config = dict(config or {})
         server = {"listen": "127.0.0.1:0", "bpffs_directory": self.pins}
         self.config["server"] = {**server, **self.config.get("server", {})}
@@ -231,6 +232,8 @@ class Agent:
 
 
 def pytest_configure(config):
+    # Ended early, tests put away what they made.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "alone: measures the host itself, so nothing else may run beside it"
     )
@@ -292,6 +295,8 @@ class Cgroup:
 
     def __init__(self, path):
         self.path = Path(path)
+        if self.path.exists():  # of a run that was killed, with the same pid
+            self.path.rmdir()
         self.path.mkdir()
 
     def write(self, name, value):

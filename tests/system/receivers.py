@@ -103,20 +103,20 @@ class Alertmanager:
     """Debian's, on a port and in a directory of its own."""
 
     def __init__(self, directory, resolve_timeout):
+        """Seconds after which it ends by itself what nobody reminds it of."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
         directory.mkdir()
-        config = directory / "alertmanager.yml"
-        config.write_text(
+        self.process = None
+        self.start(resolve_timeout)
+
+    def start(self, resolve_timeout):
+        (self.directory / "alertmanager.yml").write_text(
             f"global: {{resolve_timeout: {resolve_timeout}s}}\n"
             "route: {receiver: nobody, group_by: [alertname]}\n"
             "receivers: [{name: nobody}]\n"
         )
-        self.process = None
-        self.start()
-
-    def start(self):
         self.process = subprocess.Popen(
             ["prometheus-alertmanager", f"--config.file={self.directory}/alertmanager.yml",
              f"--storage.path={self.directory}/data", f"--web.listen-address=127.0.0.1:{self.port}",

@@ -83,10 +83,10 @@ def test_alertmanager_is_told_reminded_and_resolved(make_agent, alertmanager):
     )
     assert again["startsAt"] == alert["startsAt"]
     wait_for(lambda: agent.metric("moonwatch_notify_heartbeats_total") >= 1, what="the count of reminders")
-    # An Alertmanager that forgot everything is told again.
+    # An Alertmanager that forgot everything is told again; what ends there from now on, the agent ended.
     am.kill()
     subprocess.run(["rm", "-r", str(am.directory / "data")], check=True)
-    am.start()
+    am.start(resolve_timeout=3600)
     wait_for(am.ready, what="Alertmanager ready")
     wait_for(lambda: {"Always", "Also"} <= set(am.active()), what="both alerts after its restart")
     # So is one whose sender was killed.
@@ -109,7 +109,7 @@ def test_a_dead_peer_of_alertmanager_keeps_nothing_from_the_other(make_agent, al
     opened = channel_with(agent, "am", dead.url, state="open")
     assert str(dead.port) in opened["error"]
     channel_with(agent, "am", am.url, state="ok")
-    dead.start()
+    dead.start(resolve_timeout=60)
     wait_for(dead.ready, what="the dead one ready")
     wait_for(lambda: "Always" in dead.active(), what="the alert there too")
     channel_with(agent, "am", dead.url, queued=0)

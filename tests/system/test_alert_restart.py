@@ -5,7 +5,9 @@ import signal
 import time
 
 import pytest
-from alerting import ALWAYS, CRASH, act, crash, crashes, find, firing, ours, over, saved, start, with_rules
+from alerting import (
+    ALWAYS, CRASH, SELDOM, act, crash, crashes, find, firing, ours, over, saved, start, with_rules,
+)
 from conftest import wait_for
 
 
@@ -47,7 +49,7 @@ def test_a_restart_forgets_nothing(start, how):
 
 def test_what_was_answered_is_on_the_disk_at_once(start):
     """Without a tick, one act after the other."""
-    agent = start(ALWAYS)
+    agent = start(ALWAYS, more=SELDOM)
     made = []
 
     def ticks_until_saved():

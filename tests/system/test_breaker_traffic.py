@@ -5,6 +5,7 @@ import errno
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 from conftest import DEADLINE_SECONDS, cgroup2_mount, wait_for, wait_until
@@ -230,7 +231,10 @@ def test_a_killed_agent_and_the_next(guarded, server, client, cgroup2):
     assert is_refused(client.get(server.port))
     # Nobody comes back this time: the fail-safe lets connects pass.
     agent.stop(signal.SIGKILL)
+    killed = time.monotonic()
     wait_for(lambda: client.get(server.port)["status"] == 200, what="the heartbeat's expiry")
+    # Half of what a heartbeat is good for: the agent that comes back finds it still open.
+    assert time.monotonic() - killed > 5
     agent.start()
     assert on_connect(cgroup2)
     agent.stop()

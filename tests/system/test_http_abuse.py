@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import socket
 import statistics
 from concurrent.futures import ThreadPoolExecutor
@@ -228,12 +229,14 @@ def test_more_connections_than_places(make_agent):
 
 
 def test_idle_clients_are_dropped(make_agent):
-    agent = make_agent(config={"server": {"idle_timeout": 1}}).start()
-    with connect(agent) as silent, connect(agent) as half:
+    """After the time configured: an agent that is more patient still has its own, who came before."""
+    agent, other = (make_agent(config={"server": {"idle_timeout": seconds}}).start() for seconds in (1, 600))
+    with connect(other) as waiting, connect(agent) as silent, connect(agent) as half:
         half.sendall(b"GET /health HTTP/1.1\r\nHo")
         for peer in (silent, half):
             while peer.recv(65536):
                 pass
+        assert not select.select([waiting], [], [], 0)[0]
     assert_serves(agent)
 
 

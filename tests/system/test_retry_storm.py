@@ -120,8 +120,7 @@ def named(agent, client, below, least_usual, most_usual):
     logged = agent.wait_log(lambda e: e.get("msg") == "Retry storm" and e["upstream"] == client.mode)
     assert (logged["comm"], logged["pid"]) == identity
     assert logged["cgroup"].strip("/") == below and logged["level"] == "WARNING"
-    agent.next_tick()
-    storm = agent.json(f"/breakers/{client.mode}")["retry_storms"][0]
+    storm = wait_for(lambda: agent.json(f"/breakers/{client.mode}")["retry_storms"], what="the storm's row")[0]
     assert (storm["comm"], storm["pid"], storm["cgroup"].strip("/")) == (*identity, below)
     # The agent's window begins and ends with a tick; one that is late leaves less of it.
     assert least_usual / 2 < storm["usual_per_second"] < 2 * most_usual

@@ -107,16 +107,26 @@ class Measurement:
         self.agent.next_tick()
         return delays(self.agent.metrics())
 
+    def theirs_above(self, bound_us):
+        return sum(count for low, count in self.theirs.items() if low >= bound_us / 1e6)
+
+    def ours_above(self, bound_ns):
+        """At the least and at the most."""
+        return [sums[float("inf")] - sums[bound_ns / 1e9] for sums in (self.least, self.most)]
+
     def assert_agree_above(self, their_bound_us, our_bound_ns, within):
-        truth = sum(count for low, count in self.theirs.items() if low >= their_bound_us / 1e6)
+        truth, (least, most) = self.theirs_above(their_bound_us), self.ours_above(our_bound_ns)
         assert truth > PROCESSES, "the load made too few waits to compare"
+        assert least <= (1 + within) * truth, (least, truth, most)
+        assert truth <= (1 + within) * most, (least, truth, most)
 
-        def above(sums):
-            return sums[float("inf")] - sums[our_bound_ns / 1e9]
-
-        shown = (above(self.least), truth, above(self.most))
-        assert above(self.least) <= (1 + within) * truth, shown
-        assert truth <= (1 + within) * above(self.most), shown
+    def assert_same_shape(self, within):
+        """Each bound of ours lies between two of theirs."""
+        for power in range(4, 14):
+            least, most = self.ours_above(2 ** (10 + power))
+            wider, narrower = self.theirs_above(2**power), self.theirs_above(2 ** (power + 1))
+            assert least <= (1 + within) * wider, (power, least, wider)
+            assert narrower <= (1 + within) * most, (power, narrower, most)
 
 
 def test_counts_are_runqlats(busy_agent):
@@ -125,6 +135,7 @@ def test_counts_are_runqlats(busy_agent):
     measured = Measurement(busy_agent)
     measured.assert_agree_above(16, 2**14, within=0.1)
     measured.assert_agree_above(1024, 2**20, within=0.15)
+    measured.assert_same_shape(within=0.1)
 
 
 def test_json_and_metrics_say_the_same(busy_agent):
