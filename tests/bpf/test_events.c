@@ -361,10 +361,11 @@ static void read_threads(double *ret_now, double *ret_begun)
 
     assert_non_null(loadavg);
     assert_non_null(stat);
-    assert_int_equal(fscanf(loadavg, "%*f %*f %*f %*d/%lf", ret_now), 1);
+    /* In this order: what begins between the two readings is in both, not in neither. */
     *ret_begun = 0;
     while (fgets(line, sizeof(line), stat))
         sscanf(line, "processes %lf", ret_begun);
+    assert_int_equal(fscanf(loadavg, "%*f %*f %*f %*d/%lf", ret_now), 1);
     fclose(loadavg);
     fclose(stat);
 }

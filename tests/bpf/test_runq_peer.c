@@ -110,8 +110,12 @@ static uint64_t stop_runqlat(void)
     char line[256];
     FILE *text;
 
-    kill(runqlat, SIGINT);
-    waitpid(runqlat, NULL, 0);
+    /* It looks whether it was told to end before it goes to sleep for ever, and may be told
+     * between. */
+    do {
+        kill(runqlat, SIGINT);
+        poll(NULL, 0, 20);
+    } while (waitpid(runqlat, NULL, WNOHANG) == 0);
     runqlat = 0;
     text = fdopen(output, "r");
     assert_non_null(text);

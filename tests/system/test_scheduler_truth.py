@@ -37,8 +37,13 @@ class Runqlat:
 
     def stop(self):
         """{lower bound in seconds: count} since it was attached."""
-        self.process.send_signal(signal.SIGINT)
-        out, _ = self.process.communicate(timeout=DEADLINE_SECONDS)
+        # It looks whether it was told to end before it goes to sleep for an hour, and may be told between.
+        def told():
+            self.process.send_signal(signal.SIGINT)
+            return self.process.poll() is not None
+
+        wait_for(told, "runqlat's end")
+        out = self.process.stdout.read()
         rows = re.findall(r"^\s*(\d+) -> \d+\s*: (\d+)", out, re.M)
         return {int(low) / 1e6: int(count) for low, count in rows}
 
