@@ -209,7 +209,7 @@ class Agent:
         for info in Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
             try:
                 lines = info.read_text().splitlines()
-            except FileNotFoundError:  # opened for one tick only
+            except (FileNotFoundError, ProcessLookupError):  # opened for one tick only
                 continue
             for line in lines:
                 if line.startswith(f"{kind}_id:"):

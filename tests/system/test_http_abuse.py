@@ -160,7 +160,7 @@ def raise_file_limit(wanted):
 def cpu_ns(agent):
     total = 0
     for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # one that wrote a file, and ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that wrote a file, and ended
             total += int((task / "schedstat").read_text().split()[0])
     return total
 

@@ -31,7 +31,7 @@ class Runqlat:
             try:
                 with open(f"{directory}/{fd}") as info:
                     count += "link_type:" in info.read()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 pass
         return count
 
