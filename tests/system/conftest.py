@@ -45,20 +45,6 @@ def wait_until(read, accept, what="figure"):
         pause()
 
 
-def wait_at_rest(read, agent, what="a state of rest"):
-    """Returns read() once it stays the same for three ticks of the agent: a baseline."""
-
-    def still():
-        seen = read()
-        for _ in range(3):
-            agent.next_tick()
-            if read() != seen:
-                return None
-        return (seen,)
-
-    return wait_for(still, what)[0]
-
-
 def own_name(word):
     """A process name that no other test run has: a comm of 15 bytes at most."""
     digits, number = "", os.getpid()
