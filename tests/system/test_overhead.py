@@ -108,6 +108,7 @@ def test_a_tiny_budget_sheds_says_so_and_tries_again(make_agent):
     allowed = re.match(r"over budget: .* % of a core .* allowed (\S+) % of a core$", shown["reason"])
     assert float(allowed[1]) == pytest.approx(0.0001 * os.cpu_count(), rel=0.01)
     assert shown["concern"] == "runq" and 0 <= shown["retry_in_seconds"] <= 1
+    wait_for(lambda: "runq_switch" not in programs_linked(agent), "the kernel to have detached it")
     # It is tried again, and found too costly again.
     wait_for(lambda: shed_total(agent) >= 2, "another attempt")
     # While it is shed nothing is invented.
