@@ -6,7 +6,6 @@ import secrets
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -248,24 +247,6 @@ def agent(make_agent):
     """A running agent with the default configuration, but without a budget: on a busy machine it would
     shed the programs that the tests look at."""
     return make_agent(config={"overhead": {"budget_percent": 0}}).start()
-
-
-@pytest.fixture
-def reserve_port():
-    """reserve_port(): a port on loopback for a server to come. It stays bound, so that the kernel gives
-    it to nobody else; a server that sets SO_REUSEADDR, as all do, can listen there nevertheless."""
-    holders = []
-
-    def reserve():
-        holder = socket.socket()
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        holders.append(holder)
-        return holder.getsockname()[1]
-
-    yield reserve
-    for holder in holders:
-        holder.close()
 
 
 def cgroup2_mount():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE_SECONDS, unhindered, wait_for
+from traffic import free_port
 
 pytestmark = pytest.mark.alone
 
@@ -100,10 +101,10 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Backend).serve_
 
 
 @pytest.fixture
-def backend(serve, reserve_port):
+def backend(serve):
     """A process of its own, so that nobody holds it up: what wrk reports of a distribution that others
     stretch is corrected for the requests that it did not make meanwhile."""
-    port = reserve_port()
+    port = free_port()
     serve([sys.executable, "-c", BACKEND, str(port)], port, stderr=subprocess.DEVNULL)
     return port
 
@@ -122,8 +123,8 @@ end
 """
 
 
-def test_nginx_and_wrk(watched, serve, backend, reserve_port, scratch):
-    port = reserve_port()
+def test_nginx_and_wrk(watched, serve, backend, scratch):
+    port = free_port()
     log = scratch / "access"
     (scratch / "wrk.lua").write_text(WRK)
     (scratch / "nginx.conf").write_text(
@@ -160,8 +161,8 @@ http {{
     assert_near(found["here"], float(p50), float(p95))
 
 
-def test_redis_and_redis_benchmark(watched, serve, reserve_port, scratch):
-    port, count = reserve_port(), 1500
+def test_redis_and_redis_benchmark(watched, serve, scratch):
+    port, count = free_port(), 1500
     serve(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)], port)
     busy = "for i = 1, 40000 + 1000 * (tonumber(ARGV[1]) % 200) do end return 1"
     agent = watched("cache", port)
@@ -183,8 +184,8 @@ def postgres_tool(name):
     return str(found[-1]) if found else shutil.which(name)
 
 
-def test_postgresql_and_pgbench(watched, serve, reserve_port, scratch):
-    port = reserve_port()
+def test_postgresql_and_pgbench(watched, serve, scratch):
+    port = free_port()
     data = scratch / "data"
     as_postgres = ["runuser", "-u", "postgres", "--"]
     shutil.chown(scratch, "postgres")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE_SECONDS, wait_for, wait_until
+from traffic import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -307,8 +308,8 @@ class Prometheus:
 
 
 @pytest.fixture
-def prometheus(agent, tmp_path, reserve_port):
-    server = Prometheus(tmp_path, agent.url.removeprefix("http://"), need("prometheus"), reserve_port())
+def prometheus(agent, tmp_path):
+    server = Prometheus(tmp_path, agent.url.removeprefix("http://"), need("prometheus"), free_port())
     yield server
     server.close()
 
