@@ -137,4 +137,14 @@ static inline void fixture_wait(struct probe_fixture *f,
     }
 }
 
+/* For fixture_wait(): `pid` points to a uint32_t. */
+static inline bool fixture_has_exit(struct probe_fixture *fixture, void *pid)
+{
+    for (size_t i = 0; i < fixture->count; i++)
+        if (fixture->records[i].head.type == RECORD_EXIT &&
+            fixture->records[i].exit.pid == *(uint32_t *)pid)
+            return true;
+    return false;
+}
+
 #endif

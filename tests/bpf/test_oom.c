@@ -134,15 +134,6 @@ static pid_t run_hog(void)
     return pid;
 }
 
-static bool has_exit_of(struct probe_fixture *fixture, void *pid)
-{
-    for (size_t i = 0; i < fixture->count; i++)
-        if (fixture->records[i].head.type == RECORD_EXIT &&
-            fixture->records[i].exit.pid == *(uint32_t *)pid)
-            return true;
-    return false;
-}
-
 static size_t ooms_of(pid_t pid, struct record_oom *ret)
 {
     size_t count = 0;
@@ -165,7 +156,7 @@ static void check_kill(enum probe_mode mode, const char *method)
     fixture_open(&f, 1u << CONCERN_OOM | 1u << CONCERN_PROCESS, mode);
     assert_string_equal(probe_concern_method(f.probe, CONCERN_OOM), method);
     pid = run_hog();
-    fixture_wait(&f, has_exit_of, &pid, "the record of the victim's exit");
+    fixture_wait(&f, fixture_has_exit, &pid, "the record of the victim's exit");
     assert_int_equal(ooms_of(pid, &record), 1);
     assert_int_equal(kernel_oom_kills(inner), 1);
     assert_string_equal(record.comm, COMM);
@@ -221,8 +212,8 @@ static void a_kill_by_hand_is_no_oom(void **state)
     assert_int_equal(kill(by_hand, SIGKILL), 0);
     assert_int_equal(waitpid(by_hand, NULL, 0), by_hand);
     victim = run_hog();
-    fixture_wait(&f, has_exit_of, &victim, "the record of the victim's exit");
-    assert_true(has_exit_of(&f, &by_hand));
+    fixture_wait(&f, fixture_has_exit, &victim, "the record of the victim's exit");
+    assert_true(fixture_has_exit(&f, &by_hand));
     assert_int_equal(ooms_of(victim, &record), 1);
     assert_int_equal(ooms_of(by_hand, &record), 0);
 }

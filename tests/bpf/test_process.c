@@ -187,21 +187,12 @@ static struct child run_child(void (*die)(void), const char *in_cgroup)
     return child;
 }
 
-static bool has_exit_of(struct probe_fixture *fixture, void *pid)
-{
-    for (size_t i = 0; i < fixture->count; i++)
-        if (fixture->records[i].head.type == RECORD_EXIT &&
-            fixture->records[i].exit.pid == *(uint32_t *)pid)
-            return true;
-    return false;
-}
-
 /* A later crash has been reported: whatever was to come of the earlier ones is there. */
 static void settle(void)
 {
     struct child marker = run_child(die_exit_3, NULL);
 
-    fixture_wait(&f, has_exit_of, &marker.pid, "the marker's record");
+    fixture_wait(&f, fixture_has_exit, &marker.pid, "the marker's record");
 }
 
 static size_t exits_of(pid_t pid, struct record_exit *ret)
@@ -293,7 +284,7 @@ static void a_crash_wakes_the_reader(void **state)
     ring.fd = probe_ring_fd(f.probe);
     /* Others that crash wake it as well: until it is ours. */
     child = run_child(die_segv, NULL);
-    while (!has_exit_of(&f, &child.pid)) {
+    while (!fixture_has_exit(&f, &child.pid)) {
         assert_int_equal(poll(&ring, 1, DEADLINE_NS / NS_PER_MS), 1);
         assert_true(probe_drain(f.probe) >= 0);
     }

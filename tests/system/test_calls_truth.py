@@ -5,7 +5,6 @@ the clients' own wait for a CPU, which they count and the socket does not see, i
 import csv
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,17 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE_SECONDS, unhindered, wait_for
-from traffic import free_port
+from traffic import answers, free_port
 
 pytestmark = pytest.mark.alone
 
 NEAR = 0.1
 SECONDS = 5
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -14,17 +14,12 @@ import time
 import pytest
 from conftest import DEADLINE_SECONDS, wait_for, wait_until
 from test_http import check_unknowns, openapi, validator
-from traffic import free_port
+from traffic import answers, free_port
 
 HELD = 3
 LIMIT = 17
 CERTIFICATE_DAYS = 30
 DAY_SECONDS = 86400
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

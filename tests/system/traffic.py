@@ -25,6 +25,11 @@ def free_port():
     return held.getsockname()[1]
 
 
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Server:
     """HTTP on loopback; `behaviour` is looked at for each request: ok, error, hang, reset, slow."""
 

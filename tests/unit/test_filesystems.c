@@ -234,7 +234,6 @@ static void test_mount_lines(void **state)
     assert_false(mounts_next(&file, &line));
 }
 
-/* The real host, against df at the same time. */
 /* Of a mount: its size, and what is available. */
 struct figures {
     double size, available;
@@ -297,6 +296,7 @@ static bool compare_with_df(struct filesystems *fs, uint64_t *now_ns, const char
     return false;
 }
 
+/* The real host, against df at the same time. */
 static void test_agrees_with_df(void **state)
 {
     static const struct host real = {.proc = "/proc", .sys = "/sys"};

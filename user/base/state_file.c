@@ -8,7 +8,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +20,7 @@ struct state_file {
     char directory[PATH_MAX], path[PATH_MAX + 32], next[PATH_MAX + 32];
     bool running; /* the thread is to be joined */
     pthread_t thread;
-    atomic_bool done;
-    int done_fd;
+    int done_fd; /* readable once the thread has nothing left to do */
     /* The thread's, until it is joined. */
     cJSON *json;
     int result;
@@ -144,7 +142,6 @@ static void *run(void *arg)
     file->bytes = text ? strlen(text) : 0;
     file->result = text ? replace(file, text) : -ENOMEM;
     file->took_ns = clock_monotonic_ns(clock_system()) - began_ns;
-    atomic_store(&file->done, true);
     eventfd_write(file->done_fd, 1);
     return NULL;
 }
@@ -154,7 +151,7 @@ static void join(struct state_file *file)
     eventfd_t ended;
 
     pthread_join(file->thread, NULL);
-    eventfd_read(file->done_fd, &ended);
+    eventfd_read(file->done_fd, &ended); /* -EAGAIN: it was read before */
     file->running = false;
     file->view.writes_total++;
     file->view.last_seconds = (double)file->took_ns / NS_PER_SECOND;
@@ -169,7 +166,9 @@ static void join(struct state_file *file)
 
 bool state_file_busy(struct state_file *file)
 {
-    if (file->running && atomic_load(&file->done))
+    eventfd_t ended;
+
+    if (file->running && eventfd_read(file->done_fd, &ended) == 0)
         join(file);
     return file->running;
 }
@@ -197,7 +196,6 @@ int state_file_write(struct state_file *file, cJSON *json)
         return -EBUSY;
     }
     file->json = json;
-    atomic_store(&file->done, false);
     /* Signals are for the loop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -30,7 +30,7 @@ const char *state_file_path(const struct state_file *file);
 int state_file_write(struct state_file *file, cJSON *json);
 /* Whether a write is under way. Ends its thread when it is not. */
 bool state_file_busy(struct state_file *file);
-/* Readable when a write has ended whose thread has not. */
+/* Readable, for EPOLLIN, from the end of a write until one of the others takes note of it. */
 int state_file_fd(const struct state_file *file);
 /* Waits until none is. */
 void state_file_wait(struct state_file *file);

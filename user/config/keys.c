@@ -52,7 +52,7 @@ static const struct key health_monitor_keys[] = {
      .initial = "30",
      .environment = "HEALTH_CHECK_INTERVAL",
      .doc = "How often the full health check is judged and logged; figures are sampled every "
-            "second, and crashes and OOM kills act at once"},
+            "overhead.sample_interval_ms, and crashes and OOM kills act at once"},
     {.name = "thresholds",
      .type = KEY_OBJECT,
      .table = &threshold_table,
