@@ -17,7 +17,7 @@ PYTESTS=(
   test_scheduler_truth.py::test_json_and_metrics_say_the_same
   test_checks.py::test_certificate_days_are_shown
 )
-CTESTS=(unit/test_notify_delivery unit/test_performance bpf/test_breaker)
+CTESTS=(unit/test_notify_delivery unit/test_performance bpf/test_breaker bpf/test_tcp_loss)
 
 usage() {
   cat <<TEXT

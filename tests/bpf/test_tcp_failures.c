@@ -1,5 +1,6 @@
 /* Failed connects of every kind, really produced: one record with all its fields, one count. */
 #include "tcp_fixture.h"
+#include "told_fixture.h"
 #include "tun_peer.h"
 #include <sys/prctl.h>
 
@@ -7,6 +8,7 @@
 #define COMM "mw-test-connect"
 
 static int tun = -1;
+static struct told_bpf *told;
 
 static int setup(void **state)
 {
@@ -19,6 +21,8 @@ static int teardown(void **state)
     if (tun >= 0)
         close(tun);
     tun = -1;
+    told_bpf__destroy(told);
+    told = NULL;
     return tcp_teardown(state);
 }
 
@@ -114,13 +118,38 @@ static void open_in_cgroup(struct tcp_fixture *f)
     packet_drop_enter(&f->drop);
 }
 
-/* A blocking connect that fails as `a` says. */
+/* A blocking connect that fails as `a` says; `prepare` may be NULL. */
+static void make_attempt(struct attempt *a, void (*prepare)(int fd))
+{
+    struct endpoint to = endpoint_of(a->address, a->port);
+    int fd = tcp_socket_for(&to, 0);
+    uint64_t began;
+
+    if (prepare)
+        prepare(fd);
+    began = monotonic_ns();
+    assert_int_equal(connect(fd, &to.any, to.len), -1);
+    assert_int_equal(errno, a->error);
+    a->elapsed_max_ns = monotonic_ns() - began;
+    close(fd);
+}
+
 static void check_connect(struct tcp_fixture *f, struct attempt a)
 {
-    uint64_t began = monotonic_ns();
+    make_attempt(&a, NULL);
+    expect(f, &a);
+}
 
-    assert_int_equal(connect_to(a.address, a.port, NULL), a.error);
-    a.elapsed_max_ns = monotonic_ns() - began;
+/* One that a timer fails, which the kernel may tell no program of: then with another port. */
+static void check_connect_by_timer(struct tcp_fixture *f, struct attempt a, void (*prepare)(int fd))
+{
+    told = told_open();
+    for (a.port = PORT;; a.port++) {
+        assert_true(a.port < PORT + OWN_PORTS);
+        make_attempt(&a, prepare);
+        if (told_until_now(told).connects_failed > 0)
+            break;
+    }
     expect(f, &a);
 }
 
@@ -159,31 +188,27 @@ static void refused(void **state)
                                           .sent = true});
 }
 
+static void limit_waiting(int fd)
+{
+    unsigned limit_ms = 300;
+
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms)), 0);
+}
+
 static void timed_out(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
-    struct attempt a = {.address = TUN_ADDRESS,
-                        .port = PORT,
-                        .reason = CONNECT_TIMED_OUT,
-                        .error = ETIMEDOUT,
-                        .sent = true,
-                        /* The limit is looked at when the first SYN is to be sent again. */
-                        .elapsed_min_ns = 900 * NS_PER_MS};
-    unsigned limit_ms = 300;
-    struct endpoint to = endpoint_of(TUN_ADDRESS, PORT);
-    uint64_t began;
-    int fd;
 
     open_in_cgroup(f);
     tun = tun_open();
-    fd = tcp_socket_for(&to, 0);
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
-    began = monotonic_ns();
-    assert_int_equal(connect(fd, &to.any, to.len), -1);
-    assert_int_equal(errno, ETIMEDOUT);
-    a.elapsed_max_ns = monotonic_ns() - began;
-    expect(f, &a);
-    close(fd);
+    /* The limit is looked at when the first SYN is to be sent again. */
+    check_connect_by_timer(f,
+                           (struct attempt){.address = TUN_ADDRESS,
+                                            .reason = CONNECT_TIMED_OUT,
+                                            .error = ETIMEDOUT,
+                                            .sent = true,
+                                            .elapsed_min_ns = 900 * NS_PER_MS},
+                           limit_waiting);
 }
 
 /* They fail before a SYN is sent. */
@@ -259,12 +284,13 @@ static void no_neighbour_answers(void **state)
     netns_run("ip link add mwveth0 type veth peer name mwveth1 && ip link set mwveth1 up && "
               "ip link set mwveth0 up && ip addr add 10.78.0.1/24 dev mwveth0");
     netns_sysctl("ipv4/neigh/mwveth0/retrans_time_ms", "50");
-    check_connect(f, (struct attempt){.address = "10.78.0.2",
-                                      .port = PORT,
-                                      .reason = CONNECT_UNREACHABLE,
-                                      .error = EHOSTUNREACH,
-                                      .sent = true,
-                                      .elapsed_min_ns = 50 * NS_PER_MS});
+    check_connect_by_timer(f,
+                           (struct attempt){.address = "10.78.0.2",
+                                            .reason = CONNECT_UNREACHABLE,
+                                            .error = EHOSTUNREACH,
+                                            .sent = true,
+                                            .elapsed_min_ns = 50 * NS_PER_MS},
+                           NULL);
 }
 
 /* The peer wants to connect as well, then changes its mind. */
