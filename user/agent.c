@@ -186,6 +186,7 @@ static int reload(struct agent *agent, char *error, size_t size)
     /* Out of memory, since it was checked: the alerts go on borrowing the old one. */
     if (agent_alerts_configure(agent->alerts, config) < 0)
         old = NULL;
+    agent_log_config_warnings(agent->log, path, &errors);
     agent_log_restart_keys(agent->log, agent->config, config);
     health_configure(agent->health, config);
     log_set_level(agent->log, (enum log_level)config->server.log_level);
@@ -252,6 +253,7 @@ static int load_config(struct agent *agent)
         return EXIT_USAGE;
     }
     log_set_level(agent->log, (enum log_level)agent->config->server.log_level);
+    agent_log_config_warnings(agent->log, path, &errors);
     return EXIT_DONE;
 }
 

@@ -240,6 +240,15 @@ void agent_log_config_errors(struct log *log, const char *path, const struct con
                   LOG_STRING("error", errors->list[i].message));
 }
 
+void agent_log_config_warnings(struct log *log, const char *path,
+                               const struct config_errors *errors)
+{
+    for (size_t i = 0; i < errors->warning_count && i < CONFIG_ERRORS_KEPT; i++)
+        LOG_WARNING(log, "config", "Configured without effect", LOG_STRING("path", path),
+                    LOG_STRING("pointer", errors->warnings[i].pointer),
+                    LOG_STRING("reason", errors->warnings[i].message));
+}
+
 static void log_restart_key(void *ctx, const char *pointer)
 {
     LOG_WARNING((struct log *)ctx, "config", "Changed key takes effect at the next start",

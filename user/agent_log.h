@@ -30,6 +30,8 @@ void agent_log_retry_storm(struct log *log, const char *upstream,
 /* A check that has begun to fail, or to succeed again. */
 void agent_log_check(struct log *log, const struct endpoint_check_view *view);
 
+void agent_log_config_warnings(struct log *log, const char *path,
+                               const struct config_errors *errors);
 void agent_log_config_errors(struct log *log, const char *path, const struct config_errors *errors);
 
 /* Names the keys that changed but are read at start only. */

@@ -139,6 +139,19 @@ def test_what_needs_a_restart_says_so(agent):
     assert agent.json("/health/scheduler")["slow_wait_threshold_seconds"] == before
 
 
+def test_what_has_no_effect_is_logged(agent):
+    agent.write_config({**agent.config, "privacy": {"anonymize_processes": True}})
+    seen = len(agent.events())
+    reload(agent)
+    line = agent.wait_log(lambda e: e.get("pointer") == "/privacy", skip=seen)
+    assert line["level"] == "WARNING" and line["path"] == str(agent.config_path)
+    assert "not in this version" in line["reason"]
+    seen = len(agent.events())
+    agent.stop()
+    agent.start()
+    agent.wait_log(lambda e: e.get("pointer") == "/privacy", skip=seen)
+
+
 def test_log_level(make_agent):
     agent = make_agent(config={"server": {"log_level": "info"}}).start()
     agent.write_config({**agent.config, "server": {**agent.config["server"], "log_level": "error"}})

@@ -96,6 +96,13 @@ def test_a_good_file(tmp_path):
     assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [])
 
 
+def test_what_has_no_effect_is_said(tmp_path):
+    path = tmp_path / "monitoring.json"
+    path.write_text(json.dumps({"privacy": {"anonymize_processes": True}}))
+    warning = f"{path}: /privacy: warning: not in this version: it has no effect"
+    assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [warning])
+
+
 WRONG_USAGE = [
     ([], ["command is missing", "--help"]),
     (["walk"], ["unknown command walk", "--help"]),

@@ -69,7 +69,7 @@ static void the_checked_in_file_holds_the_defaults(void **state)
         file_read_all(TEST_CONFIG_DIRECTORY, "monitoring.json", 1 << 20, &content, &len), 0);
     value = cJSON_Parse(content);
     assert_non_null(value);
-    assert_in_range(compare_defaults(parsed, value), 50, 500);
+    assert_in_range(compare_defaults(parsed, value), 40, 500);
     cJSON_Delete(parsed);
     cJSON_Delete(value);
     free(content);

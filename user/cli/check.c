@@ -38,6 +38,11 @@ void cli_print_config_errors(const char *file, const struct config_errors *error
                 *errors->list[i].pointer ? ": " : "", errors->list[i].message);
     if (errors->count > CONFIG_ERRORS_KEPT)
         fprintf(stderr, "%s: and more errors, %zu in all\n", file, errors->count);
+    for (i = 0; i < errors->warning_count && i < CONFIG_ERRORS_KEPT; i++)
+        fprintf(stderr, "%s: %s%swarning: %s\n", file, errors->warnings[i].pointer,
+                *errors->warnings[i].pointer ? ": " : "", errors->warnings[i].message);
+    if (errors->warning_count > CONFIG_ERRORS_KEPT)
+        fprintf(stderr, "%s: and more warnings, %zu in all\n", file, errors->warning_count);
 }
 
 int cli_check(int argc, char **argv)
@@ -69,6 +74,7 @@ int cli_check(int argc, char **argv)
         return EXIT_USAGE;
     }
     config_destroy(config);
+    cli_print_config_errors(argv[0], &errors);
     printf("%s: ok\n", argv[0]);
     return EXIT_DONE;
 }

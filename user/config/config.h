@@ -160,10 +160,15 @@ struct config_error {
 struct config_errors {
     size_t count; /* all of them, also those beyond the list */
     struct config_error list[CONFIG_ERRORS_KEPT];
+    /* What is allowed and surely not meant; likewise. */
+    size_t warning_count;
+    struct config_error warnings[CONFIG_ERRORS_KEPT];
 };
 
 /* Formats and counts one; beyond the list only counts. */
 void config_error_add(struct config_errors *errors, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void config_warning_add(struct config_errors *errors, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #define CONFIG_PATH_DEFAULT "/etc/moonwatch/monitoring.json"
@@ -172,7 +177,7 @@ void config_error_add(struct config_errors *errors, const char *pointer, const c
 /* Reads and validates `path`, or the built-in defaults when NULL, then applies the environment
  * (`environment` as environ; NULL: none). On success returns 0 and a configuration the caller
  * destroys; else -EINVAL with the errors, or another negative errno with one error about the file.
- */
+ * Warnings come with both. */
 int config_load(struct config **ret, const char *path, char *const *environment,
                 struct config_errors *errors);
 void config_destroy(struct config *config);

@@ -24,20 +24,36 @@ static void one_line(char *s)
     }
 }
 
-void config_error_add(struct config_errors *errors, const char *pointer, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void
+add(struct config_error *list, size_t *count, const char *pointer, const char *format, va_list args)
 {
     struct config_error *error;
-    va_list args;
 
-    if (errors->count++ >= CONFIG_ERRORS_KEPT)
+    if ((*count)++ >= CONFIG_ERRORS_KEPT)
         return;
-    error = &errors->list[errors->count - 1];
+    error = &list[*count - 1];
     snprintf(error->pointer, sizeof(error->pointer), "%s", pointer);
-    va_start(args, format);
     vsnprintf(error->message, sizeof(error->message), format, args);
-    va_end(args);
     one_line(error->pointer);
     one_line(error->message);
+}
+
+void config_error_add(struct config_errors *errors, const char *pointer, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors->list, &errors->count, pointer, format, args);
+    va_end(args);
+}
+
+void config_warning_add(struct config_errors *errors, const char *pointer, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors->warnings, &errors->warning_count, pointer, format, args);
+    va_end(args);
 }
 
 static size_t least(size_t a, size_t b)

@@ -37,7 +37,8 @@ struct key {
     const char *inherits;    /* the pointer of the key that gives the default instead */
     const char *environment; /* the variable that overrides it */
     const char *doc;
-    const char *const *choices; /* NULL-terminated */
+    const char *const *choices;       /* NULL-terminated */
+    const char *const *later_choices; /* those without an effect so far; NULL: none */
     const struct key_format *format;
     const struct key_table *table;
     /* KEY_OBJECT: the key of `table` that a mere string or whole number stands for. */
@@ -52,6 +53,8 @@ struct key {
     bool power_of_2;    /* KEY_WHOLE */
     bool above_minimum; /* KEY_NUMBER: the minimum itself is not allowed */
     bool at_start;      /* read at the start only; of an object: all its keys are */
+    /* Accepted without an effect so far; of an object or a list: all that is in it. */
+    bool later;
 };
 
 struct reader;

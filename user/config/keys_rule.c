@@ -9,6 +9,7 @@
 
 static const char *const kinds[] = {"threshold", "status",   "event",  "degradation",
                                     "anomaly",   "forecast", "absent", NULL};
+static const char *const later_kinds[] = {"anomaly", "forecast", NULL};
 static const char *const events[] = {"crash",      "oom",          "breaker", "stall",
                                      "probe_shed", "records_lost", NULL};
 
@@ -30,6 +31,7 @@ static const struct key rule_keys[] = {
      .type = KEY_CHOICE,
      IN_RULE(kind),
      .choices = kinds,
+     .later_choices = later_kinds,
      .initial = "\"threshold\"",
      .doc = "What is watched: a metric's level, a health check's status, events, the findings of a "
             "detector, or that a metric has no series"},

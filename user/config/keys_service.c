@@ -264,6 +264,7 @@ static const struct key service_keys[] = {
      IN_SERVICE(priority),
      .choices = priorities,
      .initial = "\"normal\"",
+     .later = true,
      .doc = "How much it matters"},
     {.name = "check",
      .type = KEY_OBJECT,
@@ -276,6 +277,7 @@ static const struct key service_keys[] = {
      IN_SERVICE(healing),
      .table = &service_healing_table,
      .optional = true,
+     .later = true,
      .doc = "What may be done when it fails"},
 };
 

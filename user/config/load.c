@@ -147,6 +147,7 @@ int config_load(struct config **ret, const char *path, char *const *environment,
     int err = 0;
 
     errors->count = 0;
+    errors->warning_count = 0;
     if (path)
         err = config_parse_file(&json, path, errors);
     if (err)

@@ -162,6 +162,34 @@ static bool type_fits(const struct key *key, const cJSON *json)
     return false;
 }
 
+/* Whether a value says no more than its absence. */
+static bool is_initial(const struct key *key, const cJSON *json)
+{
+    cJSON *initial = key->initial ? cJSON_Parse(key->initial) : NULL;
+    bool same = initial && cJSON_Compare(initial, json, true);
+
+    cJSON_Delete(initial);
+    return same;
+}
+
+static bool is_later_choice(const struct key *key, const cJSON *json)
+{
+    for (size_t i = 0; key->later_choices && key->later_choices[i]; i++)
+        if (cJSON_IsString(json) && strcmp(key->later_choices[i], json->valuestring) == 0)
+            return true;
+    return false;
+}
+
+static void warn_of_later(struct reader *reader, const struct key *key, const cJSON *json)
+{
+    if (is_later_choice(key, json))
+        config_warning_add(reader->errors, reader->pointer,
+                           "\"%s\" is not in this version: it has no effect", json->valuestring);
+    else if (key->later && !is_initial(key, json))
+        config_warning_add(reader->errors, reader->pointer,
+                           "not in this version: it has no effect");
+}
+
 static void read_value(struct reader *reader, const struct key *key, void *at, const cJSON *json)
 {
     char *string;
@@ -170,6 +198,7 @@ static void read_value(struct reader *reader, const struct key *key, void *at, c
         wrong_type(reader, key, json);
         return;
     }
+    warn_of_later(reader, key, json);
     switch (key->type) {
     case KEY_BOOL:
         *(bool *)at = cJSON_IsTrue(json);
@@ -288,6 +317,8 @@ static void read_key(struct reader *reader, const struct key *key, void *base, c
         }
         if (!json && key->required)
             return;
+        if (json)
+            warn_of_later(reader, key, json);
         if (key->optional)
             *(bool *)at = json != NULL;
         if (json || !key->optional)

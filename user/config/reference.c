@@ -16,7 +16,7 @@ static void write_cell(struct text *out, const char *s)
     }
 }
 
-static void write_row(struct text *out, const struct key *key, const char *path)
+static void write_row(struct text *out, const struct key *key, const char *path, bool later)
 {
     struct text allowed;
 
@@ -36,6 +36,11 @@ static void write_row(struct text *out, const struct key *key, const char *path)
         text_printf(out, "`%s` ", key->environment);
     text_add(out, "| ");
     write_cell(out, key->doc);
+    if (later)
+        text_add(out, " (not in this version)");
+    for (size_t i = 0; key->later_choices && key->later_choices[i]; i++)
+        text_printf(out, "%s`%s`%s", i ? ", " : " (not in this version: ", key->later_choices[i],
+                    key->later_choices[i + 1] ? "" : ")");
     text_add(out, key->at_start ? " (read at the start) |\n" : " |\n");
     text_free(&allowed);
 }
@@ -43,7 +48,8 @@ static void write_row(struct text *out, const struct key *key, const char *path)
 /* Objects are written in line ("thresholds.cpu_warning"), the elements of lists too
  * ("rules[].name").
  */
-static void write_rows(struct text *out, const struct key_table *table, const char *prefix)
+static void write_rows(struct text *out, const struct key_table *table, const char *prefix,
+                       bool later)
 {
     char path[PATH_BYTES], inner[PATH_BYTES + 4];
     size_t i;
@@ -52,10 +58,10 @@ static void write_rows(struct text *out, const struct key_table *table, const ch
         const struct key *key = &table->keys[i];
 
         snprintf(path, sizeof(path), "%s%s", prefix, key->name);
-        write_row(out, key, path);
+        write_row(out, key, path, later || key->later);
         if (key->table) {
             snprintf(inner, sizeof(inner), "%s%s.", path, key->type == KEY_LIST ? "[]" : "");
-            write_rows(out, key->table, inner);
+            write_rows(out, key->table, inner, later || key->later);
         }
     }
 }
@@ -72,6 +78,6 @@ void config_reference(struct text *out)
         text_printf(out, "%s#### `%s`\n\n%s.\n\n", i > 1 ? "\n" : "", key->name, key->doc);
         text_add(out, "| key | allowed | default | environment | what it does |\n"
                       "|---|---|---|---|---|\n");
-        write_rows(out, key->table, key->type == KEY_LIST ? "[]." : "");
+        write_rows(out, key->table, key->type == KEY_LIST ? "[]." : "", key->later);
     }
 }

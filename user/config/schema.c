@@ -84,6 +84,11 @@ static void write_description(struct text *out, const struct key *key, unsigned 
         text_printf(&description, ". Default: as %s", key->inherits);
     if (key->environment)
         text_printf(&description, ". Environment: %s", key->environment);
+    if (key->later)
+        text_add(&description, ". Not in this version");
+    for (size_t i = 0; key->later_choices && key->later_choices[i]; i++)
+        text_printf(&description, "%s%s",
+                    i ? ", " : ". Not in this version: ", key->later_choices[i]);
     member(out, depth, "description");
     text_add_json_string(out, description.data, description.len);
     text_free(&description);
