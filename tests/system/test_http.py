@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import os
 import socket
 import ssl
 import stat
@@ -323,6 +324,46 @@ def test_status_command(agent):
     assert "no agent answers" in gone.stderr and gone.stdout == ""
     wrong = subprocess.run([*command[:2], "--url", "ftp://x"], capture_output=True, timeout=DEADLINE_SECONDS)
     assert wrong.returncode == 2
+
+
+def test_status_is_a_monitoring_plugin(agent, tmp_path):
+    def plugin(*arguments):
+        command = [str(BINARY), "status", "--check", *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+        assert ran.stdout.count("\n") == 1 and ran.stdout.endswith("\n"), ran
+        return ran.returncode, ran.stdout
+
+    sampled(agent)
+    names = {"healthy": (0, "OK"), "degraded": (1, "WARNING"), "unhealthy": (2, "CRITICAL"), "unknown": (3, "UNKNOWN")}
+
+    def as_health_says():
+        status = agent.json("/health")["status"]
+        code, line = plugin("--url", agent.url)
+        return (code, line.split(" - ")[0]) == names[status] and "memory=" in line
+
+    wait_for(as_health_says, what="the plugin's line to say what /health says")
+    agent.stop()
+    # None of these is an outage of the host.
+    for arguments in (
+        ("--url", agent.url),
+        ("--url", "ftp://x"),
+        ("--speed",),
+        ("--url", agent.url, "--token-file", str(tmp_path / "none")),
+    ):
+        code, line = plugin(*arguments)
+        assert code == 3 and line.startswith("UNKNOWN - "), (arguments, line)
+
+
+def test_colours(agent):
+    # What is unknown has no colour.
+    wait_for(lambda: agent.json("/health")["status"] != "unknown", what="a state with a colour")
+    command = ["script", "-qec", f"{BINARY} status --url {agent.url}", "/dev/null"]
+    for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        shown = subprocess.run(
+            command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, env={"PATH": os.environ["PATH"], **environment}
+        ).stdout
+        assert "moonwatch" in shown
+        assert ("\x1b[" in shown) == coloured, shown
 
 
 def test_the_readme_tells_every_route(agent):

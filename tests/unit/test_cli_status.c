@@ -1,5 +1,6 @@
 /* The client of `moonwatch status`: addresses, responses, and the text made of them. */
 #include "cli/http_client.h"
+#include "cli/status_check.h"
 #include "cli/summary.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -117,6 +118,44 @@ static void test_summary_of_nothing(void **state)
     free(text);
 }
 
+static void check_line(const char *health, const char *resources, int code, const char *line)
+{
+    cJSON *h = cJSON_Parse(health), *r = resources ? cJSON_Parse(resources) : NULL;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    assert_non_null(h);
+    assert_int_equal(status_check_print(out, h, r), code);
+    fclose(out);
+    assert_string_equal(text, line);
+    cJSON_Delete(h);
+    cJSON_Delete(r);
+    free(text);
+}
+
+static void test_plugin_lines(void **state)
+{
+    check_line("{\"status\":\"healthy\"}",
+               "{\"cpu\":{\"usage_percent\":3,\"thresholds\":{\"warning_percent\":70,"
+               "\"critical_percent\":85}},\"memory\":{\"usage_percent\":null},\"disk\":["
+               "{\"usage_percent\":10},{\"usage_percent\":81.26},{\"usage_percent\":null}]}",
+               0, "OK - healthy | cpu=3.0%;70;85;0;100 disk=81.3%;;;0;100\n");
+    check_line("{\"status\":\"degraded\",\"components\":{\"scheduler\":{\"status\":"
+               "\"healthy\"},\"resources\":{\"status\":\"degraded\",\"reasons\":"
+               "[\"a|b\\n\\u001b\"]}}}",
+               NULL, 1, "WARNING - degraded; resources: a/b??\n");
+    /* What is worst stands first, whatever its component. */
+    check_line("{\"status\":\"unhealthy\",\"components\":{\"scheduler\":{\"status\":"
+               "\"degraded\",\"reasons\":[\"slow\"]},\"resources\":{\"status\":\"unhealthy\","
+               "\"reasons\":[\"1\",\"2\",\"3\",\"4\",\"5\"]}}}",
+               NULL, 2,
+               "CRITICAL - unhealthy; resources: 1; resources: 2; resources: 3; resources: 4; "
+               "and 2 more\n");
+    check_line("{\"status\":\"unknown\"}", NULL, 3, "UNKNOWN - unknown\n");
+    check_line("{}", NULL, 3, "UNKNOWN - no status given\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_summary_of_nothing),
+        cmocka_unit_test(test_plugin_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,11 @@ static const struct command commands[] = {
      "                         as in /metrics, or check:NAME[:SUBJECT], or event:NAME{LABELS}\n"
      "  --config FILE          routes, limits and so on (default: the built-in ones)\n",
      cli_alert},
-    {"status", "[--json] [--url URL] [--token-file FILE]", "summarize a running agent's health",
-     CLIENT_OPTIONS, cli_status},
+    {"status", "[--json | --check] [--url URL] [--token-file FILE]",
+     "summarize a running agent's health",
+     "  --check                one line for a monitoring core; exit code 0 OK, 1 WARNING,\n"
+     "                         2 CRITICAL, 3 UNKNOWN\n" CLIENT_OPTIONS,
+     cli_status},
     {"breaker", "list|reset|open|close [NAME] [--json] [--url URL] [--token-file FILE]",
      "list circuit breakers, and set them by hand",
      "  list                   all circuit breakers\n"

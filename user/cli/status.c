@@ -4,9 +4,11 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/status_check.h"
 #include "cli/summary.h"
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,68 +22,113 @@ static const struct {
     {"priority", "/health/priority"},
 };
 
+/* https://no-color.org: set to anything but nothing. */
+static bool no_colour(void)
+{
+    const char *value = getenv("NO_COLOR");
+
+    return value && *value;
+}
+
 static void cleanup_json(cJSON **json)
 {
     cJSON_Delete(*json);
 }
 
-/* -1 after one line on stderr. */
-static int fetch_part(const struct http_url *url, const char *path, const char *token, cJSON *out,
-                      const char *name)
+/* -1 with one line in `error`. */
+static int fetch_part(const struct http_url *url, const char *path, const char *token, cJSON **ret,
+                      char error[HTTP_ERROR_BYTES])
 {
-    char error[HTTP_ERROR_BYTES];
     struct http_answer answer;
     cJSON *json;
 
-    if (http_get(url, path, token, &answer, error) < 0) {
-        cli_error("%s", error);
+    if (http_get(url, path, token, &answer, error) < 0)
         return -1;
-    }
     json = cJSON_ParseWithLength(answer.body, answer.len);
     free(answer.body);
     if (!json) {
-        cli_error("http://%s%s: the answer is not JSON: no moonwatch there?", url->authority, path);
+        snprintf(error, HTTP_ERROR_BYTES,
+                 "http://%s%s: the answer is not JSON: no moonwatch there?", url->authority, path);
         return -1;
     }
     /* An unhealthy host answers 503 with the same body. */
     if (answer.status != 200 && !cJSON_HasObjectItem(json, "components")) {
-        cli_error("http://%s%s: %u: %s", url->authority, path, answer.status,
-                  client_error_message(json));
+        snprintf(error, HTTP_ERROR_BYTES, "http://%s%s: %u: %s", url->authority, path,
+                 answer.status, client_error_message(json));
         cJSON_Delete(json);
         return -1;
     }
-    cJSON_AddItemToObject(out, name, json);
+    *ret = json;
     return 0;
+}
+
+static int print_summary(const struct http_url *url, const char *token, bool as_json)
+{
+    __attribute__((cleanup(cleanup_json))) cJSON *answers = cJSON_CreateObject();
+    char error[HTTP_ERROR_BYTES];
+    bool coloured = isatty(STDOUT_FILENO) && !no_colour();
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        cJSON *part;
+
+        if (fetch_part(url, parts[i].path, token, &part, error) < 0) {
+            cli_error("%s", error);
+            return EXIT_FAILED;
+        }
+        cJSON_AddItemToObject(answers, parts[i].name, part);
+    }
+    if (as_json)
+        return client_print_json(answers);
+    return summary_print(stdout, answers, url->authority, coloured) < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int check(const struct http_url *url, const char *token)
+{
+    __attribute__((cleanup(cleanup_json))) cJSON *health = NULL, *resources = NULL;
+    char error[HTTP_ERROR_BYTES];
+
+    if (fetch_part(url, "/health", token, &health, error) < 0)
+        return status_check_fail(stdout, error);
+    /* Without a token the state is public and the figures may not be. */
+    if (fetch_part(url, "/health/resources", token, &resources, error) < 0)
+        resources = NULL;
+    return status_check_print(stdout, health, resources);
+}
+
+static bool asks_for_check(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--check") == 0)
+            return true;
+    return false;
 }
 
 int cli_status(int argc, char **argv)
 {
     const char *url_text = CLI_URL_DEFAULT, *token_file = NULL;
-    bool json = false;
+    bool json = false, plugin = asks_for_check(argc, argv);
     const struct cli_option options[] = {
         {.name = "--json", .flag = &json},
+        {.name = "--check", .flag = &plugin},
         {.name = "--url", .value = &url_text},
         {.name = "--token-file", .value = &token_file},
     };
-    __attribute__((cleanup(cleanup_json))) cJSON *answers = NULL;
     CLEANUP_FREE char *token = NULL;
     char error[HTTP_ERROR_BYTES];
     struct http_url url;
 
+    /* To a monitoring core, the exit code of wrong usage would be an outage. */
     if (cli_parse("status", argc, argv, options, sizeof(options) / sizeof(options[0]), 0) < 0)
-        return EXIT_USAGE;
+        return plugin ? status_check_fail(stdout, "wrong usage (see moonwatch status --help)")
+                      : EXIT_USAGE;
     if (http_url_parse(url_text, &url, error) < 0) {
+        if (plugin)
+            return status_check_fail(stdout, error);
         cli_error("%s", error);
         return EXIT_USAGE;
     }
     if (client_read_token(token_file, &token) < 0)
-        return EXIT_FAILED;
-    answers = cJSON_CreateObject();
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (fetch_part(&url, parts[i].path, token, answers, parts[i].name) < 0)
-            return EXIT_FAILED;
-    if (json)
-        return client_print_json(answers);
-    return summary_print(stdout, answers, url.authority, isatty(STDOUT_FILENO)) < 0 ? EXIT_FAILED
-                                                                                    : EXIT_DONE;
+        return plugin ? status_check_fail(stdout, "no token: the file cannot be read")
+                      : EXIT_FAILED;
+    return plugin ? check(&url, token) : print_summary(&url, token, json);
 }
