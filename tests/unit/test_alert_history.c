@@ -117,8 +117,8 @@ static void a_damaged_history_is_left_out(void **state)
     static const char *const documents[] = {
         "{\"version\":1,\"history\":7}",
         "{\"version\":1,\"history\":[1,\"x\",null,{},{\"labels\":{\"a\":1}},[[]]]}",
-        "{\"version\":1,\"history\":[{\"labels\":{\"alertname\":\"A\"},\"severity\":99,"
-        "\"step\":-1,\"value\":\"x\",\"summary\":3,\"starts\":\"x\",\"acked_by\":{}}]}",
+        ("{\"version\":1,\"history\":[{\"labels\":{\"alertname\":\"A\"},\"severity\":99,"
+         "\"step\":-1,\"value\":\"x\",\"summary\":3,\"starts\":\"x\",\"acked_by\":{}}]}"),
     };
 
     for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {

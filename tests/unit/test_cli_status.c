@@ -159,10 +159,8 @@ static void test_plugin_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_summary_of_nothing),
+        cmocka_unit_test(test_urls),         cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_summary),      cmocka_unit_test(test_summary_of_nothing),
         cmocka_unit_test(test_plugin_lines),
     };
 

@@ -84,8 +84,8 @@ static void the_reference_has_a_table_per_section(void **state)
         "| `check_interval` | a number from 1 to 86400 s | `30` | `HEALTH_CHECK_INTERVAL` |",
         "| `thresholds.cpu_warning` | a number above 0 up to 100 % | `70` | |",
         "| `[].name` |",
-        "| `[].breaker.failure_threshold` | a whole number from 1 to 10000 | as "
-        "`/circuit_breaker/failure_threshold` |",
+        ("| `[].breaker.failure_threshold` | a whole number from 1 to 10000 | as "
+         "`/circuit_breaker/failure_threshold` |"),
         "| `rules[].metric` |",
     };
     struct text reference;

@@ -146,12 +146,12 @@ int32_t zone_rule_offset(const struct zone_rule *rule, int64_t at)
     time_t local = (time_t)(at + rule->standard);
     int64_t start, end;
     struct tm tm;
-    bool daylight;
+    bool saving;
 
     if (!rule->changes || !gmtime_r(&local, &tm))
         return rule->standard;
     start = midnight_of(&rule->start, tm.tm_year + 1900) + rule->start.seconds - rule->standard;
     end = midnight_of(&rule->end, tm.tm_year + 1900) + rule->end.seconds - rule->daylight;
-    daylight = start < end ? at >= start && at < end : at >= start || at < end;
-    return daylight ? rule->daylight : rule->standard;
+    saving = start < end ? at >= start && at < end : at >= start || at < end;
+    return saving ? rule->daylight : rule->standard;
 }

@@ -115,8 +115,8 @@ static int take_upstream(struct enforce *e, size_t index, struct hook_list *conn
     int r = find_clients(e, cgroup, path, &id, &level);
 
     if (r < 0) {
-        snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no cgroup %s: %s", upstream->name, path,
-                 strerror(-r));
+        snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no cgroup %.128s: %s", upstream->name,
+                 path, strerror(-r));
         return r;
     }
     /* In this order: a wrong level matches nobody, a missing id everybody. */
