@@ -58,7 +58,7 @@ fill() {
   echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
   printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
   in_root "$root" apt-get install -y -qq --no-install-recommends \
-    "${BUILD_PACKAGES[@]}" "${UNIT_PACKAGES[@]}" >>"$log" 2>&1 || return 1
+    "${BUILD_PACKAGES[@]%%|*}" "${UNIT_PACKAGES[@]}" >>"$log" 2>&1 || return 1
   in_root "$root" apt-get clean
   rm -rf "$root"/var/lib/apt/lists/*
 }
@@ -66,7 +66,7 @@ fill() {
 stamp() {
   {
     declare -f fill
-    printf '%s\n' "$RELEASE" "${BUILD_PACKAGES[@]}" "${UNIT_PACKAGES[@]}"
+    printf '%s\n' "$RELEASE" "${BUILD_PACKAGES[@]%%|*}" "${UNIT_PACKAGES[@]}"
   } | sha256sum
 }
 
