@@ -471,7 +471,8 @@ int agent_run(const struct run_options *options)
 
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
-        agent_log_start(agent.log, server_address(agent.server), agent.probe);
+        agent_log_start(agent.log, server_address(agent.server), agent.probe,
+                        collectors_visibility(agent.collectors));
         sd_notify(0, "READY=1");
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;

@@ -101,7 +101,8 @@ static void log_restrictions(struct log *log, const struct probe *probe)
                  LOG_U64("pins", view.pins_taken_over));
 }
 
-void agent_log_start(struct log *log, const char *address, const struct probe *probe)
+void agent_log_start(struct log *log, const char *address, const struct probe *probe,
+                     const struct visibility_part parts[VISIBILITY_PARTS])
 {
     size_t count = probe ? probe_program_count(probe) : 0;
     uint64_t attached = 0;
@@ -116,6 +117,10 @@ void agent_log_start(struct log *log, const char *address, const struct probe *p
     }
     if (attached)
         log_restrictions(log, probe);
+    for (size_t i = 0; i < VISIBILITY_PARTS; i++)
+        if (!parts[i].seen)
+            LOG_WARNING(log, "agent", "A part of the host is not seen",
+                        LOG_STRING("what", parts[i].name), LOG_STRING("reason", parts[i].why));
     LOG_INFO(log, "agent", "Agent started", LOG_STRING("version", MOONWATCH_VERSION),
              LOG_STRING("listen", address), LOG_U64("programs_attached", attached));
 }

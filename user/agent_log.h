@@ -3,6 +3,7 @@
 #define MOONWATCH_AGENT_LOG_H
 
 #include "base/log.h"
+#include "collect/visibility.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "model/snapshot.h"
@@ -10,8 +11,10 @@
 #include "service/service.h"
 #include "transfer/check.h"
 
-/* The address served, and one line for each program that does not run. `probe` may be NULL. */
-void agent_log_start(struct log *log, const char *address, const struct probe *probe);
+/* The address served, and one line for each program that does not run and each part of the host
+ * that is not seen. `probe` may be NULL. */
+void agent_log_start(struct log *log, const char *address, const struct probe *probe,
+                     const struct visibility_part parts[VISIBILITY_PARTS]);
 
 /* "System health check completed", its level by the status. */
 void agent_log_health(struct log *log, const struct snapshot *snapshot,

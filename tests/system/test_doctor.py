@@ -128,6 +128,27 @@ def test_without_privileges(make_agent):
         assert "CAP_BPF is missing" in row["reason"] or "its partner" in row["reason"], row
 
 
+def test_a_container_of_its_own(make_agent):
+    """What its namespaces hide is a no with a mend, not an ok."""
+    make_agent()
+    prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net"]
+    _, out, _ = doctor("--json", prefix=prefix)
+    host = json.loads(out)["host"]
+    assert not host["processes"]["ok"] and "--pid=host" in host["processes"]["detail"]
+    # Whose network it is cannot be told where the host's first process is not seen.
+    prefix = ["unshare", "--net"]
+    _, out, _ = doctor("--json", prefix=prefix)
+    host = json.loads(out)["host"]
+    assert host["processes"]["ok"]
+    assert not host["network"]["ok"] and "--network=host" in host["network"]["detail"]
+
+
+def test_what_is_not_seen_is_shown(agent):
+    seen = json.loads(doctor("--json")[1])["host"]
+    unseen = [name for name in ("processes", "cgroups", "disks", "network") if not seen[name]["ok"]]
+    assert [part["what"] for part in agent.json("/health")["unseen"]] == unseen
+
+
 def test_a_broken_configuration(tmp_path):
     """It goes by the defaults, and says so in a line."""
     path = tmp_path / "monitoring.json"

@@ -2,6 +2,7 @@
  * attached for real, unpinned and next to whatever agent runs, and detached again. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "collect/visibility.h"
 #include "config/config.h"
 #include "probe/pin.h"
 #include "probe/privilege.h"
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
-#define DETAIL_BYTES 192
+#define DETAIL_BYTES 256
 
 /* One fact about the host. */
 struct fact {
@@ -27,7 +28,7 @@ struct fact {
     char detail[DETAIL_BYTES];
 };
 
-#define FACTS_MAX 16
+#define FACTS_MAX 20
 
 struct findings {
     struct fact facts[FACTS_MAX];
@@ -98,6 +99,16 @@ static void examine_privileges(struct findings *findings)
     }
 }
 
+static void examine_visibility(struct findings *findings)
+{
+    struct visibility_part parts[VISIBILITY_PARTS];
+
+    visibility_find(&host_default, parts);
+    for (size_t i = 0; i < VISIBILITY_PARTS; i++)
+        add_fact(findings, parts[i].name, parts[i].seen, "%s",
+                 parts[i].seen ? "the host's are seen" : parts[i].why);
+}
+
 static void examine(struct findings *findings, const struct config *config)
 {
     static const struct probe_ops ops = {0};
@@ -110,6 +121,7 @@ static void examine(struct findings *findings, const struct config *config)
     examine_mount(findings, "tracefs", "/sys/kernel/tracing", TRACEFS_MAGIC, "no probe needs it");
     examine_agent(findings, probe_config.pin_directory);
     examine_privileges(findings);
+    examine_visibility(findings);
     probe_config.pin_directory = NULL;
     if (probe_create(&findings->probe, &probe_config, clock_system(), &ops, findings->probe_error) <
         0)

@@ -31,6 +31,7 @@ struct collectors {
     struct last_known *last;
     void *state[COLLECTOR_COUNT]; /* NULL: not open */
     double seconds[COLLECTOR_COUNT];
+    struct visibility_part visibility[VISIBILITY_PARTS];
 };
 
 void collectors_destroy(struct collectors *collectors)
@@ -76,6 +77,7 @@ int collectors_create(struct collectors **ret, const struct collector_env *env)
         c->state[i] = state;
         c->seconds[i] = NAN;
     }
+    visibility_find(env->host, c->visibility);
     *ret = c;
     return 0;
 }
@@ -120,6 +122,11 @@ void collectors_record(struct collectors *collectors, const struct record_head *
 const struct snapshot *collectors_snapshot(const struct collectors *collectors)
 {
     return &collectors->snapshot;
+}
+
+const struct visibility_part *collectors_visibility(const struct collectors *collectors)
+{
+    return collectors->visibility;
 }
 
 size_t collectors_count(const struct collectors *collectors)

@@ -3,6 +3,7 @@
 #define MOONWATCH_COLLECT_COLLECTORS_H
 
 #include "collect/collector.h"
+#include "collect/visibility.h"
 
 struct collectors;
 
@@ -15,6 +16,9 @@ void collectors_sample(struct collectors *collectors, uint64_t now_ns);
 void collectors_record(struct collectors *collectors, const struct record_head *record,
                        size_t size);
 const struct snapshot *collectors_snapshot(const struct collectors *collectors);
+
+/* As found at the start: VISIBILITY_PARTS of them. */
+const struct visibility_part *collectors_visibility(const struct collectors *collectors);
 
 struct collector_view {
     const char *name;

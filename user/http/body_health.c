@@ -20,6 +20,8 @@ struct health_view {
     size_t probe_count;
     const struct probe_row *probes;
     const char *probes_missing;
+    size_t unseen_count;
+    struct visibility_part unseen[VISIBILITY_PARTS];
 };
 
 static const struct field component_fields[] = {
@@ -72,6 +74,20 @@ static const struct field probe_fields[] = {
 static const struct field_table probe_table =
     FIELD_TABLE("Probe", probe_fields, "A BPF program that does not run, and why.");
 
+#define PART(name, member, ...)                                                                    \
+    {                                                                                              \
+        .key = (name), .kind = FIELD_STRING, .offset = offsetof(struct visibility_part, member),   \
+        __VA_ARGS__                                                                                \
+    }
+
+static const struct field unseen_fields[] = {
+    PART("what", name, .about = "processes, cgroups, disks or network"),
+    PART("reason", why, .about = "a sentence to act on"),
+};
+
+static const struct field_table unseen_table = FIELD_TABLE(
+    "Unseen", unseen_fields, "A part of the host that cannot be seen from where the agent runs.");
+
 #define VIEW(name, field_kind, member, ...)                                                        \
     {                                                                                              \
         .key = (name), .kind = (field_kind), .offset = offsetof(struct health_view, member),       \
@@ -91,6 +107,10 @@ static const struct field health_fields[] = {
          .count_offset = offsetof(struct health_view, probe_count),
          .missing_at = MISSING_AT(struct health_view, probes_missing),
          .about = "BPF programs that do not run; empty when all do"),
+    VIEW("unseen", FIELD_ROWS, unseen, .table = &unseen_table,
+         .stride = sizeof(struct visibility_part),
+         .count_offset = offsetof(struct health_view, unseen_count),
+         .about = "what the figures do not cover, as in a container; empty when all is seen"),
 };
 
 static const struct field health_reduced_fields[] = {HEALTH_FIELDS};
@@ -146,6 +166,15 @@ static int add_probes(struct health_view *view, const struct body_env *env,
     return 0;
 }
 
+static void add_unseen(struct health_view *view, const struct collectors *collectors)
+{
+    const struct visibility_part *parts = collectors_visibility(collectors);
+
+    for (size_t i = 0; i < VISIBILITY_PARTS; i++)
+        if (!parts[i].seen)
+            view->unseen[view->unseen_count++] = parts[i];
+}
+
 int body_health(const struct body_env *env, struct body *ret)
 {
     const struct health *health = env->sources->health;
@@ -160,6 +189,8 @@ int body_health(const struct body_env *env, struct body *ret)
 
     if (r < 0)
         return r;
+    if (!env->reduced)
+        add_unseen(&view, env->sources->collectors);
     for (int c = 0; c < COMPONENT_COUNT; c++) {
         health_component(health, c, &view.components[c]);
         if (env->reduced && view.components[c].reasons && view.components[c].reasons->count)

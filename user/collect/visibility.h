@@ -1,0 +1,21 @@
+/* What of the host cannot be seen from where the agent runs: in a container, by default, its own
+ * processes, cgroups, disks and network are all there is, and each figure of them looks right. */
+#ifndef MOONWATCH_COLLECT_VISIBILITY_H
+#define MOONWATCH_COLLECT_VISIBILITY_H
+
+#include "base/host.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define VISIBILITY_PARTS 4
+
+struct visibility_part {
+    const char *name; /* "processes", "cgroups", "disks", "network" */
+    bool seen;        /* as far as can be told */
+    const char *why;  /* a sentence to act on; NULL when it is seen */
+};
+
+/* Takes some system calls; what it finds does not change while the agent runs. */
+void visibility_find(const struct host *host, struct visibility_part ret[VISIBILITY_PARTS]);
+
+#endif
