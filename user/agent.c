@@ -364,6 +364,7 @@ static int create_server(struct agent *agent)
         .clock = agent->clock,
         .host = &host_default,
         .loop = agent->loop,
+        .log = agent->log,
         .collectors = agent->collectors,
         .health = agent->health,
         .probe = agent->probe,
@@ -439,6 +440,8 @@ static int create(struct agent *agent)
     agent->clock = clock_system();
     agent->logged_status = STATUS_COUNT;
     r = log_create(&agent->log, STDERR_FILENO, LOG_LEVEL_INFO, agent->clock);
+    if (r == 0)
+        r = log_adopt_stderr(agent->log);
     if (r == 0)
         r = loop_create(&agent->loop, agent->clock);
     if (r < 0) {

@@ -224,6 +224,7 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
         .probe = s->probe,
         .collectors = s->collectors,
         .loop = &loop,
+        .log = s->log,
         .server = &server_figures,
         .started_realtime_ns = a->started_realtime_ns,
     };

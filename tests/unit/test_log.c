@@ -1,5 +1,7 @@
-/* Log lines: the field names of the contract, escaping, the cap, lost lines. */
+/* Log lines: the field names of the contract, escaping, the cap, a reader that stalls.
+ */
 #include "base/log.h"
+#include "program.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -14,6 +16,10 @@
 
 #include <cjson/cJSON.h>
 #include <cmocka.h>
+
+/* More than the log keeps for its reader, and than a pipe holds. */
+#define STORM_LINES 8000
+#define DROPPED_BYTES 400 /* of one line of it, at least */
 
 struct fixture {
     int read_fd, write_fd;
@@ -55,7 +61,10 @@ static int tear_down(void **state)
 /* What was written, which must be one line; "" for nothing. */
 static const char *written(struct fixture *f)
 {
-    ssize_t n = read(f->read_fd, f->line, sizeof(f->line) - 1);
+    ssize_t n;
+
+    assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
+    n = read(f->read_fd, f->line, sizeof(f->line) - 1);
 
     f->line[n > 0 ? n : 0] = '\0';
     if (n > 0)
@@ -204,24 +213,187 @@ static void fields_that_do_not_fit_are_left_out(void **state)
     cJSON_Delete(json);
 }
 
-static void lost_lines_are_counted_in_the_next(void **state)
+static uint64_t dropped(struct fixture *f)
+{
+    struct log_view view;
+
+    log_view(f->log, &view);
+    return view.lines_dropped_total;
+}
+
+static uint64_t elapsed_ns(uint64_t since_ns)
+{
+    return clock_monotonic_ns(clock_system()) - since_ns;
+}
+
+/* A pipe whose writes wait, as a service's do. */
+static void make_blocking(struct fixture *f)
+{
+    assert_int_equal(fcntl(f->write_fd, F_SETFL, 0), 0);
+}
+
+static void storm(struct fixture *f)
+{
+    char filler[DROPPED_BYTES];
+
+    memset(filler, 'x', sizeof(filler) - 1);
+    filler[sizeof(filler) - 1] = '\0';
+    for (uint64_t i = 0; i < STORM_LINES; i++)
+        LOG_INFO(f->log, "x", filler, LOG_U64("number", i));
+}
+
+/* Reads lines until `last` was there; checks that what is missing is said where it is missing, and
+ * returns how many lines were said to be. */
+static uint64_t read_storm(struct fixture *f, const char *last)
+{
+    FILE *pipe = fdopen(dup(f->read_fd), "r");
+    uint64_t lost = 0, next = 0;
+    bool ended = false;
+    char *line = NULL;
+    size_t size = 0;
+
+    assert_non_null(pipe);
+    assert_int_equal(fcntl(f->read_fd, F_SETFL, 0), 0);
+    while (!ended && getline(&line, &size, pipe) > 0) {
+        cJSON *json = cJSON_Parse(line), *item;
+
+        assert_non_null(json);
+        item = cJSON_GetObjectItem(json, "number");
+        if (item)
+            assert_int_equal((uint64_t)item->valuedouble, next++);
+        item = cJSON_GetObjectItem(json, "lines_lost");
+        if (item) {
+            assert_string_equal(cJSON_GetObjectItem(json, "level")->valuestring, "WARNING");
+            lost += (uint64_t)item->valuedouble;
+            next += (uint64_t)item->valuedouble;
+        }
+        ended = strcmp(cJSON_GetObjectItem(json, "msg")->valuestring, last) == 0;
+        cJSON_Delete(json);
+    }
+    assert_true(ended);
+    free(line);
+    fclose(pipe);
+    return lost;
+}
+
+static void a_stalled_reader_stops_nobody(void **state)
 {
     struct fixture *f = *state;
-    char filler[4096];
-    ssize_t n;
+    struct log_view view;
+    uint64_t lost;
 
-    memset(filler, 'x', sizeof(filler));
-    while ((n = write(f->write_fd, filler, sizeof(filler))) > 0)
-        ;
-    LOG_INFO(f->log, "x", "lost");
-    LOG_INFO(f->log, "x", "lost too");
-    while (read(f->read_fd, filler, sizeof(filler)) > 0)
-        ;
-    LOG_INFO(f->log, "x", "back");
-    assert_non_null(strstr(written(f), "\"msg\":\"back\""));
-    assert_non_null(strstr(f->line, "\"lines_lost\":2}"));
+    make_blocking(f);
+    storm(f);
+    log_view(f->log, &view);
+    assert_true(view.lines_dropped_total > 0 && view.lines_dropped_total < STORM_LINES);
+    assert_true(view.queued_bytes > 0 && view.queued_bytes <= 1 << 20);
+    assert_false(log_flush(f->log, NS_PER_MS));
+    lost = view.lines_dropped_total;
+    /* The reader comes back, and hears of it without another line. */
+    assert_int_equal(read_storm(f, "Log lines are missing here: they were not read in time"), lost);
+    assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
     LOG_INFO(f->log, "x", "again");
     assert_null(strstr(written(f), "lines_lost"));
+    assert_int_equal(dropped(f), lost);
+    log_view(f->log, &view);
+    assert_int_equal(view.queued_bytes, 0);
+}
+
+static void a_reader_that_keeps_up_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    pid_t reader = fork();
+
+    assert_true(reader >= 0);
+    if (reader == 0) {
+        close(f->write_fd);
+        _exit(read_storm(f, "end") > 0);
+    }
+    make_blocking(f);
+    for (uint64_t i = 0; i < STORM_LINES; i++) {
+        LOG_INFO(f->log, "x", "m", LOG_U64("number", i));
+        if (i % 1000 == 0)
+            assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
+    }
+    LOG_INFO(f->log, "x", "end");
+    assert_int_equal(program_wait(reader), 0);
+    assert_int_equal(dropped(f), 0);
+}
+
+/* The end waits for a reader, but not for ever. */
+static void an_end_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t began_ns;
+
+    make_blocking(f);
+    storm(f);
+    began_ns = clock_monotonic_ns(clock_system());
+    log_destroy(f->log);
+    assert_true(elapsed_ns(began_ns) >= NS_PER_SECOND);
+    assert_true(elapsed_ns(began_ns) < PROGRAM_DEADLINE_NS);
+    assert_int_equal(log_create(&f->log, f->write_fd, LOG_LEVEL_INFO, &fixed), 0);
+}
+
+static void an_end_writes_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    char text[8192];
+    ssize_t n;
+
+    for (int i = 0; i < 20; i++)
+        LOG_INFO(f->log, "x", "m");
+    LOG_INFO(f->log, "x", "the last");
+    log_destroy(f->log);
+    f->log = NULL;
+    n = read(f->read_fd, text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "the last"));
+}
+
+static void lines_of_a_closed_pipe_are_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    signal(SIGPIPE, SIG_IGN);
+    close(f->read_fd);
+    f->read_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    LOG_INFO(f->log, "x", "lost");
+    assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
+    LOG_INFO(f->log, "x", "lost too");
+    assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
+    assert_int_equal(dropped(f), 2);
+    /* None at all: not even the one that the loop has opened in its place. */
+    log_destroy(f->log);
+    assert_int_equal(log_create(&f->log, -1, LOG_LEVEL_INFO, &fixed), 0);
+    LOG_INFO(f->log, "x", "lost");
+    assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
+    assert_int_equal(dropped(f), 1);
+}
+
+/* Of a library, or of the agent before its loop runs. */
+static void what_is_printed_goes_the_same_way(void **state)
+{
+    struct fixture *f = *state;
+    FILE *before = stderr;
+    char lengthy[3 * LOG_LINE_BYTES];
+
+    assert_int_equal(log_adopt_stderr(f->log), 0);
+    fputs("moonwatch: ", stderr);
+    fprintf(stderr, "%s: %d\n", "services", 7);
+    assert_string_equal(written(f), "moonwatch: services: 7\n");
+    fputs("moon", stderr);
+    fflush(stderr);
+    LOG_INFO(f->log, "x", "between");
+    assert_null(strstr(written(f), "moon"));
+    memset(lengthy, 'a', sizeof(lengthy) - 1);
+    lengthy[sizeof(lengthy) - 1] = '\0';
+    fprintf(stderr, "watch\n%s", lengthy);
+    assert_string_equal(written(f), "moonwatch\n");
+    log_destroy(f->log);
+    f->log = NULL;
+    assert_ptr_equal(stderr, before);
 }
 
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -237,7 +409,12 @@ int main(void)
         LOG_TEST(long_strings_are_cut),
         LOG_TEST(escapes_do_not_pass_the_cap),
         LOG_TEST(fields_that_do_not_fit_are_left_out),
-        LOG_TEST(lost_lines_are_counted_in_the_next),
+        LOG_TEST(a_stalled_reader_stops_nobody),
+        LOG_TEST(a_reader_that_keeps_up_loses_nothing),
+        LOG_TEST(an_end_is_bounded),
+        LOG_TEST(an_end_writes_what_is_there),
+        LOG_TEST(lines_of_a_closed_pipe_are_counted),
+        LOG_TEST(what_is_printed_goes_the_same_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,65 +1,47 @@
 #include "base/log.h"
+#include "base/log_queue.h"
 #include "base/text.h"
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/types.h>
 
 /* One long string must not push out the fields after it. */
 #define STRING_BYTES_MAX 1024
 /* Room kept for what ends every line: ,"truncated":true} and the newline. */
 #define TAIL_BYTES 32
 
+/* Of one printed line: a configuration error may quote a long value. */
+#define PRINTED_BYTES_MAX (64UL * 1024)
+/* Some thousand lines: a storm of events within one round of the loop finds room. */
+#define QUEUE_BYTES_MAX (1024UL * 1024)
+/* What an end may take longer for a reader that has stalled. */
+#define END_WAIT_NS (2 * NS_PER_SECOND)
+
 struct log {
-    int fd;
     enum log_level level;
     const struct clock *clock;
-    uint64_t lines_lost;
+    struct log_queue *queue;
     struct text line;
+    FILE *adopted, *before; /* what `stderr` is and was; NULL: not adopted */
+    struct text printed;    /* there, and not yet ended by a newline */
+};
+
+static const char *const names[] = {
+    [LOG_LEVEL_DEBUG] = "DEBUG", [LOG_LEVEL_INFO] = "INFO",         [LOG_LEVEL_WARNING] = "WARNING",
+    [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL",
 };
 
 const char *log_level_name(enum log_level level)
 {
-    static const char *const names[] = {
-        [LOG_LEVEL_DEBUG] = "DEBUG",       [LOG_LEVEL_INFO] = "INFO",
-        [LOG_LEVEL_WARNING] = "WARNING",   [LOG_LEVEL_ERROR] = "ERROR",
-        [LOG_LEVEL_CRITICAL] = "CRITICAL",
-    };
-
     return names[level];
-}
-
-int log_create(struct log **ret, int fd, enum log_level level, const struct clock *clock)
-{
-    struct log *log = calloc(1, sizeof(*log));
-
-    if (!log)
-        return -ENOMEM;
-    log->fd = fd;
-    log->level = level;
-    log->clock = clock;
-    text_init(&log->line, LOG_LINE_BYTES);
-    *ret = log;
-    return 0;
-}
-
-void log_set_level(struct log *log, enum log_level level)
-{
-    log->level = level;
-}
-
-void log_destroy(struct log *log)
-{
-    if (!log)
-        return;
-    text_free(&log->line);
-    free(log);
 }
 
 static void add_key(struct text *line, const char *name)
 {
-    if (line->len > 1) /* the first key follows the brace */
+    if (line->data[line->len - 1] != '{')
         text_add_char(line, ',');
     text_add_json_string(line, name, STRING_BYTES_MAX);
     text_add_char(line, ':');
@@ -117,39 +99,38 @@ static void add_module(struct text *line, const char *file)
     add_string(line, "module", name, dot ? (size_t)(dot - name) : strlen(name));
 }
 
-void log_write(struct log *log, enum log_level level, const char *logger, const char *file,
-               const char *func, const char *msg, const struct log_field *fields, size_t count)
+struct line_head {
+    enum log_level level;
+    const char *logger, *file, *func, *msg;
+};
+
+/* Thread-safe: the queue's thread says what is missing. */
+static void make_line(const struct log *log, struct text *line, const struct line_head *head,
+                      const struct log_field *fields, size_t count)
 {
     char ts[CLOCK_RFC3339_BYTES];
-    struct text *line;
-    bool truncated = false;
+    bool truncated;
     size_t i, mark;
-    ssize_t written;
 
-    if (!log || level < log->level)
-        return;
-    line = &log->line;
     text_reset(line);
     clock_format_rfc3339(clock_realtime_ns(log->clock), ts);
     text_add_char(line, '{');
+    if (line->failed)
+        return;
     add_string(line, "ts", ts, sizeof(ts));
-    add_string(line, "level", log_level_name(level), STRING_BYTES_MAX);
-    add_string(line, "logger", logger, STRING_BYTES_MAX);
+    add_string(line, "level", names[head->level], STRING_BYTES_MAX);
+    add_string(line, "logger", head->logger, STRING_BYTES_MAX);
     mark = line->len;
-    add_string(line, "msg", msg, STRING_BYTES_MAX);
-    truncated = too_long(msg);
+    add_string(line, "msg", head->msg, STRING_BYTES_MAX);
+    truncated = too_long(head->msg);
     if (line->len > LOG_LINE_BYTES / 2) { /* mostly escapes, which take six bytes for one */
         line->len = mark;
         line->failed = false;
-        add_string(line, "msg", msg, STRING_BYTES_MAX / 6);
+        add_string(line, "msg", head->msg, STRING_BYTES_MAX / 6);
         truncated = true;
     }
-    add_module(line, file);
-    add_string(line, "func", func, STRING_BYTES_MAX);
-    if (log->lines_lost) {
-        add_key(line, "lines_lost");
-        text_add_u64(line, log->lines_lost);
-    }
+    add_module(line, head->file);
+    add_string(line, "func", head->func, STRING_BYTES_MAX);
     for (i = 0; i < count; i++) {
         mark = line->len;
         add_field(line, &fields[i]);
@@ -159,15 +140,121 @@ void log_write(struct log *log, enum log_level level, const char *logger, const 
     if (truncated)
         text_add(line, ",\"truncated\":true");
     text_add(line, "}\n");
-    if (line->failed) {
-        log->lines_lost++;
+}
+
+void log_write(struct log *log, enum log_level level, const char *logger, const char *file,
+               const char *func, const char *msg, const struct log_field *fields, size_t count)
+{
+    const struct line_head head = {level, logger, file, func, msg};
+
+    if (!log || level < log->level)
         return;
-    }
-    do
-        written = write(log->fd, line->data, line->len);
-    while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)line->len)
-        log->lines_lost = 0;
+    make_line(log, &log->line, &head, fields, count);
+    if (log->line.failed)
+        log_queue_add_lost(log->queue);
     else
-        log->lines_lost++;
+        log_queue_add(log->queue, log->line.data, log->line.len);
+}
+
+static void say_lost(void *ctx, uint64_t lines, struct text *line)
+{
+    const struct line_head head = {LOG_LEVEL_WARNING, "log", __FILE__, __func__,
+                                   "Log lines are missing here: they were not read in time"};
+
+    make_line(ctx, line, &head, &LOG_U64("lines_lost", lines), 1);
+}
+
+int log_create(struct log **ret, int fd, enum log_level level, const struct clock *clock)
+{
+    struct log *log = calloc(1, sizeof(*log));
+    int r;
+
+    if (!log)
+        return -ENOMEM;
+    log->level = level;
+    log->clock = clock;
+    text_init(&log->line, LOG_LINE_BYTES);
+    text_init(&log->printed, PRINTED_BYTES_MAX);
+    r = log_queue_create(&log->queue, fd, QUEUE_BYTES_MAX, say_lost, log);
+    if (r < 0) {
+        free(log);
+        return r;
+    }
+    *ret = log;
+    return 0;
+}
+
+void log_set_level(struct log *log, enum log_level level)
+{
+    log->level = level;
+}
+
+static void end_printed(struct log *log)
+{
+    if (log->printed.failed && log->printed.len > 0) /* cut */
+        log->printed.data[log->printed.len - 1] = '\n';
+    if (log->printed.len > 0)
+        log_queue_add(log->queue, log->printed.data, log->printed.len);
+    text_reset(&log->printed);
+}
+
+/* Whole lines, so that none is torn by a line of the log. */
+static ssize_t on_printed(void *ctx, const char *data, size_t length)
+{
+    struct log *log = ctx;
+    size_t done = 0;
+
+    while (done < length) {
+        const char *newline = memchr(data + done, '\n', length - done);
+        size_t part = newline ? (size_t)(newline - data) + 1 - done : length - done;
+
+        text_add_n(&log->printed, data + done, part);
+        if (newline)
+            end_printed(log);
+        done += part;
+    }
+    return (ssize_t)length;
+}
+
+int log_adopt_stderr(struct log *log)
+{
+    const cookie_io_functions_t functions = {.write = on_printed};
+    FILE *adopted = fopencookie(log, "w", functions);
+
+    if (!adopted)
+        return -errno;
+    setvbuf(adopted, NULL, _IOLBF, 0);
+    log->before = stderr;
+    log->adopted = stderr = adopted;
+    return 0;
+}
+
+void log_view(struct log *log, struct log_view *ret)
+{
+    struct log_queue_view queue;
+
+    log_queue_view(log->queue, &queue);
+    ret->lines_dropped_total = queue.dropped_total;
+    ret->queued_bytes = queue.queued_bytes;
+}
+
+bool log_flush(struct log *log, uint64_t wait_ns)
+{
+    return log_queue_flush(log->queue, wait_ns);
+}
+
+void log_destroy(struct log *log)
+{
+    if (!log)
+        return;
+    if (log->adopted) {
+        fclose(log->adopted);
+        stderr = log->before;
+        end_printed(log);
+    }
+    text_free(&log->line);
+    text_free(&log->printed);
+    /* Else the queue's thread still has it, until the process ends. */
+    if (log_queue_destroy(log->queue, END_WAIT_NS))
+        free(log);
 }

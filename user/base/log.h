@@ -1,7 +1,8 @@
 /* Structured logs: one JSON object per line on stderr, fields as in
  * {"ts","level","logger","msg","module","func", then typed fields}.
  *
- * Only the agent and the command line log; the layers below return what went wrong.
+ * Nothing here waits for the reader (base/log_queue.h). Only the agent and the command line log;
+ * the layers below return what went wrong.
  */
 #ifndef MOONWATCH_BASE_LOG_H
 #define MOONWATCH_BASE_LOG_H
@@ -41,14 +42,28 @@ struct log;
 /* PIPE_BUF: a line written to a pipe stays whole between the lines of other writers. */
 #define LOG_LINE_BYTES 4096
 
-/* `fd` is borrowed. Lines below `level` are not written. */
+/* `fd` is duplicated. Lines below `level` are not written. `clock` is read from two threads. */
 int log_create(struct log **ret, int fd, enum log_level level, const struct clock *clock);
+/* Waits 2 s at most for a reader that has stalled. NULL is fine. */
 void log_destroy(struct log *log);
 void log_set_level(struct log *log, enum log_level level);
 
+/* Whatever is printed to `stderr`, by a library too, goes the log's way as lines of its own, until
+ * the log is destroyed. At most one log at a time. */
+int log_adopt_stderr(struct log *log);
+
+/* Whether all lines are written, or dropped, within `wait_ns`. */
+bool log_flush(struct log *log, uint64_t wait_ns);
+
+struct log_view {
+    uint64_t lines_dropped_total; /* for want of a reader, or since a write failed */
+    uint64_t queued_bytes;        /* not written yet */
+};
+void log_view(struct log *log, struct log_view *ret);
+
 /* `module` is the file's name without directory and suffix. One write(2) per line, which is cut to
  * LOG_LINE_BYTES: strings are shortened and fields that do not fit are left out, which the line
- * then says ("truncated":true). A line that could not be written is counted in the next one
+ * then says ("truncated":true). In the place of lines that were dropped, one says how many
  * ("lines_lost"). `log` may be NULL: nothing is written. */
 void log_write(struct log *log, enum log_level level, const char *logger, const char *file,
                const char *func, const char *msg, const struct log_field *fields, size_t count);

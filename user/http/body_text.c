@@ -34,6 +34,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .notify = env->sources->notify,
         .checks = env->sources->checks,
         .probe = env->sources->probe,
+        .log = env->sources->log,
         .collectors = env->sources->collectors,
         .loop = env->sources->loop ? &loop : NULL,
         .server = env->server,

@@ -11,6 +11,7 @@
 #include "alert/alert.h"
 #include "base/clock.h"
 #include "base/host.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/state_file.h"
 #include "base/text.h"
@@ -34,6 +35,7 @@ struct metrics_sources {
     const struct probe *probe;
     const struct collectors *collectors;
     const struct loop_view *loop;
+    struct log *log;
     const struct server_view *server;
     uint64_t started_realtime_ns; /* of the agent; 0: not told */
 };

@@ -200,6 +200,14 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct metrics
         U64_COUNTER("moonwatch_loop_iterations", "Wake-ups of the event loop.", struct loop_view,
                     iterations_total, 1),
     };
+    static const struct metric_column log[] = {
+        U64_COUNTER(
+            "moonwatch_log_lines_dropped",
+            "Log lines that were never written: nobody read them in time, or a write failed.",
+            struct log_view, lines_dropped_total, 1),
+        U64_GAUGE("moonwatch_log_queued_bytes", "Log lines that wait for their reader.",
+                  struct log_view, queued_bytes, 1),
+    };
     static const struct metric_column server[] = {
         U64_COUNTER("moonwatch_http_requests", "Requests answered.", struct server_view,
                     requests_total, 1),
@@ -213,6 +221,7 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct metrics
     static const struct metric_family scrape = {"moonwatch_scrape_seconds", METRIC_GAUGE,
                                                 "What writing the page before this one took."};
     struct self_usage usage;
+    struct log_view log_figures;
 
     self_usage_read(&m->self, &usage);
     METRIC_COLUMNS(e, self, (&(const struct metric_rows){&usage, sizeof(usage), 1, NULL}));
@@ -220,6 +229,11 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct metrics
     exposition_count(e, NULL, 0, s->snapshot->sequence);
     if (s->loop)
         METRIC_COLUMNS(e, loop, (&(const struct metric_rows){s->loop, sizeof(*s->loop), 1, NULL}));
+    if (s->log) {
+        log_view(s->log, &log_figures);
+        METRIC_COLUMNS(e, log,
+                       (&(const struct metric_rows){&log_figures, sizeof(log_figures), 1, NULL}));
+    }
     if (s->collectors)
         add_collectors(e, s->collectors);
     if (s->server) {

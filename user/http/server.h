@@ -4,6 +4,7 @@
 
 #include "alert/alert.h"
 #include "base/host.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/state_file.h"
 #include "collect/collectors.h"
@@ -20,6 +21,7 @@ struct server_sources {
     const struct clock *clock;
     const struct host *host;
     const struct loop *loop;
+    struct log *log; /* may be NULL */
     const struct collectors *collectors;
     const struct health *health;
     const struct probe *probe;            /* may be NULL */
