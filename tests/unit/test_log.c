@@ -1,4 +1,4 @@
-/* Log lines: the field names of the contract, escaping, the cap, a reader that stalls.
+/* Log lines: the field names of the contract, escaping, the cap, a reader that stalls, the journal.
  */
 #include "base/log.h"
 #include "program.h"
@@ -396,6 +396,41 @@ static void what_is_printed_goes_the_same_way(void **state)
     assert_ptr_equal(stderr, before);
 }
 
+static void the_journal_is_told_priorities(void **state)
+{
+    static const struct {
+        enum log_level level;
+        const char *begins;
+    } levels[] = {
+        {LOG_LEVEL_DEBUG, "<7>{\"ts\":"},    {LOG_LEVEL_INFO, "<6>{\"ts\":"},
+        {LOG_LEVEL_WARNING, "<4>{\"ts\":"},  {LOG_LEVEL_ERROR, "<3>{\"ts\":"},
+        {LOG_LEVEL_CRITICAL, "<2>{\"ts\":"},
+    };
+    struct fixture *f = *state;
+    char stream[64];
+    struct stat st;
+
+    assert_int_equal(fstat(f->write_fd, &st), 0);
+    for (int other = 0; other < 2; other++) {
+        /* The unit's stream, and one whose stderr leads elsewhere. */
+        snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+                 (unsigned long long)st.st_ino + (unsigned)other);
+        assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+        log_destroy(f->log);
+        assert_int_equal(log_create(&f->log, f->write_fd, LOG_LEVEL_DEBUG, &fixed), 0);
+        assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+        for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+            const char *begins = levels[i].begins + (other ? strlen("<N>") : 0);
+
+            LOG_AT(f->log, levels[i].level, "x", "m", LOG_U64("n", 7));
+            assert_memory_equal(written(f), begins, strlen(begins));
+        }
+        assert_int_equal(log_adopt_stderr(f->log), 0);
+        fprintf(stderr, "moonwatch: no\n");
+        assert_string_equal(written(f), other ? "moonwatch: no\n" : "<3>moonwatch: no\n");
+    }
+}
+
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -415,6 +450,7 @@ int main(void)
         LOG_TEST(an_end_writes_what_is_there),
         LOG_TEST(lines_of_a_closed_pipe_are_counted),
         LOG_TEST(what_is_printed_goes_the_same_way),
+        LOG_TEST(the_journal_is_told_priorities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

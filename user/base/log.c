@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* One long string must not push out the fields after it. */
@@ -22,6 +23,7 @@
 
 struct log {
     enum log_level level;
+    bool priorities; /* begin each line with <N>, for the journal */
     const struct clock *clock;
     struct log_queue *queue;
     struct text line;
@@ -29,14 +31,18 @@ struct log {
     struct text printed;    /* there, and not yet ended by a newline */
 };
 
-static const char *const names[] = {
-    [LOG_LEVEL_DEBUG] = "DEBUG", [LOG_LEVEL_INFO] = "INFO",         [LOG_LEVEL_WARNING] = "WARNING",
-    [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL",
+static const struct {
+    const char *name;
+    const char *priority; /* sd-daemon(3) */
+} levels[] = {
+    [LOG_LEVEL_DEBUG] = {"DEBUG", "<7>"},       [LOG_LEVEL_INFO] = {"INFO", "<6>"},
+    [LOG_LEVEL_WARNING] = {"WARNING", "<4>"},   [LOG_LEVEL_ERROR] = {"ERROR", "<3>"},
+    [LOG_LEVEL_CRITICAL] = {"CRITICAL", "<2>"},
 };
 
 const char *log_level_name(enum log_level level)
 {
-    return names[level];
+    return levels[level].name;
 }
 
 static void add_key(struct text *line, const char *name)
@@ -114,11 +120,13 @@ static void make_line(const struct log *log, struct text *line, const struct lin
 
     text_reset(line);
     clock_format_rfc3339(clock_realtime_ns(log->clock), ts);
+    if (log->priorities)
+        text_add(line, levels[head->level].priority);
     text_add_char(line, '{');
     if (line->failed)
         return;
     add_string(line, "ts", ts, sizeof(ts));
-    add_string(line, "level", names[head->level], STRING_BYTES_MAX);
+    add_string(line, "level", levels[head->level].name, STRING_BYTES_MAX);
     add_string(line, "logger", head->logger, STRING_BYTES_MAX);
     mark = line->len;
     add_string(line, "msg", head->msg, STRING_BYTES_MAX);
@@ -164,6 +172,17 @@ static void say_lost(void *ctx, uint64_t lines, struct text *line)
     make_line(ctx, line, &head, &LOG_U64("lines_lost", lines), 1);
 }
 
+/* Of the journal, and not of a file or pipe that a unit or a shell has put in its place. */
+static bool is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(fd, &st) == 0 &&
+           st.st_dev == device && st.st_ino == inode;
+}
+
 int log_create(struct log **ret, int fd, enum log_level level, const struct clock *clock)
 {
     struct log *log = calloc(1, sizeof(*log));
@@ -173,6 +192,7 @@ int log_create(struct log **ret, int fd, enum log_level level, const struct cloc
         return -ENOMEM;
     log->level = level;
     log->clock = clock;
+    log->priorities = is_journal(fd);
     text_init(&log->line, LOG_LINE_BYTES);
     text_init(&log->printed, PRINTED_BYTES_MAX);
     r = log_queue_create(&log->queue, fd, QUEUE_BYTES_MAX, say_lost, log);
@@ -208,6 +228,8 @@ static ssize_t on_printed(void *ctx, const char *data, size_t length)
         const char *newline = memchr(data + done, '\n', length - done);
         size_t part = newline ? (size_t)(newline - data) + 1 - done : length - done;
 
+        if (log->printed.len == 0 && log->priorities)
+            text_add(&log->printed, levels[LOG_LEVEL_ERROR].priority);
         text_add_n(&log->printed, data + done, part);
         if (newline)
             end_printed(log);

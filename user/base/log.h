@@ -1,5 +1,6 @@
 /* Structured logs: one JSON object per line on stderr, fields as in
- * {"ts","level","logger","msg","module","func", then typed fields}.
+ * {"ts","level","logger","msg","module","func", then typed fields}. Where stderr is the journal
+ * ($JOURNAL_STREAM), "<N>" stands before it, which the journal takes for the priority.
  *
  * Nothing here waits for the reader (base/log_queue.h). Only the agent and the command line log;
  * the layers below return what went wrong.
