@@ -3,6 +3,8 @@ exit code 2; and the same for the command line."""
 
 import json
 import os
+import secrets
+import socket
 import subprocess
 
 import jsonschema
@@ -26,10 +28,19 @@ def write(content):
     return write_to
 
 
+def bind(path):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
 # What the file is, what the line has to say.
 WRONG_FILES = {
     "missing": (lambda path: None, ["No such file or directory"]),
     "a directory": (lambda path: path.mkdir(), ["Is a directory"]),
+    "a FIFO": (os.mkfifo, ["not a regular file"]),
+    "a socket": (bind, ["not a regular file"]),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), ["not a regular file"]),
+    "huge": (lambda path: (path.touch(), os.truncate(path, 1 << 40)), ["too large", "1048576"]),
     "empty": (write(b""), ["empty", "{}"]),
     "blanks": (write(b" \n\t\n"), ["empty"]),
     "truncated": (write(b'{"health_monitor": {"check_interval": 30'), ["ends too early"]),
@@ -63,6 +74,35 @@ def test_a_wrong_file(tmp_path, name):
         assert all(ord(c) >= 0x20 for c in errors[0])
         for words in expected:
             assert words in errors[0], errors[0]
+
+
+def in_tokens(path):
+    return {"auth": {"tokens_file": str(path)}}
+
+
+def in_certificate(path):
+    return {"server": {"tls_certificate_file": str(path), "tls_key_file": str(path)}}
+
+
+def in_rules(path):
+    rules = path.parent / "rules"
+    rules.mkdir()
+    path.rename(rules / "own.json")
+    return {"alert_manager": {"rules_directory": str(rules)}}
+
+
+@pytest.mark.parametrize("name", [in_tokens, in_certificate, in_rules])
+def test_a_named_file_that_nobody_writes(tmp_path, name):
+    """The start does not wait for the other side of a FIFO."""
+    os.mkfifo(tmp_path / "fifo")
+    config = tmp_path / "monitoring.json"
+    overrides = {"RUNTIME_DIRECTORY": str(tmp_path), "STATE_DIRECTORY": str(tmp_path)}
+    pins = {"listen": "127.0.0.1:0", "bpffs_directory": f"/sys/fs/bpf/moonwatch-test-{secrets.token_hex(8)}"}
+    named = name(tmp_path / "fifo")
+    config.write_text(json.dumps({**named, "server": {**pins, **named.get("server", {})}}))
+    code, _, errors = moonwatch("run", "--config", str(config), env={**os.environ, **overrides})
+    assert code != 0
+    assert "not a regular file" in errors[-1] and str(tmp_path) in errors[-1]
 
 
 def test_every_error_has_its_line(tmp_path):

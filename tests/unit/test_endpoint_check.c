@@ -184,7 +184,9 @@ static void what_is_not_there_is_said_to_be(void **state)
         {"\"type\":\"redis\",\"url\":\"redis://127.0.0.1:%u\",\"password_file\":\"/nonexistent/p\"",
          "/nonexistent/p: No such file"},
         {"\"type\":\"http\",\"url\":\"http://127.0.0.1:%u\",\"token_file\":\"/dev/null\"",
-         "/dev/null is empty"},
+         "/dev/null: it is not a regular file"},
+        {"\"type\":\"postgres\",\"url\":\"postgres://127.0.0.1:%u/\",\"ca_file\":\"/dev/zero\"",
+         "/dev/zero: it is not a regular file"},
     };
     struct check_scene s;
     unsigned port = free_port();

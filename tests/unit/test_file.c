@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -106,7 +109,7 @@ static void a_missing_file_is_opened_when_it_comes(void **state)
     assert_int_equal(proc_file_read(&file, &buffer, &capacity), 1);
     assert_int_equal(file.open_error, 0);
     proc_file_close(&file);
-    assert_int_equal(proc_file_open(&file, "/", "proc"), 0);
+    assert_int_equal(proc_file_open(&file, "/", "proc"), -EISDIR);
     assert_int_equal(proc_file_read(&file, &buffer, &capacity), -EISDIR);
     proc_file_close(&file);
     proc_file_close(&zeroed);
@@ -150,13 +153,57 @@ static void whole_files_and_their_limit(void **state)
     assert_int_equal(file_read_all(*state, "f", 4, &content, &len), -EFBIG);
     assert_int_equal(file_read_all(*state, "none", 4, &content, &len), -ENOENT);
     assert_int_equal(file_read_all(NULL, "/proc", 4, &content, &len), -EISDIR);
-    assert_int_equal(file_read_all(NULL, "/dev/zero", 1000, &content, &len), -EFBIG);
     assert_null(content);
     assert_int_equal(len, 5);
-    assert_int_equal(file_read_all(NULL, "/dev/null", 1000, &content, &len), 0);
+    put(*state, "empty", "", 0);
+    assert_int_equal(file_read_all(*state, "empty", 1000, &content, &len), 0);
     assert_int_equal(len, 0);
     assert_string_equal(content, "");
     free(content);
+}
+
+/* Opening a FIFO would wait for a writer, reading a device never end, a terminal become ours. */
+static void only_regular_files(void **state)
+{
+    static const char *const kinds[] = {"fifo", "socket", "/dev/zero", "/dev/null", "/dev/ptmx"};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[128];
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(path, sizeof(path), "%s/fifo", (const char *)*state);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", (const char *)*state);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        const char *root = kinds[i][0] == '/' ? NULL : *state;
+        CLEANUP_FREE char *buffer = NULL, *content = NULL;
+        struct proc_file file;
+        size_t capacity = 0, len;
+
+        assert_int_equal(file_read_all(root, kinds[i], 1000, &content, &len), FILE_NOT_REGULAR);
+        assert_int_equal(proc_file_open(&file, root, kinds[i]), FILE_NOT_REGULAR);
+        assert_int_equal(proc_file_read(&file, &buffer, &capacity), FILE_NOT_REGULAR);
+        proc_file_close(&file);
+    }
+    close(fd);
+    assert_string_equal(file_error(FILE_NOT_REGULAR), "it is not a regular file");
+    assert_string_equal(file_error(-ENOENT), "No such file or directory");
+}
+
+static void a_huge_file_is_not_read(void **state)
+{
+    CLEANUP_FREE char *content = NULL, *buffer = NULL;
+    size_t len, capacity = 0;
+    struct proc_file file;
+    char path[128];
+
+    put(*state, "huge", "x", 1);
+    snprintf(path, sizeof(path), "%s/huge", (const char *)*state);
+    assert_int_equal(truncate(path, 1LL << 40), 0);
+    assert_int_equal(file_read_all(*state, "huge", 1 << 20, &content, &len), -EFBIG);
+    assert_int_equal(proc_file_open(&file, *state, "huge"), -EFBIG);
+    assert_int_equal(proc_file_read(&file, &buffer, &capacity), -EFBIG);
+    proc_file_close(&file);
 }
 
 static void numbers(void **state)
@@ -225,6 +272,8 @@ int main(void)
         FILE_TEST(a_missing_file_is_opened_when_it_comes),
         FILE_TEST(the_real_proc_moves_on),
         FILE_TEST(whole_files_and_their_limit),
+        FILE_TEST(only_regular_files),
+        FILE_TEST(a_huge_file_is_not_read),
         FILE_TEST(numbers),
         FILE_TEST(directories),
     };

@@ -330,6 +330,12 @@ static void a_connection_alone_can_be_asked_for(void **state)
 /* nginx with a certificate that openssl made for 30 days. */
 static void https_is_verified_and_its_certificate_read(void **state)
 {
+    static const struct {
+        const char *file, *says;
+    } unusable[] = {
+        {"/nonexistent/ca.pem", "/nonexistent/ca.pem: No such file"},
+        {"/dev/zero", "/dev/zero: it is not a regular file"},
+    };
     char directory[64], text[2048], path[128], certificate[128], key[128], url[64], other[64];
     uint16_t port = free_port();
     struct scene s;
@@ -371,8 +377,14 @@ static void https_is_verified_and_its_certificate_read(void **state)
     assert_int_equal(s.last.status, 0);
     ASK(&s, .url = other, .ca_file = certificate);
     assert_int_equal(s.last.outcome.class, OUTCOME_PERMANENT);
-    ASK(&s, .url = url, .ca_file = "/nonexistent/ca.pem");
-    assert_int_equal(s.last.outcome.class, OUTCOME_PERMANENT);
+    for (size_t i = 0; i < sizeof(unusable) / sizeof(*unusable); i++) {
+        const struct http_request request = {
+            .url = url, .ca_file = unusable[i].file, .timeout_ns = TIMEOUT_NS};
+        char error[HTTP_ERROR_BYTES] = "";
+
+        assert_true(http_start(s.http, NULL, &request, on_done, &s, error) < 0);
+        assert_non_null(strstr(error, unusable[i].says));
+    }
     end(&s);
     program_stop(nginx, SIGTERM);
     remove_directory(directory);

@@ -14,6 +14,8 @@ static int make(void **state)
     write_file(path, "\n");
     snprintf(path, sizeof(path), "%s/ftp", directory);
     write_file(path, "ftp://secret.example.org\n");
+    snprintf(path, sizeof(path), "%s/fifo", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
     return 0;
 }
 
@@ -73,6 +75,11 @@ static void files_that_are_missing_are_found(void **state)
     check(MAIL "\"%/good\",\"ca_file\":\"%/none\"}", "ca_file", "No such file");
     check("{\"name\":\"c\",\"type\":\"webhook\",\"url\":\"http://h\",\"secret_file\":\"%\"}",
           "secret_file", "Is a directory");
+    /* Reading would wait for whoever writes. */
+    check("{\"name\":\"c\",\"type\":\"discord\",\"url_file\":\"%/fifo\"}", "url_file",
+          "not a regular file");
+    check(MAIL "\"%/good\",\"ca_file\":\"%/fifo\"}", "ca_file", "not a regular file");
+    check(MAIL "\"%/fifo\"}", "password_file", "not a regular file");
 }
 
 static void templates_that_make_no_sense_are_found(void **state)

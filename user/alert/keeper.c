@@ -74,7 +74,7 @@ static void load(struct alert_keeper *s)
         move_aside(s, r == -EBADMSG ? "it is no JSON document" : "it is of another version");
     else if (r < 0 && r != -ENOENT)
         LOG_ERROR(s->sources.log, LOGGER, "The saved alerts cannot be read",
-                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", strerror(-r)));
+                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", file_error(r)));
     else if (r == 0)
         LOG_INFO(s->sources.log, LOGGER, "Alerts go on where they were",
                  LOG_U64("alerts", alert_manager_count(manager)),

@@ -1,6 +1,7 @@
 #include "alert/plan.h"
 #include "alert/alert.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static int open_zone(struct mute *mute, size_t index, struct config_errors *erro
     snprintf(pointer, sizeof(pointer), "/alert_manager/mute_windows/%zu/%s", index,
              name ? "time_zone" : "utc");
     config_error_add(errors, pointer, "cannot read the time zone %s: %s", name ? path : LOCAL_TIME,
-                     strerror(-r));
+                     file_error(r));
     return -EINVAL;
 }
 

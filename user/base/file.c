@@ -12,6 +12,8 @@
 /* Most files of /proc and /sys fit a page. */
 #define FIRST_BYTES 4096
 #define NUMBER_BYTES 64
+/* No file of /proc or /sys is near it. */
+#define PROC_BYTES_MAX (64UL << 20)
 
 static int join(char out[PATH_MAX], const char *root, const char *relative)
 {
@@ -20,19 +22,44 @@ static int join(char out[PATH_MAX], const char *root, const char *relative)
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int open_for_reading(const char *path)
+static int check_kind(int fd, size_t limit)
 {
-    int fd;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(st.st_mode))
+        return FILE_NOT_REGULAR;
+    return st.st_size > 0 && (uintmax_t)st.st_size > limit ? -EFBIG : 0;
+}
+
+int file_open(const char *path, size_t limit)
+{
+    int fd, err;
 
     do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return errno == ENXIO ? FILE_NOT_REGULAR : -errno; /* a socket, or a device without one */
+    err = check_kind(fd, limit);
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+const char *file_error(int error)
+{
+    return error == FILE_NOT_REGULAR ? "it is not a regular file" : strerror(-error);
 }
 
 static int reopen(struct proc_file *file)
 {
-    int fd = open_for_reading(file->path);
+    int fd = file_open(file->path, PROC_BYTES_MAX);
 
     file->fd = fd < 0 ? -1 : fd;
     file->open_error = fd < 0 ? -fd : 0;
@@ -91,7 +118,7 @@ ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity)
     }
     for (;;) {
         if (len + 1 >= *capacity) {
-            err = grow(buffer, capacity);
+            err = len >= PROC_BYTES_MAX ? -EFBIG : grow(buffer, capacity);
             if (err)
                 return err;
         }
@@ -125,7 +152,7 @@ int file_read_all(const char *root, const char *relative, size_t limit, char **r
 
     if (err)
         return err;
-    fd = open_for_reading(path);
+    fd = file_open(path, limit);
     if (fd < 0)
         return fd;
     for (;;) {

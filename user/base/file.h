@@ -1,7 +1,10 @@
-/* Reading the kernel's small text files again and again. */
+/* Reading files: the kernel's small text files again and again, and those that people name, which
+ * may be anything. Only regular files are read, so that none waits for its other side or never
+ * ends. */
 #ifndef MOONWATCH_BASE_FILE_H
 #define MOONWATCH_BASE_FILE_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,8 +27,18 @@ void proc_file_close(struct proc_file *file);
  * opened or read before. */
 ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity);
 
+/* Opens a regular file of at most `limit` bytes for reading. Returns the descriptor or a negative
+ * errno: -EFBIG, -EISDIR, FILE_NOT_REGULAR, or why it cannot be opened. */
+int file_open(const char *path, size_t limit);
+
+/* A FIFO, socket or device. */
+#define FILE_NOT_REGULAR (-EMEDIUMTYPE)
+
+/* strerror() for the negative errno of these functions. */
+const char *file_error(int error);
+
 /* Reads ROOT/RELATIVE (RELATIVE alone when `root` is NULL) whole into a new NUL-terminated buffer,
- * which the caller frees. At most `limit` bytes: -EFBIG beyond. */
+ * which the caller frees. Errors are those of file_open(). */
 int file_read_all(const char *root, const char *relative, size_t limit, char **ret,
                   size_t *ret_len);
 

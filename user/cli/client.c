@@ -29,7 +29,7 @@ int client_read_token(const char *path, char **ret)
         return 0;
     r = file_read_all(NULL, path, TOKEN_FILE_BYTES, ret, &len);
     if (r < 0)
-        cli_error("--token-file %s: %s", path, strerror(-r));
+        cli_error("--token-file %s: %s", path, file_error(r));
     else
         (*ret)[strcspn(*ret, " \t\r\n")] = '\0';
     return r;

@@ -1,10 +1,11 @@
 /* What the strings of the configuration may be. */
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "config/address.h"
 #include "config/alerting.h"
 #include "config/key.h"
 #include <ctype.h>
-#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,7 +147,7 @@ static bool is_time_zone(const char *value)
         !of_characters(value, "/_+-", NAME_BYTES_MAX))
         return false;
     snprintf(path, sizeof(path), "%s/%s", TIME_ZONE_DIRECTORY, value);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = file_open(path, SIZE_MAX);
     return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
            memcmp(magic, "TZif", sizeof(magic)) == 0;
 }

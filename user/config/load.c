@@ -133,7 +133,7 @@ int config_parse_file(cJSON **ret, const char *path, struct config_errors *error
     }
     if (err) {
         config_error_add(errors, "", "cannot read it: %s (allowed: a readable JSON file)",
-                         strerror(-err));
+                         file_error(err));
         return err;
     }
     return parse(ret, content, len, errors);

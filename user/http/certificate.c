@@ -14,7 +14,7 @@ static int read_pem(char **ret, const char *file, char *error, size_t size)
     int r = file_read_all(NULL, file, PEM_BYTES_MAX, ret, &len);
 
     if (r < 0)
-        snprintf(error, size, "cannot read %s: %s", file, strerror(-r));
+        snprintf(error, size, "cannot read %s: %s", file, file_error(r));
     return r;
 }
 

@@ -149,7 +149,7 @@ static int read_file(const char *path, char **ret_text, char error[TOKEN_ERROR_B
     }
     r = file_read_all(NULL, path, FILE_BYTES_MAX, ret_text, &len);
     if (r < 0)
-        snprintf(error, TOKEN_ERROR_BYTES, "%s: cannot be read: %s", path, strerror(-r));
+        snprintf(error, TOKEN_ERROR_BYTES, "%s: cannot be read: %s", path, file_error(r));
     return r;
 }
 

@@ -3,10 +3,8 @@
 #include "notify/notify.h"
 #include "transfer/secret.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct place {
     size_t channel;
@@ -48,16 +46,14 @@ static void check_url_file(const struct place *place, const char *path)
 
 static void check_channel(const struct place *place, const struct config_channel *channel)
 {
-    char error[TEMPLATE_ERROR_BYTES], what[PATH_MAX + 64];
+    char error[TEMPLATE_ERROR_BYTES], reason[SECRET_REASON_BYTES];
 
     check_url_file(place, channel->url_file);
     check_secret(place, "token_file", channel->token_file);
     check_secret(place, "secret_file", channel->secret_file);
     check_secret(place, "password_file", channel->password_file);
-    if (channel->ca_file && access(channel->ca_file, R_OK) < 0) {
-        snprintf(what, sizeof(what), "%s: %s", channel->ca_file, strerror(errno));
-        complain(place, "ca_file", what, "a file of certificates in PEM");
-    }
+    if (channel->ca_file && secret_check_ca(channel->ca_file, reason) < 0)
+        complain(place, "ca_file", reason, "a file of certificates in PEM");
     if (channel->template && template_check(channel->template, NULL, NULL, error) < 0)
         complain(place, "template", error, "");
 }

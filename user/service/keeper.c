@@ -1,4 +1,5 @@
 #include "service/keeper.h"
+#include "base/file.h"
 #include "base/state_file.h"
 #include "service/restart.h"
 #include <errno.h>
@@ -38,7 +39,7 @@ static void recall(struct keeper *keeper)
     if (r == -ENOENT)
         return;
     if (r < 0 && r != -EBADMSG) {
-        say(keeper, "what services have learnt cannot be read", strerror(-r));
+        say(keeper, "what services have learnt cannot be read", file_error(r));
         return;
     }
     if (r == 0)

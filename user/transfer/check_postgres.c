@@ -293,8 +293,12 @@ static int postgres_start(void **ret, const struct endpoint_check_sources *sourc
     const struct pq_api *api = pq_api(reason);
     struct postgres_run *run;
     char *password;
-    int r = api ? secret_read(target->config->password_file, &password, reason) : -ELIBACC;
+    int r = api ? 0 : -ELIBACC;
 
+    if (r == 0 && target->config->ca_file)
+        r = secret_check_ca(target->config->ca_file, reason);
+    if (r == 0)
+        r = secret_read(target->config->password_file, &password, reason);
     if (r < 0)
         return r;
     run = calloc(1, sizeof(*run));

@@ -1,5 +1,6 @@
 /* From a request to libcurl's options. */
 #include "transfer/http_state.h"
+#include "transfer/secret.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +171,11 @@ int http_prepare(struct http_transfer *transfer, const struct http_request *requ
         else
             r = -ENOMEM;
         transfer->upload_bytes = request->body_bytes;
+    }
+    if (r == 0 && request->ca_file) {
+        r = secret_check_ca(request->ca_file, error);
+        if (r < 0)
+            return r;
     }
     code = r == 0 ? set_all(transfer, request) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)

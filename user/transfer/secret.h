@@ -7,6 +7,9 @@
 /* The first line of `path`: 0 with a string the caller frees with secret_free(); `path` NULL: 0
  * with NULL. A negative errno with the reason. */
 int secret_read(const char *path, char **ret, char reason[SECRET_REASON_BYTES]);
+/* Whether the libraries, which read it themselves and would wait for the other side of a FIFO, may
+ * be given `path` as the certificates to trust. A negative errno with the reason. */
+int secret_check_ca(const char *path, char reason[SECRET_REASON_BYTES]);
 void secret_free(char *secret); /* leaves nothing in memory; NULL is fine */
 
 #endif
