@@ -85,6 +85,55 @@ MALFORMED = {
 }
 
 
+def target(path):
+    return b"GET " + path + b" HTTP/1.1\r\n" + LAST
+
+
+def fields(*lines):
+    return GET + b"".join(line + b"\r\n" for line in lines) + b"Connection: close\r\n\r\n"
+
+
+def numbered(form, count):
+    return [form % number for number in range(count)]
+
+
+# What is just allowed, and beyond: (request, status, code of the error).
+HEADS = {
+    "64 parameters": (target(b"/openapi.json?" + b"&".join(numbered(b"a%d=b", 64))), 200, None),
+    "65 parameters": (target(b"/health?" + b"&".join(numbered(b"a%d=b", 65))), 400, "too_many_parameters"),
+    "150 parameters": (target(b"/alerts?" + b"&".join(numbered(b"a%d=b", 150))), 400, "too_many_parameters"),
+    "4000 empty parameters": (target(b"/alerts?" + b"&" * 4000), 400, "too_many_parameters"),
+    "4000 bytes of path": (target(b"/" + b"a" * 3999), 404, "not_found"),
+    "8000 bytes of path": (target(b"/" + b"a" * 7999), 414, "uri_too_long"),
+    "20000 bytes of query": (target(b"/alerts?" + b"a" * 20_000), 414, "uri_too_long"),
+    "78 headers": (fields(*numbered(b"X-%d: y", 78)).replace(b"/health", b"/openapi.json"), 200, None),
+    "150 headers": (fields(*numbered(b"X-%d: y", 150)), 431, "headers_too_large"),
+    "80 cookies": (target(b"/openapi.json").replace(
+        b"Host", b"Cookie: " + b"; ".join(numbered(b"c%d=y", 80)) + b"\r\nHost"), 200, None),
+    "300 cookies": (fields(b"Cookie: " + b"; ".join(numbered(b"c%d=y", 300))), 431, "headers_too_large"),
+    "8000 bytes of header": (target(b"/openapi.json").replace(b"Host", b"X: " + b"a" * 8000 + b"\r\nHost"), 200, None),
+    "8200 bytes of header": (fields(b"X: " + b"a" * 8200), 431, "headers_too_large"),
+    "20000 bytes of header": (fields(b"X: " + b"a" * 20_000), 431, "headers_too_large"),
+    "two hosts": (fields(b"Host: localhost"), 400, "bad_host"),
+    "300 form fields": (
+        b"POST /admin/reload HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 1200\r\n" + LAST + b"a=b&" * 300, 401, "unauthorized"),
+}
+
+
+def test_heads_that_hold_too_much(make_agent):
+    """Answered at once: whoever is left to wait, is so beyond the deadline."""
+    agent = make_agent(config={"server": {"idle_timeout": 600}}).start()
+    for name, (data, status, code) in HEADS.items():
+        with connect(agent) as peer:
+            peer.sendall(data)
+            answer = b"".join(iter(lambda: peer.recv(65536), b""))
+        assert status_of(answer) == status, (name, answer[:200])
+        error = json.loads(answer.split(b"\r\n\r\n", 1)[1]).get("error", {})
+        assert error.get("code") == code, (name, error)
+    assert_serves(agent)
+
+
 def test_malformed_requests(impatient):
     agent = impatient
     for name, data in MALFORMED.items():

@@ -3,6 +3,7 @@
 #include "http/connections.h"
 #include "http/listen.h"
 #include "http/metrics.h"
+#include "http/request_head.h"
 #include "http/site.h"
 #include <errno.h>
 #include <malloc.h>
@@ -12,9 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* Holds a request's headers; longer ones are answered 431 by libmicrohttpd. One per connection,
- * touched as far as it is used. */
-#define CONNECTION_BYTES 8192
 /* A longer body than a route may take is read and dropped up to here, so that the client gets its
  * answer. */
 #define UPLOAD_BYTES_MAX (64 << 10)
@@ -115,27 +113,54 @@ static uint64_t upload_length(struct MHD_Connection *mhd)
     return length ? strtoull(length, NULL, 10) : 0;
 }
 
+static const struct head_refusal body_too_large = {
+    MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+    "no route takes a body of that size or of unknown length"};
+
 /* A request while it is being read. */
 struct upload {
+    const struct head_refusal *refusal; /* of its target */
+    bool begun, too_long;
     size_t len;
-    bool too_long;
-    char data[];
+    char *data;
 };
 
-static struct upload *begin_upload(uint64_t length)
+/* Before libmicrohttpd takes the target apart. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 {
-    struct upload *upload =
-        calloc(1, sizeof(*upload) + (length <= REQUEST_BODY_BYTES ? length : 0));
+    struct upload *upload = calloc(1, sizeof(*upload));
 
-    if (upload)
-        upload->too_long = length > REQUEST_BODY_BYTES;
+    (void)cls;
+    (void)mhd;
+    if (upload && target)
+        upload->refusal = head_check_target(target);
     return upload;
+}
+
+static enum MHD_Result begin_upload(struct server *server, struct MHD_Connection *mhd,
+                                    struct upload *upload)
+{
+    uint64_t length = upload_length(mhd);
+    const struct head_refusal *refusal = upload->refusal ? upload->refusal : head_check_fields(mhd);
+
+    upload->begun = true;
+    if (!refusal && length > UPLOAD_BYTES_MAX)
+        refusal = &body_too_large;
+    if (refusal) {
+        server->site.view.requests_total++;
+        return site_refuse(mhd, refusal->status, refusal->code, refusal->message);
+    }
+    upload->too_long = length > REQUEST_BODY_BYTES;
+    if (length == 0 || upload->too_long)
+        return MHD_YES;
+    upload->data = malloc(length);
+    return upload->data ? MHD_YES : MHD_NO;
 }
 
 /* libmicrohttpd hands out no more than the Content-Length that the memory was taken for. */
 static void keep_upload(struct upload *upload, const char *data, size_t size)
 {
-    if (upload->too_long)
+    if (!upload->data)
         return;
     memcpy(upload->data + upload->len, data, size);
     upload->len += size;
@@ -144,10 +169,14 @@ static void keep_upload(struct upload *upload, const char *data, size_t size)
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
                          enum MHD_RequestTerminationCode code)
 {
+    struct upload *upload = *request;
+
     (void)cls;
     (void)mhd;
     (void)code;
-    free(*request);
+    if (upload)
+        free(upload->data);
+    free(upload);
     *request = NULL;
 }
 
@@ -160,15 +189,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     struct upload *kept = *request;
 
     (void)version;
-    if (!kept) {
-        uint64_t length = upload_length(mhd);
-
-        if (length > UPLOAD_BYTES_MAX)
-            return site_refuse(mhd, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
-                               "no route takes a body of that size or of unknown length");
-        *request = begin_upload(length);
-        return *request ? MHD_YES : MHD_NO;
-    }
+    if (!kept)
+        return MHD_NO; /* there was no memory for it */
+    if (!kept->begun)
+        return begin_upload(server, mhd, kept);
     if (*upload_size) {
         keep_upload(kept, upload, *upload_size);
         *upload_size = 0;
@@ -200,9 +224,9 @@ static int start_daemon(struct server *server, const struct config *config, int 
         MHD_USE_EPOLL | (plain ? 0 : MHD_USE_TLS), 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_ARRAY, plain ? &https[2] : https,
         MHD_OPTION_CONNECTION_LIMIT, server->connections.limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        idle > 1 ? (unsigned)idle : 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        idle > 1 ? (unsigned)idle : 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_END);
     if (server->daemon)
         return 0;
