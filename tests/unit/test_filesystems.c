@@ -145,14 +145,18 @@ static void test_odd_answers(void **state)
         {"/pool", -EIO, {0}},
         {"/network",
          0,
-         {.f_frsize = 1, .f_blocks = 1, .f_bfree = 9, .f_bavail = 0, .f_files = 3, .f_ffree = 7}},
+         {.f_frsize = 1, .f_blocks = 1, .f_bfree = 1, .f_bavail = 0, .f_files = 3, .f_ffree = 7}},
+        {"/btr",
+         0,
+         {.f_frsize = 1, .f_blocks = 9, .f_bfree = 1, .f_bavail = (fsblkcnt_t)-2, .f_files = 3}},
+        {"/srv/my data\\x", 0, {.f_frsize = 1, .f_blocks = 9, .f_bfree = (fsblkcnt_t)-3}},
     };
     struct filesystems *fs;
     struct disk_snapshot disk;
     struct tree *t;
 
     answers = odd;
-    answer_count = 4;
+    answer_count = sizeof(odd) / sizeof(odd[0]);
     disk = sample(debian, &t, &fs);
     assert_missing(find(&disk, "/")->usage_percent, "no size");
     assert_missing(find(&disk, "/")->size_bytes, "no size");
@@ -160,7 +164,12 @@ static void test_odd_answers(void **state)
     assert_missing(find(&disk, "/boot/efi")->inodes_usage_percent, "inodes");
     assert_missing(find(&disk, "/pool")->usage_percent, "Input/output error");
     assert_missing(find(&disk, "/network")->usage_percent, "no size");
-    assert_known(find(&disk, "/network")->inodes_usage_percent, 0);
+    assert_missing(find(&disk, "/network")->inodes_usage_percent, "more free inodes");
+    /* Less than nothing is available: full, not empty. */
+    assert_known(find(&disk, "/btr")->available_bytes, 0);
+    assert_known(find(&disk, "/btr")->usage_percent, 100);
+    assert_known(find(&disk, "/srv/my data\\x")->free_bytes, 0);
+    assert_known(find(&disk, "/srv/my data\\x")->usage_percent, 100);
     done(t, fs);
 }
 

@@ -81,6 +81,7 @@ static void test_no_swap_no_estimate_no_hugepages(void **state)
     assert_known(m->swap_total_bytes, 0);
     assert_missing(m->available_bytes, "MemAvailable");
     assert_missing(m->usage_percent, "MemAvailable");
+    assert_missing(m->arc_reclaimable_bytes, "ZFS is not loaded");
     assert_missing(m->hugepages_total, "huge page");
     assert_missing(m->hugepage_size_bytes, "huge page");
     assert_missing(m->oom_kills_total, "not in /proc/vmstat");
@@ -114,6 +115,40 @@ static void test_garbled(void **state)
     tree_destroy(t);
 }
 
+/* 32 GiB of which ZFS caches 24: MemAvailable knows nothing of these. */
+static void test_zfs_cache_is_available(void **state)
+{
+    struct tree *t = tree_create();
+    const struct memory_snapshot *m;
+
+    tree_write(t, "proc/spl/kstat/zfs/arcstats",
+               "13 1 0x01 147 39984 4400000000 99000000000\n"
+               "name                            type data\n"
+               "size                            4    25769803776\n"
+               "c                               4    26843545600\n"
+               "c_min                           4    1048936704\n"
+               "c_max                           4    26843545600\n");
+    m = sample(t, "MemTotal: 32780000 kB\nMemFree: 1200000 kB\nMemAvailable: 1900000 kB\n",
+               "oom_kill 0\n");
+    assert_known(m->arc_reclaimable_bytes, 25769803776.0 - 1048936704.0);
+    assert_true(m->usage_percent.value > 20.5 && m->usage_percent.value < 20.6);
+    /* Without the kernel's own estimate there is nothing to add to. */
+    m = sample(t, "MemTotal: 32780000 kB\nMemFree: 1200000 kB\n", "oom_kill 0\n");
+    assert_missing(m->usage_percent, "MemAvailable");
+    tree_write(t, "proc/spl/kstat/zfs/arcstats", "size 4 100\nc_min 4 200\n");
+    m = sample(t, meminfo, vmstat);
+    assert_known(m->arc_reclaimable_bytes, 0);
+    assert_known(m->usage_percent, 75);
+    tree_write(t, "proc/spl/kstat/zfs/arcstats", "size 4 99999999999999\nc_min 4 1\n");
+    assert_known(sample(t, meminfo, vmstat)->usage_percent, 0);
+    tree_write(t, "proc/spl/kstat/zfs/arcstats", "size 4 many\n");
+    m = sample(t, meminfo, vmstat);
+    assert_missing(m->arc_reclaimable_bytes, "no size");
+    assert_known(m->usage_percent, 75);
+    tree_remove(t, "proc/spl");
+    tree_destroy(t);
+}
+
 static void test_unreadable(void **state)
 {
     struct tree *t = tree_create();
@@ -136,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_no_swap_no_estimate_no_hugepages),
         cmocka_unit_test(test_available_above_total),
         cmocka_unit_test(test_garbled),
+        cmocka_unit_test(test_zfs_cache_is_available),
         cmocka_unit_test(test_unreadable),
     };
 

@@ -70,20 +70,28 @@ static void fill_missing(struct filesystem *f, const char *why)
     f->full_in_seconds = reading_missing(why);
 }
 
+/* Where the reserve is eaten up, some filesystems subtract below zero, which is then a huge number
+ * of blocks. */
+static uint64_t blocks_of(uint64_t blocks, uint64_t total)
+{
+    return blocks <= total ? blocks : 0;
+}
+
 /* df's arithmetic: what is reserved for root counts as neither used nor available. */
 static void fill_usage(struct filesystem *f, const struct statvfs *v, uint64_t now_ns,
                        struct growth *growth)
 {
+    uint64_t free = blocks_of(v->f_bfree, v->f_blocks);
     double unit = (double)v->f_frsize, used, available;
 
     if (v->f_blocks == 0) {
         fill_missing(f, "the filesystem reports no size");
         return;
     }
-    used = v->f_blocks > v->f_bfree ? (double)(v->f_blocks - v->f_bfree) * unit : 0;
-    available = (double)v->f_bavail * unit;
+    used = (double)(v->f_blocks - free) * unit;
+    available = (double)blocks_of(v->f_bavail, v->f_blocks) * unit;
     f->size_bytes = reading_of((double)v->f_blocks * unit);
-    f->free_bytes = reading_of((double)v->f_bfree * unit);
+    f->free_bytes = reading_of((double)free * unit);
     f->available_bytes = reading_of(available);
     f->usage_percent = used + available > 0 ? reading_of(100.0 * used / (used + available))
                                             : reading_missing("the filesystem reports no size");
@@ -96,10 +104,14 @@ static void fill_usage(struct filesystem *f, const struct statvfs *v, uint64_t n
         return;
     }
     f->inodes_total = reading_of((double)v->f_files);
+    if (v->f_ffree > v->f_files) {
+        f->inodes_free = f->inodes_usage_percent =
+            reading_missing("the filesystem reports more free inodes than it has");
+        return;
+    }
     f->inodes_free = reading_of((double)v->f_ffree);
-    f->inodes_usage_percent = reading_of(
-        v->f_ffree < v->f_files ? 100.0 * (double)(v->f_files - v->f_ffree) / (double)v->f_files
-                                : 0);
+    f->inodes_usage_percent =
+        reading_of(100.0 * (double)(v->f_files - v->f_ffree) / (double)v->f_files);
 }
 
 static void update_usage(struct filesystems *fs, uint64_t now_ns)

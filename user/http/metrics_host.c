@@ -85,8 +85,12 @@ void metrics_memory(struct exposition *e, struct metrics *m, const struct metric
         READING_GAUGE("moonwatch_memory_total_bytes", "Memory of the host.", struct memory_snapshot,
                       total_bytes, 1),
         READING_GAUGE("moonwatch_memory_available_bytes",
-                      "Memory that can be had without swapping, as the kernel estimates it.",
+                      "Memory that can be had without swapping: the kernel's estimate and what "
+                      "ZFS's cache holds above its least.",
                       struct memory_snapshot, available_bytes, 1),
+        READING_GAUGE("moonwatch_memory_arc_reclaimable_bytes",
+                      "What ZFS's cache holds above its least; no sample without ZFS.",
+                      struct memory_snapshot, arc_reclaimable_bytes, 1),
         READING_GAUGE("moonwatch_memory_free_bytes", "Memory used for nothing at all.",
                       struct memory_snapshot, free_bytes, 1),
         READING_GAUGE("moonwatch_memory_usage_ratio", "Share of memory that is not available.",

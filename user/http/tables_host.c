@@ -60,7 +60,9 @@ const struct field_table cpu_throttle_table =
 static const struct field memory_fields[] = {
     PERCENT("usage_percent", usage_percent, .about = "(total - available) / total"),
     WHOLE("total_bytes", total_bytes),
-    WHOLE("available_bytes", available_bytes),
+    WHOLE("available_bytes", available_bytes, .about = "without swapping"),
+    WHOLE("arc_reclaimable_bytes", arc_reclaimable_bytes,
+          .about = "of these, what ZFS's cache holds above its least"),
     WHOLE("free_bytes", free_bytes),
     WHOLE("buffers_bytes", buffers_bytes),
     WHOLE("cached_bytes", cached_bytes),

@@ -8,6 +8,7 @@
  * 3 sigma instead of the usual 2 makes room for that. */
 #define SIGNIFICANT_SIGMA 3.0
 #define FALL_SHARE_MAX 0.5
+#define ABOVE_PEAK_SHARE 0.1
 #define HORIZON_SECONDS (7 * 86400.0)
 #define WINDOW_SECONDS ((double)GROWTH_POINTS * 60)
 
@@ -51,9 +52,9 @@ static double largest_fall(const struct growth *g)
     return fall;
 }
 
-static bool above_earlier_peaks(const struct growth *g, uint64_t hour)
+static bool above_earlier_peaks(const struct growth *g, uint64_t hour, double gained)
 {
-    double level = g->points[g->count - 1].level;
+    double level = g->points[g->count - 1].level - ABOVE_PEAK_SHARE * gained;
 
     for (size_t i = 0; i < GROWTH_PEAK_HOURS; i++)
         if (g->peaks[i].level >= level && hour - g->peaks[i].hour < GROWTH_PEAK_HOURS)
@@ -76,8 +77,8 @@ static struct reading slope_now(const struct growth *g, uint64_t hour)
         return reading_missing("not growing");
     if (largest_fall(g) > FALL_SHARE_MAX * gained)
         return reading_missing("growing and falling by turns");
-    if (!above_earlier_peaks(g, hour))
-        return reading_missing("growing, but below an earlier peak of the day");
+    if (!above_earlier_peaks(g, hour, gained))
+        return reading_missing("growing, but not above what it was in the last two days");
     return reading_of(slope);
 }
 

@@ -7,7 +7,8 @@
 struct memory_snapshot {
     const char *missing;
     struct reading total_bytes;
-    struct reading available_bytes;
+    struct reading available_bytes;       /* without swapping; ZFS's cache above its least too */
+    struct reading arc_reclaimable_bytes; /* of these, ZFS's; missing without ZFS */
     struct reading free_bytes;
     struct reading usage_percent; /* (total - available) / total */
     struct reading buffers_bytes, cached_bytes;
