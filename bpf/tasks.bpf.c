@@ -54,8 +54,11 @@ int tasks(struct bpf_iter__task *ctx)
     row.memory_cgroup_id = memory_cgroup_id_of(task);
     row.start_boot_ns = task->start_boottime;
     row.on_cpu_ns = task->se.sum_exec_runtime;
-    if (leader)
+    if (leader) {
         row.on_cpu_ns += task->signal->sum_sched_runtime;
+        row.children_cpu_ns = task->signal->cutime + task->signal->cstime;
+    }
+    row.switches = task->nvcsw + task->nivcsw;
     /* CONFIG_SCHED_INFO */
     if (bpf_core_field_exists(struct sched_info, run_delay)) {
         row.known |= TASK_KNOWS_RUN_DELAY;

@@ -21,6 +21,8 @@ struct task_row {
     __u64 memory_cgroup_id; /* of the memory controller's hierarchy, v1 or v2; 0: no controller */
     __u64 start_boot_ns;    /* CLOCK_BOOTTIME */
     __u64 on_cpu_ns;        /* leader: those of the process's ended threads included */
+    __u64 children_cpu_ns;  /* leader: of children waited for, with theirs */
+    __u64 switches;         /* times it left the CPU */
     __u64 run_delay_ns;     /* time runnable but waiting */
     __u64 blocked_ns;       /* uninterruptible sleep since the agent started */
     __u64 rss_anon_bytes;   /* leader only; once it has ended each thread's row repeats them */

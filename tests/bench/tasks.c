@@ -60,7 +60,8 @@ static int snapshot(struct probe *probe, struct task_table *table)
     struct process_row top[TOP_COUNT];
     int rows;
 
-    task_table_begin(table, clock_monotonic_ns(clock_system()), true);
+    task_table_begin(table, clock_monotonic_ns(clock_system()), true,
+                     (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     rows = probe_tasks_for_each(probe, add_row, table);
     if (task_table_end(table) < 0 || rows < 0)
         return -1;

@@ -153,7 +153,7 @@ static void send_oom(uint32_t pid, uint64_t limit_cgroup_id)
 
 static void take_snapshot(void)
 {
-    task_table_begin(table, 3 * NS_PER_SECOND, true);
+    task_table_begin(table, 3 * NS_PER_SECOND, true, 4);
     for (uint32_t pid = 1; pid <= 9; pid++)
         add_process(pid, 100ull * pid, pid % 2 ? 70 : 80);
     assert_int_equal(task_table_end(table), 0);

@@ -37,7 +37,7 @@ static struct task_row row_of(uint32_t pid, uint32_t tgid)
 
 static void take(uint64_t now_ns, const struct task_row *rows, size_t count)
 {
-    task_table_begin(table, now_ns, true);
+    task_table_begin(table, now_ns, true, 4);
     for (size_t i = 0; i < count; i++)
         task_table_add(table, &rows[i]);
     assert_int_equal(task_table_end(table), 0);
@@ -139,7 +139,7 @@ static void what_the_kernel_cannot_tell_is_missing(void **state)
     (void)state;
     row.known = 0;
     for (uint64_t t = 1; t <= 11; t += 5) {
-        task_table_begin(table, t * SECOND, false);
+        task_table_begin(table, t * SECOND, false, 4);
         task_table_add(table, &row);
         assert_int_equal(task_table_end(table), 0);
     }
@@ -174,6 +174,118 @@ static void a_snapshot_soon_after_keeps_the_interval(void **state)
     row.on_cpu_ns += SECOND / 10;
     take(6 * SECOND + SECOND / 10, &row, 1);
     assert_value(process(10).cpu_percent, 100 * 1.1 / 5.1);
+}
+
+static struct task_row child_of(uint32_t pid, uint32_t ppid)
+{
+    struct task_row row = row_of(pid, pid);
+
+    row.ppid = ppid;
+    return row;
+}
+
+/* make starts hundreds of compilers that no snapshot sees. */
+static void time_of_short_children_is_told_of_who_waited_for_them(void **state)
+{
+    struct task_row rows[2] = {child_of(10, 1), child_of(20, 10)};
+    const struct task_query by_cpu = {.order = TOP_CPU};
+    struct process_row top[TOP_COUNT];
+
+    (void)state;
+    rows[0].children_cpu_ns = 100 * SECOND; /* of former times */
+    take(1 * SECOND, rows, 2);
+    rows[0].children_cpu_ns += 8 * SECOND;
+    rows[1].on_cpu_ns += 2 * SECOND;
+    take(6 * SECOND, rows, 2);
+    assert_value(process(10).cpu_percent, 0);
+    assert_value(process(10).short_children_cpu_percent, 160);
+    assert_int_equal(task_table_top(table, &by_cpu, top, TOP_COUNT), 2);
+    assert_int_equal(top[0].pid, 10);
+    assert_int_equal(top[1].pid, 20);
+}
+
+/* It took 60 s, each second of which was told while it ran. */
+static void a_long_child_that_ends_is_not_told_again(void **state)
+{
+    struct task_row rows[2] = {child_of(10, 1), child_of(20, 10)};
+
+    (void)state;
+    rows[1].on_cpu_ns = 55 * SECOND;
+    take(1 * SECOND, rows, 2);
+    rows[1].on_cpu_ns = 60 * SECOND;
+    take(6 * SECOND, rows, 2);
+    assert_value(process(20).cpu_percent, 100);
+    rows[0].children_cpu_ns = 61 * SECOND; /* a second more after the last snapshot */
+    take(11 * SECOND, rows, 1);
+    assert_value(process(10).short_children_cpu_percent, 20);
+}
+
+/* The parent's row was read before it waited for the child, whose row was not there any more. */
+static void a_child_that_ends_within_a_snapshot_is_not_told_again(void **state)
+{
+    struct task_row rows[2] = {child_of(10, 1), child_of(20, 10)};
+
+    (void)state;
+    rows[1].on_cpu_ns = 60 * SECOND;
+    take(1 * SECOND, rows, 2);
+    take(6 * SECOND, rows, 1);
+    assert_value(process(10).short_children_cpu_percent, 0);
+    rows[0].children_cpu_ns = 60 * SECOND;
+    take(11 * SECOND, rows, 1);
+    assert_value(process(10).short_children_cpu_percent, 0);
+    rows[0].children_cpu_ns += SECOND;
+    take(16 * SECOND, rows, 1);
+    assert_value(process(10).short_children_cpu_percent, 20);
+}
+
+static void a_child_that_nobody_waits_for_hides_nothing_for_long(void **state)
+{
+    struct task_row rows[2] = {child_of(10, 1), child_of(20, 10)};
+
+    (void)state;
+    rows[1].on_cpu_ns = 600 * SECOND;
+    take(1 * SECOND, rows, 2);
+    for (uint64_t i = 1; i <= 5; i++) {
+        rows[0].children_cpu_ns += SECOND;
+        take((1 + 5 * i) * SECOND, rows, 1);
+    }
+    assert_value(process(10).short_children_cpu_percent, 20);
+}
+
+/* A shell script ends, and its long child, which init waits for now, with it. */
+static void a_child_whose_parent_ended_is_told_of_nobody(void **state)
+{
+    struct task_row rows[4] = {child_of(1, 0), child_of(10, 1), child_of(20, 10), child_of(30, 20)};
+
+    (void)state;
+    rows[3].on_cpu_ns = 60 * SECOND;
+    take(1 * SECOND, rows, 4);
+    rows[0].children_cpu_ns = 60 * SECOND;
+    take(6 * SECOND, rows, 2);
+    assert_value(process(1).short_children_cpu_percent, 0);
+    assert_value(process(10).short_children_cpu_percent, 0);
+}
+
+/* A guest that stood still for a minute: the task that ran then seems to have run all the while. */
+static void no_process_takes_more_than_there_is(void **state)
+{
+    struct task_row rows[4] = {row_of(10, 10), row_of(20, 20), row_of(21, 20), row_of(30, 30)};
+
+    (void)state;
+    take(1 * SECOND, rows, 4);
+    rows[0].on_cpu_ns = 60 * SECOND;
+    rows[0].blocked_ns = 60 * SECOND;
+    rows[0].run_delay_ns = 60 * SECOND;
+    rows[1].on_cpu_ns = 60 * SECOND;
+    rows[1].blocked_ns = 60 * SECOND;
+    rows[3].children_cpu_ns = 60 * SECOND;
+    take(6 * SECOND, rows, 4);
+    assert_value(process(10).cpu_percent, 100);
+    assert_value(process(10).blocked_percent, 100);
+    assert_value(process(10).run_delay_percent, 100);
+    assert_value(process(20).cpu_percent, 400);
+    assert_value(process(20).blocked_percent, 200);
+    assert_value(process(30).short_children_cpu_percent, 400);
 }
 
 static void the_highest_come_first_and_zeros_not_at_all(void **state)
@@ -232,7 +344,7 @@ static void many_processes_come_and_go(void **state)
 {
     (void)state;
     for (uint64_t t = 1; t < 200; t += 6) {
-        task_table_begin(table, t * SECOND, true);
+        task_table_begin(table, t * SECOND, true, 4);
         for (uint32_t i = 0; i < 2000; i++) {
             uint32_t pid = (uint32_t)((i * 7919 + (i % 2 ? t : 0) * 104729) % 4194304) + 1;
             struct task_row row = row_of(pid, pid);
@@ -311,6 +423,12 @@ int main(void)
         WITH_TABLE(what_the_kernel_cannot_tell_is_missing),
         WITH_TABLE(a_sum_that_shrank_is_missing),
         WITH_TABLE(a_snapshot_soon_after_keeps_the_interval),
+        WITH_TABLE(time_of_short_children_is_told_of_who_waited_for_them),
+        WITH_TABLE(a_long_child_that_ends_is_not_told_again),
+        WITH_TABLE(a_child_that_ends_within_a_snapshot_is_not_told_again),
+        WITH_TABLE(a_child_that_nobody_waits_for_hides_nothing_for_long),
+        WITH_TABLE(a_child_whose_parent_ended_is_told_of_nobody),
+        WITH_TABLE(no_process_takes_more_than_there_is),
         WITH_TABLE(the_highest_come_first_and_zeros_not_at_all),
         WITH_TABLE(ended_processes_stay_for_a_while),
         WITH_TABLE(many_processes_come_and_go),

@@ -1,6 +1,6 @@
 /* Who is behind an alert, from the snapshot's lists of processes. */
 #include "alert/source_row.h"
-#include "health/phrase.h"
+#include "health/culprit.h"
 #include <string.h>
 
 /* Which list of processes tells who is behind a check. */
@@ -23,22 +23,25 @@ static bool order_of(const char *check, enum top_order *ret)
     return false;
 }
 
-static void add_process(const struct process_row *row, enum top_order order, struct text *out)
+static void add_process(const struct snapshot *snapshot, const struct process_row *row,
+                        enum top_order order, struct text *out)
 {
-    char amount[32];
+    char said[128];
     struct phrase p;
 
-    phrase_init(&p, amount, sizeof(amount));
-    if (order == TOP_RSS)
-        phrase_bytes(&p, (double)row->rss_bytes);
-    else if (order == TOP_CPU)
-        phrase_add(&p, "%.0f %%", row->cpu_percent.value);
-    else
-        phrase_add(&p, "%.0f %%",
-                   order == TOP_BLOCKED ? row->blocked_percent.value
-                                        : row->run_delay_percent.value);
-    text_printf(out, "%s%.*s (pid %u) %s", out->len ? ", " : "", COMM_BYTES, row->comm, row->pid,
-                amount);
+    phrase_init(&p, said, sizeof(said));
+    if (order == TOP_CPU) {
+        culprit_say_cpu(snapshot, row, &p);
+    } else {
+        phrase_add(&p, "%.*s (pid %u) ", COMM_BYTES, row->comm, row->pid);
+        if (order == TOP_RSS)
+            phrase_bytes(&p, (double)row->rss_bytes);
+        else if (order == TOP_BLOCKED)
+            phrase_add(&p, "blocked %.0f %% of the time", row->blocked_percent.value);
+        else
+            phrase_add(&p, "waited %.0f %% of the time", row->run_delay_percent.value);
+    }
+    text_printf(out, "%s%s", out->len ? ", " : "", said);
 }
 
 void source_explain(void *ctx, const struct labels *alert, struct text *out)
@@ -52,7 +55,7 @@ void source_explain(void *ctx, const struct labels *alert, struct text *out)
         const struct event_snapshot *events = &source->snapshot->events;
 
         for (size_t i = 0; events->oom_count > 0 && i < events->ooms[0].top_count; i++)
-            add_process(&events->ooms[0].top[i], TOP_RSS, out);
+            add_process(source->snapshot, &events->ooms[0].top[i], TOP_RSS, out);
         return;
     }
     if (!order_of(check, &order))
@@ -63,5 +66,5 @@ void source_explain(void *ctx, const struct labels *alert, struct text *out)
                 : strcmp(subject, "io") == 0   ? TOP_BLOCKED
                                                : TOP_RUN_DELAY;
     for (size_t i = 0; i < process->top_count[order]; i++)
-        add_process(&process->top[order][i], order, out);
+        add_process(source->snapshot, &process->top[order][i], order, out);
 }

@@ -10,6 +10,7 @@
 #include "model/task_table.h"
 #include "probe/map.h"
 #include <errno.h>
+#include <unistd.h>
 
 #define TASKS_EVERY_NS (5 * NS_PER_SECOND)
 /* Ticks come a little early or late; a snapshot must not be put off to the next one for that. */
@@ -44,7 +45,7 @@ static const char *run_iterator(struct process_state *s, uint64_t now_ns)
     if (!probe_concern_active(s->probe, CONCERN_TASKS, &reason))
         return reason;
     blocked_known = probe_concern_active(s->probe, CONCERN_RUNQ, &reason);
-    task_table_begin(s->tasks, now_ns, blocked_known);
+    task_table_begin(s->tasks, now_ns, blocked_known, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     rows = probe_tasks_for_each(s->probe, add_row, s->tasks);
     if (task_table_end(s->tasks) < 0)
         return "out of memory";

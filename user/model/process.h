@@ -22,7 +22,10 @@ struct process_row {
     uint64_t rss_bytes, swap_bytes;
     struct reading rss_bytes_per_second; /* trend over the snapshots kept, about five minutes */
     /* Since the snapshot before; missing for a process not seen then. */
-    struct reading cpu_percent;       /* of one core */
+    struct reading cpu_percent; /* of one core; its own threads */
+    /* Likewise of its children that began and ended since the snapshot before; they were never
+     * seen themselves. */
+    struct reading short_children_cpu_percent;
     struct reading run_delay_percent; /* of the time */
     struct reading blocked_percent;   /* uninterruptible, mostly I/O */
     struct reading read_bytes_per_second, written_bytes_per_second;

@@ -6,10 +6,15 @@
 #include <string.h>
 
 #define ENTRIES_FIRST 256
+#define ANCESTORS_MAX 32
+#define INIT_PID 1
+/* A snapshot lasts milliseconds: what ended in it is waited for by the next. */
+#define AHEAD_SNAPSHOTS 2
 #define KNOWS_BLOCKED (1u << 31) /* beside enum task_known, which is the kernel side's */
 
 struct task_sums {
     uint64_t on_cpu_ns, run_delay_ns, blocked_ns, read_bytes, written_bytes;
+    uint64_t short_children_ns; /* see count_short_children() */
 };
 
 struct task_entry {
@@ -26,6 +31,10 @@ struct task_entry {
     uint64_t seen_ns;
     uint64_t before_ns; /* 0: not seen before */
     struct task_sums sums, before;
+    bool was_threaded;         /* when `before` was taken */
+    uint64_t children_cpu_ns;  /* of all that were waited for */
+    uint64_t seen_children_ns; /* of them, what was seen while they lived */
+    unsigned ahead;            /* snapshots in which the latter ran ahead */
     struct rss_history rss;
 };
 
@@ -39,6 +48,7 @@ struct task_table {
     uint64_t interval_began_ns; /* when `before` was last taken over */
     bool new_interval;
     bool blocked_known;
+    unsigned cpus;
     bool incomplete;
     size_t processes, threads;
     struct task_entry *last; /* rows of one process mostly follow each other */
@@ -116,8 +126,9 @@ void task_table_destroy(struct task_table *table)
     free(table);
 }
 
-void task_table_begin(struct task_table *t, uint64_t now_ns, bool blocked_known)
+void task_table_begin(struct task_table *t, uint64_t now_ns, bool blocked_known, unsigned cpus)
 {
+    t->cpus = cpus;
     t->snapshot++;
     t->now_ns = now_ns;
     t->new_interval = now_ns - t->interval_began_ns >= TASK_TABLE_INTERVAL_MIN_NS;
@@ -149,8 +160,9 @@ static void begin_entry(struct task_table *t, struct task_entry *e)
     if (t->new_interval && e->snapshot) {
         e->before = e->sums;
         e->before_ns = e->seen_ns;
+        e->was_threaded = e->thread_count > 1;
     }
-    memset(&e->sums, 0, sizeof(e->sums));
+    e->sums = (struct task_sums){.short_children_ns = e->sums.short_children_ns};
     e->rss_bytes = 0;
     e->swap_bytes = 0;
     e->thread_count = 0;
@@ -164,8 +176,12 @@ static void describe_entry(struct task_entry *e, const struct task_row *row, boo
 {
     if (e->start_boot_ns != row->start_boot_ns) {
         e->before_ns = 0;
+        e->sums.short_children_ns = 0;
+        e->seen_children_ns = 0;
+        e->ahead = 0;
         memset(&e->rss, 0, sizeof(e->rss));
     }
+    e->children_cpu_ns = row->children_cpu_ns;
     e->start_boot_ns = row->start_boot_ns;
     e->ppid = row->ppid;
     e->known = row->known | (blocked_known ? KNOWS_BLOCKED : 0);
@@ -208,9 +224,65 @@ void task_table_add(struct task_table *t, const struct task_row *row)
         e->swap_bytes = row->swap_bytes;
 }
 
+/* The nearest ancestor that still lives, or NULL. Parents that end leave their children to others;
+ * a bound, since pids that are used again could make a ring. */
+static struct task_entry *living_ancestor(const struct task_table *t, const struct task_entry *e,
+                                          bool *ret_orphaned)
+{
+    struct task_entry *parent = find(t, e->ppid);
+
+    *ret_orphaned = false;
+    for (int i = 0; parent && parent->snapshot != t->snapshot && i < ANCESTORS_MAX; i++) {
+        *ret_orphaned = true;
+        parent = find(t, parent->ppid);
+    }
+    return parent && parent->snapshot == t->snapshot ? parent : NULL;
+}
+
+/* What a process that has ended took while it was seen was told as its own: it is not to be told
+ * again when a parent waits for it. Whether that is the parent or init is not known when the former
+ * ended too: then neither is charged. */
+static void credit_ended(struct task_table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        const struct task_entry *e = &t->entries[i];
+        uint64_t seen_ns = e->sums.on_cpu_ns + e->children_cpu_ns;
+        struct task_entry *parent, *init;
+        bool orphaned;
+
+        if (e->snapshot + 1 != t->snapshot)
+            continue;
+        parent = living_ancestor(t, e, &orphaned);
+        init = orphaned ? find(t, INIT_PID) : NULL;
+        if (parent)
+            parent->seen_children_ns += seen_ns;
+        if (init && init != parent)
+            init->seen_children_ns += seen_ns;
+    }
+}
+
+/* Time of children that no snapshot has seen. It only grows: a child may be seen as ended before
+ * its parent has waited for it. What is credited for longer than that was waited for by nobody. */
+static void count_short_children(struct task_entry *e)
+{
+    uint64_t known_ns = e->seen_children_ns + e->sums.short_children_ns;
+
+    if (e->children_cpu_ns >= known_ns) {
+        e->sums.short_children_ns = e->children_cpu_ns - e->seen_children_ns;
+        e->ahead = 0;
+    } else if (++e->ahead > AHEAD_SNAPSHOTS) {
+        e->seen_children_ns -= known_ns - e->children_cpu_ns < e->seen_children_ns
+                                   ? known_ns - e->children_cpu_ns
+                                   : e->seen_children_ns;
+        e->ahead = 0;
+    }
+}
+
 int task_table_end(struct task_table *t)
 {
     size_t before = t->count;
+
+    credit_ended(t);
 
     for (size_t i = 0; i < t->count;) {
         struct task_entry *e = &t->entries[i];
@@ -219,8 +291,10 @@ int task_table_end(struct task_table *t)
             *e = t->entries[--t->count];
             continue;
         }
-        if (e->snapshot == t->snapshot)
+        if (e->snapshot == t->snapshot) {
+            count_short_children(e);
             rss_history_add(&e->rss, t->now_ns, e->rss_bytes);
+        }
         i++;
     }
     if (t->count != before)
@@ -257,6 +331,7 @@ static const char no_io[] = "this kernel does not account I/O by task";
     }
 
 static const struct sum sum_on_cpu = SUM(on_cpu_ns, 0, NULL);
+static const struct sum sum_short_children = SUM(short_children_ns, 0, NULL);
 static const struct sum sum_run_delay =
     SUM(run_delay_ns, TASK_KNOWS_RUN_DELAY, "this kernel does not account run delays");
 static const struct sum sum_blocked =
@@ -282,9 +357,44 @@ static struct reading rate(const struct task_entry *e, const struct sum *sum, do
     return reading_of((double)(now - before) / (double)(e->seen_ns - e->before_ns) * unit);
 }
 
-static void fill_row(const struct task_entry *e, struct process_row *ret)
+/* How many times the interval a process can have had of it. A clock that jumped (a paused guest),
+ * or a thread that ended between two rows, tells otherwise. */
+static uint64_t at_once(const struct task_table *t, const struct task_entry *e,
+                        const struct sum *sum)
 {
-    const double percent = 100, bytes_per_second = 1e9; /* of ns per ns, of bytes per ns */
+    bool threaded = e->thread_count > 1 || e->was_threaded;
+
+    if (sum == &sum_run_delay || sum == &sum_blocked)
+        return e->thread_count;
+    return (sum == &sum_short_children || threaded) && t->cpus ? t->cpus : 1;
+}
+
+/* Run delay and blocked time go with an ended thread: a sum can shrink. */
+static uint64_t grown_ns(const struct task_table *t, const struct task_entry *e,
+                         const struct sum *sum)
+{
+    uint64_t now = sum_value(&e->sums, sum), before = sum_value(&e->before, sum), limit_ns;
+
+    if (!e->before_ns || now <= before)
+        return 0;
+    limit_ns = (e->seen_ns - e->before_ns) * at_once(t, e, sum);
+    return now - before < limit_ns ? now - before : limit_ns;
+}
+
+static struct reading share(const struct task_table *t, const struct task_entry *e,
+                            const struct sum *sum)
+{
+    struct reading known = rate(e, sum, 1);
+
+    if (reading_known(known))
+        known.value = 100 * (double)grown_ns(t, e, sum) / (double)(e->seen_ns - e->before_ns);
+    return known;
+}
+
+static void fill_row(const struct task_table *t, const struct task_entry *e,
+                     struct process_row *ret)
+{
+    const double bytes_per_second = 1e9; /* of bytes per ns */
 
     *ret = (struct process_row){
         .pid = e->pid,
@@ -297,30 +407,29 @@ static void fill_row(const struct task_entry *e, struct process_row *ret)
         .rss_bytes = e->rss_bytes,
         .swap_bytes = e->swap_bytes,
         .rss_bytes_per_second = rss_history_trend(&e->rss, e->seen_ns, e->rss_bytes),
-        .cpu_percent = rate(e, &sum_on_cpu, percent),
-        .run_delay_percent = rate(e, &sum_run_delay, percent),
-        .blocked_percent = rate(e, &sum_blocked, percent),
+        .cpu_percent = share(t, e, &sum_on_cpu),
+        .short_children_cpu_percent = share(t, e, &sum_short_children),
+        .run_delay_percent = share(t, e, &sum_run_delay),
+        .blocked_percent = share(t, e, &sum_blocked),
         .read_bytes_per_second = rate(e, &sum_read, bytes_per_second),
         .written_bytes_per_second = rate(e, &sum_written, bytes_per_second),
     };
     memcpy(ret->comm, e->comm, sizeof(ret->comm));
 }
 
-/* The figure to order by. Run delay and blocked time go with an ended thread: a sum can shrink. */
-static uint64_t rank(const struct task_entry *e, enum top_order order)
+/* The figure to order by. */
+static uint64_t rank(const struct task_table *t, const struct task_entry *e, enum top_order order)
 {
     static const struct sum *const sums[TOP_ORDER_COUNT] = {
         [TOP_CPU] = &sum_on_cpu,
         [TOP_RUN_DELAY] = &sum_run_delay,
         [TOP_BLOCKED] = &sum_blocked,
     };
-    uint64_t now, before;
 
     if (order == TOP_RSS)
         return e->rss_bytes;
-    now = sum_value(&e->sums, sums[order]);
-    before = sum_value(&e->before, sums[order]);
-    return e->before_ns && now > before ? now - before : 0;
+    return grown_ns(t, e, sums[order]) +
+           (order == TOP_CPU ? grown_ns(t, e, &sum_short_children) : 0);
 }
 
 size_t task_table_top(const struct task_table *t, const struct task_query *query,
@@ -334,7 +443,7 @@ size_t task_table_top(const struct task_table *t, const struct task_query *query
         max = TOP_COUNT;
     for (size_t i = 0; i < t->count && max; i++) {
         const struct task_entry *e = &t->entries[i];
-        uint64_t r = rank(e, query->order);
+        uint64_t r = rank(t, e, query->order);
         size_t at;
 
         if (!r || (count == max && r <= ranks[max - 1]))
@@ -353,7 +462,7 @@ size_t task_table_top(const struct task_table *t, const struct task_query *query
         ranks[at] = r;
     }
     for (size_t i = 0; i < count; i++)
-        fill_row(best[i], &ret[i]);
+        fill_row(t, best[i], &ret[i]);
     return count;
 }
 
@@ -371,6 +480,6 @@ bool task_table_find(const struct task_table *t, uint32_t pid, struct process_ro
 
     if (!e)
         return false;
-    fill_row(e, ret);
+    fill_row(t, e, ret);
     return true;
 }

@@ -20,9 +20,9 @@ struct task_table;
 int task_table_create(struct task_table **ret);
 void task_table_destroy(struct task_table *table);
 
-/* One snapshot: begin, add each row, end. Blocked time is unknown without `blocked_known`. Returns
- * -ENOMEM when rows are lacking. */
-void task_table_begin(struct task_table *table, uint64_t now_ns, bool blocked_known);
+/* One snapshot: begin, add each row, end. Blocked time is unknown without `blocked_known`. `cpus`
+ * bounds what a process with threads can have taken. Returns -ENOMEM when rows are lacking. */
+void task_table_begin(struct task_table *table, uint64_t now_ns, bool blocked_known, unsigned cpus);
 void task_table_add(struct task_table *table, const struct task_row *row);
 int task_table_end(struct task_table *table);
 

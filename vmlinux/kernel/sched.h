@@ -30,6 +30,8 @@ struct signal_struct {
     int group_exit_code;
     unsigned int flags;
     short oom_score_adj;
+    u64 cutime; /* of children that ended and were waited for, theirs included */
+    u64 cstime;
     struct task_io_accounting ioac;       /* of the threads that ended */
     unsigned long long sum_sched_runtime; /* likewise */
 };

@@ -1,0 +1,72 @@
+#include "health/culprit.h"
+
+static double known_or_zero(struct reading reading)
+{
+    return reading_known(reading) ? reading.value : 0;
+}
+
+/* Of the host where the number of CPUs is known, else of one of them: "190 %" alone says neither.
+ */
+static void say_cpu_share(const struct snapshot *snapshot, double percent_of_one, struct phrase *p)
+{
+    size_t cpus = snapshot->cpu.missing ? 0 : snapshot->cpu.core_count;
+
+    if (cpus > 1)
+        phrase_add(p, "%.0f %% of %zu CPUs", percent_of_one / (double)cpus, cpus);
+    else
+        phrase_add(p, "%.0f %% of a CPU", percent_of_one);
+}
+
+void culprit_say_cpu(const struct snapshot *snapshot, const struct process_row *row,
+                     struct phrase *p)
+{
+    double own = known_or_zero(row->cpu_percent);
+    double children = known_or_zero(row->short_children_cpu_percent);
+
+    if (children > own)
+        phrase_add(p, "many short processes of ");
+    phrase_add(p, "%.*s (pid %u) ", COMM_BYTES, row->comm, row->pid);
+    say_cpu_share(snapshot, children > own ? children : own, p);
+}
+
+void culprit_add_cpu(const struct snapshot *snapshot, struct phrase *p)
+{
+    const struct process_snapshot *process = &snapshot->process;
+
+    if (process->top_count[TOP_CPU] == 0)
+        return;
+    phrase_add(p, "; most: ");
+    culprit_say_cpu(snapshot, &process->top[TOP_CPU][0], p);
+}
+
+static void add_growth(struct phrase *p, struct reading bytes_per_second)
+{
+    /* Below 1 MiB/min the trend of a process is noise. */
+    if (!reading_known(bytes_per_second) || bytes_per_second.value * 60 < 0x1p20)
+        return;
+    phrase_add(p, ", growing ");
+    phrase_bytes(p, bytes_per_second.value * 60);
+    phrase_add(p, "/min");
+}
+
+void culprit_add_memory(const struct snapshot *snapshot, struct phrase *p)
+{
+    const struct process_snapshot *process = &snapshot->process;
+    const struct process_row *row = &process->top[TOP_RSS][0];
+
+    if (process->top_count[TOP_RSS] == 0)
+        return;
+    phrase_add(p, "; largest: %.*s (pid %u) ", COMM_BYTES, row->comm, row->pid);
+    phrase_bytes(p, (double)row->rss_bytes);
+    add_growth(p, row->rss_bytes_per_second);
+}
+
+void culprit_add_blocked(const struct snapshot *snapshot, struct phrase *p)
+{
+    const struct process_snapshot *process = &snapshot->process;
+    const struct process_row *row = &process->top[TOP_BLOCKED][0];
+
+    if (process->top_count[TOP_BLOCKED] > 0 && reading_known(row->blocked_percent))
+        phrase_add(p, "; most: %.*s (pid %u) blocked %.0f %% of the time", COMM_BYTES, row->comm,
+                   row->pid, row->blocked_percent.value);
+}
