@@ -18,6 +18,7 @@
 struct fixture {
     struct config config;
     struct snapshot snapshot;
+    struct cpu_core cores[2];
     struct filesystem filesystems[3];
     struct cpu_throttle throttles[2];
     struct oom_capsule ooms[EVENTS_KEPT];
@@ -50,7 +51,10 @@ static inline void fixture_well(struct fixture *f)
     s->sequence = 1;
     s->monotonic_ns = 1000 * SECOND;
     s->cpu.total.usage_percent = reading_of(12);
-    s->cpu.total.percent[CPU_STEAL] = reading_of(0);
+    for (int mode = 0; mode < CPU_MODE_COUNT; mode++)
+        s->cpu.total.percent[mode] = reading_of(0);
+    s->cpu.core_count = 2;
+    s->cpu.cores = f->cores;
     s->memory.usage_percent = reading_of(40);
     s->memory.swap_usage_percent = reading_missing("no swap");
     fixture_filesystem(&f->filesystems[0], "/", 30);
@@ -71,7 +75,8 @@ static inline void fixture_well(struct fixture *f)
     s->throttle.rows = f->throttles;
     s->events.ooms = f->ooms;
     s->events.crashes = f->crashes;
-    fixture_waits(&s->scheduler.recent, NS_PER_MS, 1000);
+    s->scheduler.background_cpu_percent = reading_of(0);
+    fixture_waits(&s->scheduler.recent_foreground, NS_PER_MS, 1000);
     fixture_waits(&s->scheduler.recent_classes[PRIORITY_NORMAL], NS_PER_MS, 1000);
 }
 
@@ -80,6 +85,7 @@ static inline int fixture_set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     f->config.health_monitor.enabled = true;
+    f->config.health_monitor.cpu_critical_after_seconds = 300;
     f->config.health_monitor.thresholds.cpu_warning = 70;
     f->config.health_monitor.thresholds.cpu_critical = 85;
     f->config.health_monitor.thresholds.memory_warning = 75;

@@ -17,6 +17,7 @@ static const struct check_rule rule = {
     .critical = 90,
     .margin = 0.1,
     .raise_ns = RAISE,
+    .critical_raise_ns = RAISE,
     .clear_ns = CLEAR,
     .grace_ns = GRACE,
 };
@@ -174,7 +175,7 @@ static void no_duration_judges_at_once(void **state)
     struct check_rule at_once = rule;
     struct check check = {0};
 
-    at_once.raise_ns = 0;
+    at_once.raise_ns = at_once.critical_raise_ns = 0;
     at_once.clear_ns = 0;
     assert_int_equal(check_feed(&check, &at_once, reading_of(95), 1), STATUS_UNHEALTHY);
     assert_int_equal(check_feed(&check, &at_once, reading_of(80.5), 2), STATUS_DEGRADED);
@@ -219,7 +220,7 @@ static void an_average_ignores_a_spike_and_follows_a_step(void **state)
     struct check check = {0};
 
     averaged.average_ns = 10;
-    averaged.raise_ns = 0;
+    averaged.raise_ns = averaged.critical_raise_ns = 0;
     feed_for(&check, &averaged, 20, 0, 50);
     assert_int_equal(check_feed(&check, &averaged, reading_of(100), 51), STATUS_HEALTHY);
     feed_for(&check, &averaged, 20, 52, 100);

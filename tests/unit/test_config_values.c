@@ -23,6 +23,7 @@ static void check_contract(const struct config *c)
     assert_float_equal(c->health_monitor.check_interval_seconds, 30, 0);
     assert_float_equal(c->health_monitor.thresholds.cpu_warning, 70, 0);
     assert_float_equal(c->health_monitor.thresholds.cpu_critical, 85, 0);
+    assert_float_equal(c->health_monitor.cpu_critical_after_seconds, 300, 0);
     assert_float_equal(c->health_monitor.thresholds.memory_warning, 75, 0);
     assert_float_equal(c->health_monitor.thresholds.memory_critical, 90, 0);
     assert_float_equal(c->health_monitor.thresholds.disk_warning, 80, 0);

@@ -8,14 +8,14 @@ static void a_run_queue_that_does_not_drain_is_told_with_the_last_victim(void **
     struct slow_wait *wait = &f->snapshot.scheduler.slow_waits[0];
     struct check_view check;
 
-    fixture_waits(&f->snapshot.scheduler.recent, 300 * NS_PER_MS, 1000);
+    fixture_waits(&f->snapshot.scheduler.recent_foreground, 300 * NS_PER_MS, 1000);
     f->snapshot.scheduler.slow_wait_count = 1;
     *wait = (struct slow_wait){.wait_ns = 410 * NS_PER_MS,
                                .pid = 31,
                                .running_pid = 32,
                                .comm = "api",
                                .running_comm = "cc1"};
-    fixture_ticks(f, 31);
+    fixture_ticks(f, 91);
     fixture_expect(f, COMPONENT_SCHEDULER, STATUS_UNHEALTHY);
     fixture_expect_reason(f, COMPONENT_SCHEDULER,
                           "tasks wait 534 ms for a CPU (p99 of the last minute), critical at 250 "
@@ -40,7 +40,7 @@ static void a_starving_class_degrades_priority_only(void **state)
                                   .priority_class = PRIORITY_LOW,
                                   .comm = "backup",
                                   .running_comm = "make"};
-    fixture_ticks(f, 31);
+    fixture_ticks(f, 91);
     fixture_expect(f, COMPONENT_SCHEDULER, STATUS_HEALTHY);
     fixture_expect(f, COMPONENT_PRIORITY, STATUS_DEGRADED);
     fixture_expect_reason(
@@ -48,6 +48,37 @@ static void a_starving_class_degrades_priority_only(void **state)
         "low-priority tasks wait 4.3 s for a CPU (p99 of the last minute), "
         "warning at 2.0 s; last: backup (pid 5) waited 3.0 s behind make (pid 6)");
     assert_int_equal(health_status(f->health), STATUS_DEGRADED);
+}
+
+/* Two niced compilers beside a normal one: they wait long, as they asked to, and nobody else. */
+static void waits_of_low_and_idle_tasks_are_never_unhealthy(void **state)
+{
+    struct fixture *f = *state;
+    struct scheduler_snapshot *scheduler = &f->snapshot.scheduler;
+
+    fixture_waits(&scheduler->recent_classes[PRIORITY_LOW], 60 * SECOND, 5000);
+    fixture_waits(&scheduler->recent_classes[PRIORITY_IDLE], 60 * SECOND, 5000);
+    fixture_waits(&scheduler->recent, 60 * SECOND, 10000);
+    fixture_ticks(f, 900);
+    fixture_expect(f, COMPONENT_SCHEDULER, STATUS_HEALTHY);
+    fixture_expect(f, COMPONENT_PRIORITY, STATUS_DEGRADED);
+}
+
+/* Its waits stay in the figures of the last minute for that long. */
+static void a_burst_of_waits_is_no_queue(void **state)
+{
+    struct fixture *f = *state;
+    struct latency *normal = &f->snapshot.scheduler.recent_classes[PRIORITY_NORMAL];
+
+    fixture_waits(normal, 400 * NS_PER_MS, 1000);
+    fixture_waits(&f->snapshot.scheduler.recent_foreground, 400 * NS_PER_MS, 1000);
+    fixture_ticks(f, 60);
+    fixture_waits(normal, NS_PER_MS, 1000);
+    fixture_waits(&f->snapshot.scheduler.recent_foreground, NS_PER_MS, 1000);
+    for (int i = 0; i < 120; i++) {
+        fixture_ticks(f, 1);
+        assert_int_equal(health_status(f->health), STATUS_HEALTHY);
+    }
 }
 
 static void a_p99_of_few_waits_is_not_judged_for_the_classes_that_run_often(void **state)
@@ -58,7 +89,7 @@ static void a_p99_of_few_waits_is_not_judged_for_the_classes_that_run_often(void
     fixture_ticks(f, 100);
     fixture_expect(f, COMPONENT_PRIORITY, STATUS_HEALTHY);
     fixture_waits(&f->snapshot.scheduler.recent_classes[PRIORITY_REALTIME], SECOND, 100);
-    fixture_ticks(f, 31);
+    fixture_ticks(f, 91);
     fixture_expect(f, COMPONENT_PRIORITY, STATUS_UNHEALTHY);
 }
 
@@ -196,7 +227,7 @@ static void a_reload_keeps_the_state_and_takes_the_levels(void **state)
     uint64_t since_ns;
 
     f->snapshot.memory.usage_percent = reading_of(80);
-    fixture_ticks(f, 31);
+    fixture_ticks(f, 91);
     assert_true(health_find_check(f->health, "memory", &check));
     since_ns = check.since_ns;
     stricter.health_monitor.thresholds.memory_warning = 60;
@@ -256,6 +287,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_run_queue_that_does_not_drain_is_told_with_the_last_victim),
         FIXTURE_TEST(a_starving_class_degrades_priority_only),
+        FIXTURE_TEST(waits_of_low_and_idle_tasks_are_never_unhealthy),
+        FIXTURE_TEST(a_burst_of_waits_is_no_queue),
         FIXTURE_TEST(a_p99_of_few_waits_is_not_judged_for_the_classes_that_run_often),
         FIXTURE_TEST(without_its_probe_the_scheduler_is_unknown_with_one_reason),
         FIXTURE_TEST(nothing_configured_is_healthy_and_said),

@@ -56,15 +56,22 @@ static void a_value_on_its_way_down_says_when_it_clears(void **state)
     fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
 }
 
-static void cpu_is_judged_on_an_average_over_half_a_minute(void **state)
+static struct process_row *burner(struct fixture *f, const char *comm)
 {
-    struct fixture *f = *state;
     struct process_row *row = &f->snapshot.process.top[TOP_CPU][0];
 
     f->snapshot.process.top_count[TOP_CPU] = 1;
-    row->pid = 7;
-    strcpy(row->comm, "ffmpeg");
-    row->cpu_percent = reading_of(180);
+    *row = (struct process_row){.pid = 7, .cpu_percent = reading_of(0)};
+    snprintf(row->comm, sizeof(row->comm), "%s", comm);
+    row->short_children_cpu_percent = reading_of(0);
+    return row;
+}
+
+static void cpu_is_judged_on_an_average_over_half_a_minute(void **state)
+{
+    struct fixture *f = *state;
+
+    burner(f, "ffmpeg")->cpu_percent = reading_of(180);
     f->snapshot.cpu.total.percent[CPU_STEAL] = reading_of(9);
     fixture_ticks(f, 1);
     /* Busy with a breath every tenth second, as real loads are. */
@@ -74,12 +81,123 @@ static void cpu_is_judged_on_an_average_over_half_a_minute(void **state)
         if (i < 30)
             fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
     }
-    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
     f->snapshot.cpu.total.usage_percent = reading_of(99);
     fixture_ticks(f, 100);
     fixture_expect_reason(f, COMPONENT_RESOURCES,
-                          "cpu 99.0 % busy (9 % stolen by the hypervisor), critical at 85 %; most: "
-                          "ffmpeg (pid 7) 180 % of a core");
+                          "cpu 99.0 % busy (9 % stolen by the hypervisor), warning at 70 %; most: "
+                          "ffmpeg (pid 7) 90 % of 2 CPUs");
+}
+
+static void a_busy_cpu_is_critical_when_it_goes_on(void **state)
+{
+    struct fixture *f = *state;
+
+    burner(f, "make")->short_children_cpu_percent = reading_of(190);
+    f->snapshot.cpu.total.usage_percent = reading_of(99);
+    fixture_ticks(f, 300);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+    fixture_expect_reason(f, COMPONENT_RESOURCES,
+                          "cpu 99.0 % busy, critical at 85 %; most: many short processes of make "
+                          "(pid 7) 95 % of 2 CPUs");
+}
+
+static void the_time_to_critical_is_configured(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.health_monitor.cpu_critical_after_seconds = 0;
+    f->snapshot.cpu.total.usage_percent = reading_of(99);
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+}
+
+static void a_busy_cpu_is_critical_sooner_when_others_wait_for_it(void **state)
+{
+    struct fixture *f = *state;
+
+    burner(f, "spin")->cpu_percent = reading_of(100);
+    f->snapshot.cpu.total.usage_percent = reading_of(99);
+    fixture_waits(&f->snapshot.scheduler.recent_foreground, 300 * NS_PER_MS, 1000);
+    fixture_ticks(f, 90);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+    fixture_expect_reason(f, COMPONENT_RESOURCES,
+                          "cpu 99.0 % busy, critical at 85 %; tasks wait 534 ms for it; most: spin "
+                          "(pid 7) 50 % of 2 CPUs");
+}
+
+/* What the queue and the pressure tell. */
+static void without_the_scheduler_probe_others_are_seen_to_wait_too(void **state)
+{
+    struct fixture *f = *state;
+
+    f->snapshot.scheduler.missing = "no BPF";
+    f->snapshot.cpu.total.usage_percent = reading_of(99);
+    f->snapshot.cpu.runnable = reading_of(19);
+    f->snapshot.pressure.resource[PRESSURE_CPU].some.avg60_percent = reading_of(99);
+    fixture_ticks(f, 200);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+    f->snapshot.cpu.runnable = reading_of(20);
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+}
+
+/* A task counts when it leaves the CPU: in one second nothing, in another the time of many. */
+static void niced_and_idle_work_is_not_judged(void **state)
+{
+    struct fixture *f = *state;
+    struct pressure *cpu = &f->snapshot.pressure.resource[PRESSURE_CPU];
+    struct check_view check;
+
+    f->snapshot.cpu.total.usage_percent = reading_of(100);
+    cpu->some.avg10_percent = reading_of(100);
+    for (int i = 0; i < 3600; i++) {
+        f->snapshot.scheduler.background_cpu_percent = reading_of(i % 4 == 3 ? 4 * 98 : 0);
+        fixture_ticks(f, 1);
+        fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
+    }
+    assert_true(health_find_check(f->health, "cpu", &check));
+    assert_float_equal(check.value.value, 100, 0);
+    /* And what comes beside it is. */
+    f->snapshot.scheduler.background_cpu_percent = reading_of(10);
+    fixture_ticks(f, 320);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+}
+
+static void without_the_scheduler_probe_niced_work_is_told_by_its_mode(void **state)
+{
+    struct fixture *f = *state;
+    struct cpu_times *total = &f->snapshot.cpu.total;
+
+    f->snapshot.scheduler.missing = "no BPF";
+    f->snapshot.pressure.resource[PRESSURE_CPU].some.avg10_percent = reading_of(100);
+    total->usage_percent = reading_of(100);
+    total->percent[CPU_NICE] = reading_of(60);
+    total->percent[CPU_SYSTEM] = reading_of(35);
+    total->percent[CPU_USER] = reading_of(5);
+    fixture_ticks(f, 1000);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
+    total->percent[CPU_NICE] = reading_of(0);
+    total->percent[CPU_USER] = reading_of(65);
+    fixture_ticks(f, 320);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+}
+
+/* Some task always waits beside a full CPU; whether it waits long is what matters. */
+static void pressure_on_the_cpu_is_told_when_somebody_waits_long(void **state)
+{
+    struct fixture *f = *state;
+
+    f->snapshot.pressure.resource[PRESSURE_CPU].some.avg10_percent = reading_of(100);
+    fixture_ticks(f, 1000);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
+    fixture_waits(&f->snapshot.scheduler.recent_foreground, 60 * NS_PER_MS, 1000);
+    fixture_ticks(f, 31);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
 }
 
 static void a_full_disk_is_told_at_once_with_the_time_left(void **state)
@@ -190,18 +308,45 @@ static void finite_tables_name_the_knob(void **state)
                           "or raise net.netfilter.nf_conntrack_max");
 }
 
+static void blocked(struct fixture *f, const char *comm, double percent, uint64_t rss_bytes)
+{
+    struct process_snapshot *process = &f->snapshot.process;
+    struct process_row *row = &process->top[TOP_BLOCKED][process->top_count[TOP_BLOCKED]++];
+
+    *row = (struct process_row){.pid = 8 + (uint32_t)process->top_count[TOP_BLOCKED],
+                                .rss_bytes = rss_bytes,
+                                .blocked_percent = reading_of(percent)};
+    snprintf(row->comm, sizeof(row->comm), "%s", comm);
+}
+
+/* It is all that runs on the host, and the kernel's own threads write for it. */
+static void a_backup_alone_is_no_standstill(void **state)
+{
+    struct fixture *f = *state;
+
+    f->snapshot.pressure.resource[PRESSURE_IO].full.avg10_percent = reading_of(97);
+    blocked(f, "tar", 95, 1 << 20);
+    blocked(f, "jbd2/sda1-8", 90, 0);
+    blocked(f, "kworker/u4:1", 80, 0);
+    fixture_ticks(f, 3600);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
+    blocked(f, "gzip", 60, 1 << 20);
+    fixture_ticks(f, 3600);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+}
+
 static void pressure_says_who_stood_still(void **state)
 {
     struct fixture *f = *state;
-    struct process_row *row = &f->snapshot.process.top[TOP_BLOCKED][0];
     struct check_view check;
 
     f->snapshot.pressure.resource[PRESSURE_IO].full.avg10_percent = reading_of(85);
-    f->snapshot.process.top_count[TOP_BLOCKED] = 1;
-    row->pid = 9;
-    strcpy(row->comm, "rsync");
-    row->blocked_percent = reading_of(88);
-    fixture_ticks(f, 31);
+    blocked(f, "rsync", 88, 1 << 20);
+    blocked(f, "postgres", 70, 1 << 20);
+    blocked(f, "sshd", 50, 1 << 20);
+    fixture_ticks(f, 300);
+    fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+    fixture_ticks(f, 1);
     fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
     fixture_expect_reason(f, COMPONENT_RESOURCES,
                           "all tasks stood still for io 85.0 % of the last 10 s, critical at 80 %; "
@@ -331,6 +476,14 @@ int main(void)
         FIXTURE_TEST(a_filesystem_that_stops_answering_is_unknown_after_the_grace_time),
         FIXTURE_TEST(swap_counts_only_while_memory_is_short),
         FIXTURE_TEST(finite_tables_name_the_knob),
+        FIXTURE_TEST(a_busy_cpu_is_critical_when_it_goes_on),
+        FIXTURE_TEST(the_time_to_critical_is_configured),
+        FIXTURE_TEST(a_busy_cpu_is_critical_sooner_when_others_wait_for_it),
+        FIXTURE_TEST(without_the_scheduler_probe_others_are_seen_to_wait_too),
+        FIXTURE_TEST(niced_and_idle_work_is_not_judged),
+        FIXTURE_TEST(without_the_scheduler_probe_niced_work_is_told_by_its_mode),
+        FIXTURE_TEST(pressure_on_the_cpu_is_told_when_somebody_waits_long),
+        FIXTURE_TEST(a_backup_alone_is_no_standstill),
         FIXTURE_TEST(pressure_says_who_stood_still),
         FIXTURE_TEST(a_throttled_cgroup_is_told),
         FIXTURE_TEST(an_oom_kill_degrades_for_five_minutes),

@@ -17,7 +17,8 @@ struct scheduler_state {
     struct probe *probe; /* NULL without BPF */
     struct cgroup_waits_table cgroups;
     struct latency_window recent_classes[PRIORITY_CLASS_COUNT], recent_blocked;
-    uint64_t next_ns; /* not sampled before */
+    uint64_t background_ns, background_at_ns; /* of the sample before; 0: none */
+    uint64_t next_ns;                         /* not sampled before */
     double slow_waits_total;
     struct event_list slow_waits;
 };
@@ -65,24 +66,46 @@ static const char *why_missing(const struct scheduler_state *s, enum probe_conce
     return s->probe && probe_concern_active(s->probe, concern, &reason) ? NULL : reason;
 }
 
-static void sample_classes(struct scheduler_state *s, uint64_t now_ns,
+static struct reading background_share(struct scheduler_state *s, uint64_t now_ns, size_t cpus,
+                                       const struct runq_stats *classes)
+{
+    uint64_t before = s->background_ns, at_ns = s->background_at_ns;
+    uint64_t now = classes[PRIORITY_LOW].on_cpu_ns + classes[PRIORITY_IDLE].on_cpu_ns;
+
+    s->background_ns = now;
+    s->background_at_ns = now_ns;
+    if (!at_ns || at_ns == now_ns)
+        return reading_missing("needs two samples");
+    if (now < before)
+        return reading_missing("the scheduler's counters began anew");
+    if (!cpus)
+        return reading_missing("the number of CPUs is not known");
+    return reading_of(100 * (double)(now - before) / (double)(now_ns - at_ns) / (double)cpus);
+}
+
+static void sample_classes(struct scheduler_state *s, uint64_t now_ns, size_t cpus,
                            struct scheduler_snapshot *ret)
 {
     struct runq_stats classes[PRIORITY_CLASS_COUNT] = {0};
 
     if (probe_map_for_each(s->probe, "runq_class", on_class, classes) < 0) {
         ret->missing = "the map runq_class could not be read";
+        s->background_at_ns = 0;
         return;
     }
     memcpy(ret->classes, classes, sizeof(classes));
     ret->total = (struct runq_stats){0};
     ret->recent = (struct latency){0};
+    ret->recent_foreground = (struct latency){0};
     for (int c = 0; c < PRIORITY_CLASS_COUNT; c++) {
         latency_window_update(&s->recent_classes[c], now_ns, &classes[c].delay,
                               &ret->recent_classes[c]);
         latency_add(&ret->recent, &ret->recent_classes[c]);
+        if (c <= PRIORITY_NORMAL)
+            latency_add(&ret->recent_foreground, &ret->recent_classes[c]);
         add_stats(&ret->total, &classes[c]);
     }
+    ret->background_cpu_percent = background_share(s, now_ns, cpus, classes);
 }
 
 static void publish_slow_waits(struct scheduler_state *s, struct scheduler_snapshot *ret)
@@ -105,7 +128,7 @@ static void scheduler_sample(void *state, uint64_t now_ns, struct snapshot *snap
     ret->missing = why_missing(s, CONCERN_RUNQ);
     ret->method = ret->missing ? NULL : probe_concern_method(s->probe, CONCERN_RUNQ);
     if (!ret->missing)
-        sample_classes(s, now_ns, ret);
+        sample_classes(s, now_ns, snapshot->cpu.core_count, ret);
     cgroups->missing = ret->missing;
     cgroups->reclaim_missing = why_missing(s, CONCERN_RECLAIM);
     cgroup_waits_sample(cgroups, now_ns);

@@ -34,6 +34,7 @@ struct config {
     struct {
         bool enabled;
         double check_interval_seconds;
+        double cpu_critical_after_seconds;
         struct {
             double cpu_warning, cpu_critical;
             double memory_warning, memory_critical;

@@ -53,6 +53,17 @@ static const struct key health_monitor_keys[] = {
      .environment = "HEALTH_CHECK_INTERVAL",
      .doc = "How often the full health check is judged and logged; figures are sampled every "
             "overhead.sample_interval_ms, and crashes and OOM kills act at once"},
+    {.name = "cpu_critical_after",
+     .type = KEY_NUMBER,
+     IN_CONFIG(health_monitor.cpu_critical_after_seconds),
+     .minimum = 0,
+     .maximum = DAY,
+     .unit = "s",
+     .initial = "300",
+     .doc =
+         "How long CPU usage is at cpu_critical before health turns unhealthy; sooner only while "
+         "tasks of normal or higher priority are kept waiting for a CPU. Work of low (nice) and "
+         "idle priority does not count"},
     {.name = "thresholds",
      .type = KEY_OBJECT,
      .table = &threshold_table,

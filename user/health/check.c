@@ -6,10 +6,10 @@ double check_clear_level(const struct check_rule *rule, double level)
 }
 
 static void latch_feed(struct check_latch *latch, const struct check_rule *rule, double level,
-                       double value, uint64_t now_ns)
+                       uint64_t raise_ns, double value, uint64_t now_ns)
 {
     bool towards;
-    uint64_t duration_ns = latch->raised ? rule->clear_ns : rule->raise_ns;
+    uint64_t duration_ns = latch->raised ? rule->clear_ns : raise_ns;
 
     if (isnan(level)) {
         *latch = (struct check_latch){0};
@@ -63,8 +63,9 @@ static enum status feed_known(struct check *check, const struct check_rule *rule
     check->value = averaged(check, rule, value, now_ns);
     check->value_ns = now_ns;
     check->known_once = true;
-    latch_feed(&check->warning, rule, rule->warning, check->value, now_ns);
-    latch_feed(&check->critical, rule, rule->critical, check->value, now_ns);
+    latch_feed(&check->warning, rule, rule->warning, rule->raise_ns, check->value, now_ns);
+    latch_feed(&check->critical, rule, rule->critical, rule->critical_raise_ns, check->value,
+               now_ns);
     if (check->critical.raised)
         return STATUS_UNHEALTHY;
     return check->warning.raised ? STATUS_DEGRADED : STATUS_HEALTHY;

@@ -1,9 +1,9 @@
 /* One judged reading as a pure state machine: levels, duration, hysteresis, unknown.
  *
- * Per level a latch: it is raised once the value was at or above the level for `raise_ns`, and
- * cleared once it was below `level * (1 - margin)` for `clear_ns`: the threshold depends on the
- * status, as Netdata's `($status >= $WARNING) ? (75) : (85)`, so a value that swings around its
- * level does not flap. A missing value neither raises nor clears; after `grace_ns` of them the
+ * Per level a latch: it is raised once the value was at or above the level for the level's
+ * time, and cleared once it was below `level * (1 - margin)` for `clear_ns`: the threshold depends
+ * on the status, as Netdata's `($status >= $WARNING) ? (75) : (85)`, so a value that swings around
+ * its level does not flap. A missing value neither raises nor clears; after `grace_ns` of them the
  * status is unknown, and the latches stay: a value that comes back as bad as it went is bad at
  * once.
  */
@@ -24,7 +24,8 @@
 struct check_rule {
     double warning, critical; /* NaN: no such level */
     double margin;            /* share of the level, 0..1 */
-    uint64_t raise_ns, clear_ns, grace_ns;
+    uint64_t raise_ns;        /* of the warning level */
+    uint64_t critical_raise_ns, clear_ns, grace_ns;
     uint64_t average_ns; /* time constant of the exponential average that is judged; 0: none */
 };
 

@@ -1,19 +1,20 @@
 /* Run-queue delay of the host and of each priority class. */
 #include "health/definition.h"
+#include "health/foreground.h"
 #include "model/histogram.h"
 
-/* A p99 of fewer waits is their maximum: one late wake-up of a kernel thread. Low and idle tasks
- * that starve are switched in seldom, so for them every wait counts. */
-#define WAITS_MIN 100
+/* A burst of waits is in the figures of the last minute for that long: it is over by then. */
+#define RAISE_NS (60 * NS_PER_SECOND + CHECK_RAISE_NS)
 
-#define HOST (-1) /* in `which`: all classes together */
+/* In `which`: all classes but low and idle, whose long waits are what they asked for. */
+#define HOST (-1)
 
 static const struct latency *waits_of(const struct health_input *in,
                                       const struct check_definition *d)
 {
     const struct scheduler_snapshot *scheduler = &in->snapshot->scheduler;
 
-    return d->which == HOST ? &scheduler->recent : &scheduler->recent_classes[d->which];
+    return d->which == HOST ? &scheduler->recent_foreground : &scheduler->recent_classes[d->which];
 }
 
 static bool read_delay(const struct health_input *in, const struct check_definition *d,
@@ -32,7 +33,8 @@ static bool read_delay(const struct health_input *in, const struct check_definit
     /* Nobody waited, so nobody waited long. */
     ret->value = waits->count ? latency_quantile_ns(waits, 0.99) : reading_of(0);
     ret->value.value /= NS_PER_SECOND;
-    ret->quiet = !starves && waits->count < WAITS_MIN;
+    /* Low and idle tasks that starve are switched in seldom, so for them every wait counts. */
+    ret->quiet = !starves && waits->count < FOREGROUND_WAITS_MIN;
     return true;
 }
 
@@ -71,8 +73,8 @@ static void advise_delay(const struct health_input *in, const struct check_defin
     {                                                                                              \
         .name = "runq_delay", .component = (component_), .essential = true, .which = (class_),     \
         .warning = (warning_), .critical = (critical_), .in_seconds = true, .margin = 0.25,        \
-        .raise_ns = CHECK_RAISE_NS, .clear_ns = CHECK_CLEAR_NS, .read = read_delay,                \
-        .say = say_delay, .advise = advise_delay,                                                  \
+        .raise_ns = RAISE_NS, .clear_ns = CHECK_CLEAR_NS, .read = read_delay, .say = say_delay,    \
+        .advise = advise_delay,                                                                    \
     }
 
 /* Levels, in seconds. Within one scheduling period, at most 24 ms on 8 CPUs and more
@@ -84,14 +86,17 @@ static void advise_delay(const struct health_input *in, const struct check_defin
  *  - high (nice < 0) asked for less than the normal wait: half of it.
  *  - low (nice > 0) accepted waits; nice 19 has 1/68 of a normal task's weight, so 24 ms become
  *    about 1.6 s. Starved is beyond that.
- *  - idle takes what is left over. It only starves harmfully when it holds a lock that others need,
- *    so it never is critical. */
+ *  - idle takes what is left over.
+ * Low and idle work starves harmfully only when it holds a lock that others need: never critical.
+ */
 static const struct check_definition rows[] = {
-    DELAY(HOST, COMPONENT_SCHEDULER, 0.050, 0.250),
+    DELAY(HOST, COMPONENT_SCHEDULER, FOREGROUND_WAIT_WARNING_SECONDS,
+          FOREGROUND_WAIT_CRITICAL_SECONDS),
     DELAY(PRIORITY_REALTIME, COMPONENT_PRIORITY, 0.010, 0.050),
     DELAY(PRIORITY_HIGH, COMPONENT_PRIORITY, 0.025, 0.125),
-    DELAY(PRIORITY_NORMAL, COMPONENT_PRIORITY, 0.050, 0.250),
-    DELAY(PRIORITY_LOW, COMPONENT_PRIORITY, 2, 10),
+    DELAY(PRIORITY_NORMAL, COMPONENT_PRIORITY, FOREGROUND_WAIT_WARNING_SECONDS,
+          FOREGROUND_WAIT_CRITICAL_SECONDS),
+    DELAY(PRIORITY_LOW, COMPONENT_PRIORITY, 2, NAN),
     DELAY(PRIORITY_IDLE, COMPONENT_PRIORITY, 10, NAN),
 };
 

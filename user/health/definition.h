@@ -12,10 +12,13 @@ struct health_input {
 };
 
 struct check_sample {
-    const char *key; /* which of several (a mount, a class); NULL when there is one only */
-    struct reading value;
-    bool quiet;     /* nothing to judge now: as if below every level */
-    bool essential; /* as the definition says, unless the reader knows better */
+    const char *key;      /* which of several (a mount, a class); NULL when there is one only */
+    struct reading value; /* that is shown */
+    double judged;        /* instead of a known value; NaN: the value itself */
+    bool quiet;           /* nothing to judge now: as if below every level */
+    /* As the definition says, unless the reader knows better: */
+    bool essential;
+    uint64_t critical_raise_ns;
 };
 
 struct check_definition {
@@ -31,6 +34,7 @@ struct check_definition {
     double warning, critical;
     double margin;
     uint64_t raise_ns, clear_ns, average_ns;
+    uint64_t critical_raise_ns; /* 0: as raise_ns */
     /* How many there are; NULL: one. */
     size_t (*count)(const struct health_input *in);
     /* The index-th of them; false when it is not to be judged at all. */
@@ -49,6 +53,7 @@ struct check_table {
     size_t count;
 };
 
-extern const struct check_table load_checks, capacity_checks, scheduler_checks;
+extern const struct check_table cpu_checks, load_checks, pressure_checks, capacity_checks,
+    scheduler_checks;
 
 #endif

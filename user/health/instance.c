@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct check_table *const tables[] = {&load_checks, &capacity_checks,
-                                                   &scheduler_checks};
+static const struct check_table *const tables[] = {&cpu_checks, &load_checks, &pressure_checks,
+                                                   &capacity_checks, &scheduler_checks};
 
 void instances_free(struct instances *all)
 {
@@ -105,9 +105,23 @@ static void give_reason(struct instance *instance, const struct health_input *in
         d->advise(in, d, index, &p);
 }
 
+static struct reading judged_reading(const struct check_sample *sample)
+{
+    if (!reading_known(sample->value))
+        return sample->value;
+    if (sample->quiet)
+        return reading_of(0);
+    return isnan(sample->judged) ? sample->value : reading_of(sample->judged);
+}
+
 static void judge_one(struct instances *all, const struct health_input *in,
                       const struct check_definition *d, size_t index, size_t *cursor)
 {
+    struct check_sample sample = {
+        .essential = d->essential,
+        .judged = NAN,
+        .critical_raise_ns = d->critical_raise_ns ? d->critical_raise_ns : d->raise_ns,
+    };
     struct check_rule rule = {
         .warning = level_of(in->config, d->warning_at, d->warning),
         .critical = level_of(in->config, d->critical_at, d->critical),
@@ -117,7 +131,6 @@ static void judge_one(struct instances *all, const struct health_input *in,
         .grace_ns = CHECK_GRACE_NS,
         .average_ns = d->average_ns,
     };
-    struct check_sample sample = {.essential = d->essential};
     struct instance *instance;
 
     if (!d->read(in, d, index, &sample))
@@ -130,9 +143,8 @@ static void judge_one(struct instances *all, const struct health_input *in,
     instance->value = sample.value;
     instance->warning = rule.warning;
     instance->critical = rule.critical;
-    check_feed(&instance->check, &rule,
-               sample.quiet && reading_known(sample.value) ? reading_of(0) : sample.value,
-               in->snapshot->monotonic_ns);
+    rule.critical_raise_ns = sample.critical_raise_ns;
+    check_feed(&instance->check, &rule, judged_reading(&sample), in->snapshot->monotonic_ns);
     give_reason(instance, in, &rule, index);
 }
 

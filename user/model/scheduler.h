@@ -38,6 +38,10 @@ struct scheduler_snapshot {
     struct runq_stats total;                             /* their sum */
     struct latency recent_classes[PRIORITY_CLASS_COUNT]; /* delay, last minute */
     struct latency recent;                               /* their sum */
+    struct latency recent_foreground; /* of realtime to normal priority: what is kept waiting */
+    /* What low and idle tasks took of all CPUs since the sample before. A task counts when it
+     * leaves the CPU: single figures swing, and may be above 100. */
+    struct reading background_cpu_percent;
     const char *blocked_missing, *reclaim_missing;
     struct latency blocked, recent_blocked; /* host-wide */
     struct latency reclaim[2];              /* host-wide, by enum reclaim_kind */
