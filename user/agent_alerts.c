@@ -34,6 +34,13 @@ static void on_notification(void *ctx, const struct notification *notification)
     notify_send(a->notify, notification);
 }
 
+static bool on_waits(void *ctx, const struct config_channel *channel, uint64_t told_realtime_ns)
+{
+    const struct agent_alerts *a = ctx;
+
+    return a->notify && notify_waits(a->notify, channel, told_realtime_ns);
+}
+
 /* Samples of the page cost a walk over it, which nobody pays for whose rules need none. */
 static void find_wants(struct agent_alerts *a)
 {
@@ -86,7 +93,7 @@ int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sou
                         const struct config *config)
 {
     struct agent_alerts *a = calloc(1, sizeof(*a));
-    const struct alert_ops ops = {on_notification, a};
+    const struct alert_ops ops = {.notify = on_notification, .waits = on_waits, .ctx = a};
     struct config_errors errors = {0};
     int r;
 

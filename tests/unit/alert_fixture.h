@@ -23,6 +23,7 @@ struct input_row {
     double value;
     enum status status;
     const char *reason;
+    const char *cgroup; /* of an event; may be NULL */
 };
 
 struct world {
@@ -33,6 +34,7 @@ struct world {
     unsigned booted;         /* the second at which the monotonic clock began */
     size_t metric_count, check_count, event_count;
     struct input_row metrics[INPUTS_MAX], checks[INPUTS_MAX], events[INPUTS_MAX];
+    bool receivers_fail; /* all of them */
     struct text log;
     uint64_t keys[256]; /* of all notifications, to see that they differ */
     size_t key_count;
@@ -69,9 +71,18 @@ static inline void world_log(void *ctx, const struct notification *n)
         world->keys[world->key_count++] = strtoull(n->key + 3, NULL, 16);
 }
 
+static inline bool world_waits(void *ctx, const struct config_channel *channel,
+                               uint64_t told_realtime_ns)
+{
+    const struct world *world = ctx;
+
+    (void)channel;
+    return world->receivers_fail && told_realtime_ns <= (WORLD_EPOCH + world->now) * NS_PER_SECOND;
+}
+
 static inline void world_open(struct world *world, const char *text)
 {
-    const struct alert_ops ops = {world_log, world};
+    const struct alert_ops ops = {.notify = world_log, .waits = world_waits, .ctx = world};
     struct config_errors errors = {0};
 
     memset(world, 0, sizeof(*world));
@@ -179,7 +190,8 @@ static inline void world_tick(struct world *w)
     }
     for (size_t i = 0; i < w->event_count; i++) {
         labels[2][i][0] = (struct label_pair){"subject", w->events[i].subject};
-        events[i] = (struct alert_event){event_of(w->events[i].name), labels[2][i], 1, NAN,
+        labels[2][i][1] = (struct label_pair){"cgroup", w->events[i].cgroup};
+        events[i] = (struct alert_event){event_of(w->events[i].name), labels[2][i], 2, NAN,
                                          w->events[i].reason};
     }
     alert_manager_tick(w->manager, &input);

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #define BEGIN 1000
-#define END 5500 /* an hour after the limit was reached: the digest */
+#define END 5500 /* more than an hour: the limit is reached and free again */
 
 /* Every second, then every fortieth. */
 static unsigned next_second(unsigned now)
@@ -14,7 +14,7 @@ static unsigned next_second(unsigned now)
 
 static const char config_text[] =
     "{\"alert_manager\":{\"cooldown_period\":80,\"escalation_delay\":40,\"escalation_limit\":2,"
-    "\"max_alerts_per_hour\":30,\"flapping_changes\":4,\"flapping_window\":70,"
+    "\"max_alerts_per_hour\":9,\"flapping_changes\":4,\"flapping_window\":70,"
     "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"boss\",\"type\":\"log\","
     "\"minimum_severity\":\"error\"}],"
     "\"routes\":[{\"channels\":[\"ops\",\"boss\"],\"match\":{\"alertname\":\"B\"},"
@@ -95,7 +95,7 @@ static void live(struct world *w, unsigned until)
 
 static void replace_manager(struct world *w, bool reboot)
 {
-    const struct alert_ops ops = {world_log, w};
+    const struct alert_ops ops = {.notify = world_log, .ctx = w};
     cJSON *saved = alert_manager_export(w->manager, "boot-1"), *read;
     struct config_errors errors = {0};
     char *text;
@@ -215,7 +215,7 @@ static void the_time_between_counts(void **state)
 {
     struct world w;
     cJSON *saved;
-    const struct alert_ops ops = {world_log, &w};
+    const struct alert_ops ops = {.notify = world_log, .ctx = &w};
     struct config_errors errors = {0};
 
     world_open(&w, "{\"alert_manager\":{" AT_ONCE "\"rules\":[" NO_BUILT_IN

@@ -20,7 +20,7 @@ static void ignore(void *ctx, const struct notification *n)
 
 static void open_seen(struct seen *seen)
 {
-    const struct alert_ops ops = {ignore, NULL};
+    const struct alert_ops ops = {.notify = ignore, .ctx = NULL};
     struct config_errors errors = {0};
 
     memset(seen, 0, sizeof(*seen));

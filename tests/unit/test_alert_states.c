@@ -182,14 +182,14 @@ static void an_unhealthy_check_is_told_again_as_critical(void **state)
     assert_true(find_view(&w, "HostCpu", "", &view));
     assert_int_equal(view.severity, SEVERITY_CRITICAL);
     assert_string_equal(view.reason, "CPU 95 %");
-    /* Better but not well, and worse again: nothing new. */
+    /* Better but not well, and worse again: there is no cooldown to be waited for. */
     set_check(&w, "cpu", NULL, STATUS_DEGRADED, "CPU 75 %");
     run_until(&w, 1030);
-    set_check(&w, "cpu", NULL, STATUS_UNHEALTHY, "CPU 95 %");
+    set_check(&w, "cpu", NULL, STATUS_UNHEALTHY, "CPU 96 %");
     run_until(&w, 1040);
     set_check(&w, "cpu", NULL, STATUS_UNKNOWN, NULL);
     run_until(&w, 1050);
-    expect_log(&w, "");
+    expect_log(&w, "1031 firing ops +HostCpu\n");
     set_check(&w, "cpu", NULL, STATUS_HEALTHY, NULL);
     run_until(&w, 1051);
     expect_log(&w, "1051 resolved ops -HostCpu\n");

@@ -73,7 +73,7 @@ static void tick(struct storm *storm, unsigned second, unsigned from, unsigned t
 static void blow(const char *routes)
 {
     struct storm storm = {.told = calloc(PER_TICK * TICKS, sizeof(bool))};
-    const struct alert_ops ops = {count, &storm};
+    const struct alert_ops ops = {.notify = count, .ctx = &storm};
     struct config_errors errors = {0};
     struct alert_counters counters;
     struct config *config;

@@ -163,8 +163,9 @@ static void blow(const char *route)
              receiver.port, route);
     o.config = load_valid(text, NULL);
     office_open_notify(&o);
-    assert_int_equal(
-        alert_manager_create(&manager, o.config, &(struct alert_ops){tell, &o}, &errors), 0);
+    assert_int_equal(alert_manager_create(&manager, o.config,
+                                          &(struct alert_ops){.notify = tell, .ctx = &o}, &errors),
+                     0);
     before = mallinfo2().uordblks;
     /* Faster than any storm: the ten seconds are one moment to the receiver. */
     for (unsigned i = 0; i < TICKS; i++) {

@@ -42,7 +42,7 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
     if (!m)
         return -ENOMEM;
     m->ops = *ops;
-    m->held_since = NEVER;
+    m->held_since = m->digested_at = NEVER;
     r = plan_create(&m->plan, config, errors);
     if (r == 0)
         r = make_sources(m, m->plan->inhibit_count);

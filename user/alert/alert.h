@@ -7,8 +7,9 @@
  * changes nothing for five minutes and then resolves its alert.
  *
  * Noise is taken away in this order: the same alert once (fingerprint), flapping, cooldown,
- * silences, mute windows, inhibition, grouping, and at last max_alerts_per_hour, which never holds
- * back CRITICAL and sums up in one digest what it did hold back.
+ * silences, mute windows, inhibition, grouping, and at last max_alerts_per_hour, which sums up in a
+ * digest what it held back. Flapping, cooldown and max_alerts_per_hour never hold back what got
+ * worse, and the latter two no CRITICAL.
  */
 #ifndef MOONWATCH_ALERT_ALERT_H
 #define MOONWATCH_ALERT_ALERT_H
@@ -23,6 +24,9 @@ struct alert_manager;
 struct alert_ops {
     /* Something is to be sent; valid during the call, which is made inside alert_manager_tick(). */
     void (*notify)(void *ctx, const struct notification *notification);
+    /* Whether what was told to the channel at that real time has not reached its receiver, and will
+     * not soon. NULL: all arrives. */
+    bool (*waits)(void *ctx, const struct config_channel *channel, uint64_t told_realtime_ns);
     void *ctx;
 };
 

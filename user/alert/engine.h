@@ -4,6 +4,7 @@
 
 #include "alert/alert.h"
 #include "alert/held.h"
+#include "alert/origin.h"
 #include "alert/plan.h"
 #include "alert/table.h"
 #include "base/clock.h"
@@ -51,6 +52,9 @@ struct alert {
     enum told told;
     enum severity told_severity;
     int64_t told_at; /* firing, flapping or held back */
+    /* Since when it is less severe than it was told; NEVER: it is not. */
+    int64_t eased_at;
+    bool flapping_told;
     channel_set told_channels;
     int64_t escalated_at; /* the last step, or where its clock begins; NEVER: does not run */
     unsigned step;
@@ -88,7 +92,15 @@ struct past {
 
 struct change {
     int64_t at;
+    uint64_t source; /* 0: nobody's */
     char text[CHANGE_BYTES];
+};
+
+/* A notification that was counted against max_alerts_per_hour. */
+struct sent {
+    int64_t at;
+    uint64_t source;
+    enum severity severity;
 };
 
 struct alert_manager {
@@ -107,11 +119,11 @@ struct alert_manager {
     size_t silence_count;
     uint64_t silences_made;
     struct silence silences[SILENCES_MAX];
-    /* The times of the last max_alerts_per_hour notifications; a ring that grows. */
-    int64_t *sent;
+    struct sent *sent; /* of the last hour, oldest first */
     size_t sent_count, sent_capacity;
     struct held held;
-    int64_t held_since; /* NEVER */
+    int64_t held_since;  /* NEVER */
+    int64_t digested_at; /* NEVER */
     channel_set held_channels;
     uint64_t digests; /* sent */
     struct change recent[CHANGES_KEPT];
@@ -155,7 +167,10 @@ void history_add(struct alert_manager *m, const struct alert_view *view);
 void history_clear(struct alert_manager *m);
 
 /* suppress.c */
+/* What keeps an alert from being told at all. */
 enum suppression suppress_reason(struct alert_manager *m, const struct alert *alert);
+/* Why nobody knows of it yet, whatever the reason: for people. */
+enum suppression suppress_shown(const struct alert_manager *m, const struct alert *alert);
 void suppress_prepare(struct alert_manager *m); /* once per tick */
 void silences_expire(struct alert_manager *m);
 void silence_release(struct silence *silence);
@@ -171,6 +186,21 @@ void group_collect(struct alert_manager *m); /* removes the empty ones */
 /* notify.c */
 void notify_all(struct alert_manager *m);
 
+/* want.c */
+enum want {
+    WANT_NOTHING,
+    WANT_FIRING,
+    WANT_REPEAT,
+    WANT_RESOLVED,
+    WANT_FLAPPING,
+    WANT_ESCALATION,
+};
+enum want want_of(const struct alert_manager *m, const struct alert *alert);
+/* It was told, and is worse than was told. */
+bool want_is_rise(const struct alert *alert);
+/* Whether what the alert wants may be told now, as far as its group is concerned. */
+bool want_is_ready(const struct alert_manager *m, const struct alert *alert, enum want want);
+
 /* deliver.c: alerts into notifications, per channel and part */
 struct delivery {
     enum notice_kind kind;
@@ -185,11 +215,14 @@ void deliver_sort(struct alert **alerts, size_t count);
  * remembers who was told. */
 void deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to);
 
-/* limit.c */
-bool limit_full(const struct alert_manager *m);
-void limit_count(struct alert_manager *m);
-void limit_hold(struct alert_manager *m, const char *rule, uint64_t fingerprint,
-                enum severity severity, channel_set channels);
-void limit_send_digest(struct alert_manager *m);
+/* limit.c: how many notifications in the last hour, per severity and source; of CRITICAL any */
+bool limit_full(const struct alert_manager *m, enum severity severity, uint64_t source);
+bool limit_reached(const struct alert_manager *m, enum severity severity); /* for any source */
+void limit_count(struct alert_manager *m, enum severity severity, uint64_t source);
+
+/* digest.c */
+void digest_hold(struct alert_manager *m, const char *rule, uint64_t fingerprint,
+                 enum severity severity, channel_set channels);
+void digest_send(struct alert_manager *m); /* when it is due */
 
 #endif

@@ -267,7 +267,13 @@ void lifecycle_advance(struct alert_manager *m)
             m->revision++;
         }
         if (alert->flapping && recent_changes(m, alert) == 0)
-            alert->flapping = false;
+            alert->flapping = alert->flapping_told = false;
+        /* Better for a whole cooldown: getting worse again is news. */
+        if (alert->state == ALERT_FIRING && alert->eased_at != NEVER &&
+            m->now - alert->eased_at >= m->plan->cooldown_ns) {
+            alert->told_severity = alert->severity;
+            alert->eased_at = NEVER;
+        }
         advance[alert->state](m, alert);
     }
 }
@@ -292,7 +298,7 @@ void alert_fill_view(const struct alert_manager *m, const struct alert *alert,
         .severity = alert_severity(alert),
         .state = alert->state,
         .flapping = alert->flapping,
-        .suppressed = alert->suppressed,
+        .suppressed = suppress_shown(m, alert),
         .value = alert->value,
         .summary = or_empty(alert->summary),
         .reason = or_empty(alert->reason),

@@ -18,6 +18,11 @@ enum suppression {
     SUPPRESSED_MUTE,
     SUPPRESSED_INHIBIT,
     SUPPRESSED_UNROUTED,
+    SUPPRESSED_OFF,
+    SUPPRESSED_GROUP,    /* it waits to be told together with others */
+    SUPPRESSED_LIMIT,    /* max_alerts_per_hour: it comes in the digest */
+    SUPPRESSED_CHANNEL,  /* no channel of its route takes its severity */
+    SUPPRESSED_DELIVERY, /* it was told, and no receiver has it yet */
     SUPPRESSION_COUNT,
 };
 
@@ -83,7 +88,7 @@ struct notification {
      * some out. */
     size_t omitted;
     unsigned part, parts; /* from 1 */
-    bool limit_reached;   /* what comes now is held back for up to an hour, but for CRITICAL */
+    bool limit_reached;   /* more of this severity comes in a digest */
     /* NOTICE_DIGEST */
     const struct digest_row *rows; /* the largest first; what finds no room is in the total only */
     size_t row_count;

@@ -3,72 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum want {
-    WANT_NOTHING,
-    WANT_FIRING,
-    WANT_REPEAT,
-    WANT_RESOLVED,
-    WANT_FLAPPING,
-    WANT_ESCALATION,
-};
-
-static bool escalation_due(const struct alert_manager *m, const struct alert *alert)
-{
-    return m->plan->escalation_delay_ns > 0 && alert->escalated_at != NEVER &&
-           alert->step < m->plan->config->alert_manager.escalation_limit &&
-           alert->severity >= m->plan->config->alert_manager.escalation_minimum_severity &&
-           m->now - alert->escalated_at >= m->plan->escalation_delay_ns;
-}
-
-static enum want want_of_firing(const struct alert_manager *m, const struct alert *alert)
-{
-    const struct route *route = &m->plan->routes[alert->group->route];
-
-    if (alert->told != TOLD_FIRING && alert->told != TOLD_HELD)
-        return WANT_FIRING;
-    if (alert->severity > alert->told_severity)
-        return WANT_FIRING;
-    if (m->now - alert->told_at >= route->repeat_interval_ns)
-        return WANT_REPEAT;
-    return alert->told == TOLD_FIRING && escalation_due(m, alert) ? WANT_ESCALATION : WANT_NOTHING;
-}
-
-static enum want want_of(const struct alert_manager *m, const struct alert *alert)
-{
-    if (alert->state == ALERT_PENDING || alert->suppressed != SUPPRESSED_NOT)
-        return WANT_NOTHING;
-    if (alert->flapping)
-        return WANT_FLAPPING;
-    if (alert->state == ALERT_FIRING)
-        return want_of_firing(m, alert);
-    return alert->told == TOLD_FIRING || alert->told == TOLD_FLAPPING ? WANT_RESOLVED
-                                                                      : WANT_NOTHING;
-}
-
-/* As in Alertmanager, but a CRITICAL does not wait for the interval: five minutes are too long for
- * it to be let in on somebody else's account. */
-static bool is_ready(const struct alert_manager *m, const struct group *group,
-                     const struct alert *alert, enum want want)
-{
-    const struct route *route = &m->plan->routes[group->route];
-    bool interval_over =
-        group->flushed_at == NEVER || m->now - group->flushed_at >= route->group_interval_ns;
-
-    switch (want) {
-    case WANT_FIRING:
-        return m->now - alert->fired_at >= route->group_wait_ns &&
-               (interval_over || alert->severity == SEVERITY_CRITICAL);
-    case WANT_RESOLVED:
-    case WANT_FLAPPING:
-        return interval_over;
-    case WANT_REPEAT:
-    case WANT_ESCALATION:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Which lists a flush has; a firing and a resolved alert go into one notification. */
 enum list { LIST_CHANGED, LIST_FLAPPING, LIST_ESCALATED, LIST_COUNT };
 
@@ -89,7 +23,7 @@ static bool is_due(const struct alert_manager *m, struct flush *flush)
         enum want want = want_of(m, alert);
 
         flush->member_count++;
-        if (want == WANT_NOTHING || !is_ready(m, flush->group, alert, want))
+        if (want == WANT_NOTHING || !want_is_ready(m, alert, want))
             continue;
         due = true;
         flush->repeats |= want == WANT_REPEAT;
@@ -140,6 +74,8 @@ static void remember(struct alert_manager *m, struct alert *alert, enum told tol
     alert->told = told;
     alert->told_at = m->now;
     alert->told_severity = alert->severity;
+    alert->eased_at = NEVER;
+    alert->flapping_told |= alert->flapping && told != TOLD_FIRING;
 }
 
 /* Whether the alert makes noise: good news is not counted, and follows only what was told. */
@@ -148,27 +84,66 @@ static bool is_news(enum list list, const struct alert *alert)
     return list == LIST_FLAPPING || alert->state == ALERT_FIRING;
 }
 
+/* On whose account a notification goes: its alerts' source, or else the group's own. */
+static uint64_t source_of(const struct flush *flush, enum list list)
+{
+    uint64_t source = 0;
+
+    for (size_t i = 0; i < flush->counts[list]; i++) {
+        uint64_t one = origin_source(flush->lists[list][i]->labels);
+
+        if (i > 0 && one != source)
+            return flush->group->node.key;
+        source = one;
+    }
+    return source;
+}
+
 /* Takes out of the list what max_alerts_per_hour does not let through. */
 static void hold_back(struct alert_manager *m, struct flush *flush, enum list list)
 {
     struct alert **alerts = flush->lists[list];
+    uint64_t source = source_of(flush, list);
+    bool full[SEVERITY_COUNT];
     size_t kept = 0;
 
-    if (!limit_full(m))
-        return;
+    for (unsigned severity = 0; severity < SEVERITY_COUNT; severity++)
+        full[severity] = limit_full(m, (enum severity)severity, source);
     for (size_t i = 0; i < flush->counts[list]; i++) {
         struct alert *alert = alerts[i];
 
-        if (!is_news(list, alert) || alert_severity(alert) == SEVERITY_CRITICAL) {
+        if (!is_news(list, alert) || !full[alert_severity(alert)] ||
+            (alert->told == TOLD_FIRING && want_is_rise(alert))) {
             alerts[kept++] = alert;
             continue;
         }
         remember(m, alert, TOLD_HELD);
         m->counters.held_back++;
-        limit_hold(m, alert_name(alert), alert->node.key, alert->severity,
-                   m->plan->routes[flush->group->route].channels);
+        digest_hold(m, alert_name(alert), alert->node.key, alert->severity,
+                    m->plan->routes[flush->group->route].channels);
     }
     flush->counts[list] = kept;
+}
+
+static void count_news(struct alert_manager *m, const struct flush *flush, enum list list,
+                       struct delivery *delivery)
+{
+    enum severity worst = SEVERITY_INFO;
+    bool news = false;
+
+    for (size_t i = 0; i < delivery->count; i++) {
+        const struct alert *alert = delivery->alerts[i];
+
+        if (!is_news(list, alert))
+            continue;
+        news = true;
+        if (alert_severity(alert) > worst)
+            worst = alert_severity(alert);
+    }
+    if (!news || list == LIST_ESCALATED)
+        return;
+    limit_count(m, worst, source_of(flush, list));
+    delivery->limit_reached = limit_reached(m, worst);
 }
 
 static void send_list(struct alert_manager *m, struct flush *flush, enum list list,
@@ -181,16 +156,10 @@ static void send_list(struct alert_manager *m, struct flush *flush, enum list li
         .alerts = flush->lists[list],
         .count = flush->counts[list],
     };
-    bool news = false;
 
-    for (size_t i = 0; i < delivery.count; i++)
-        news |= is_news(list, delivery.alerts[i]);
     if (delivery.count == 0)
         return;
-    if (news && list != LIST_ESCALATED) {
-        limit_count(m);
-        delivery.limit_reached = limit_full(m);
-    }
+    count_news(m, flush, list, &delivery);
     delivery.sequence = flush->group->sequence++;
     flush->group->flushed_at = m->now;
     deliver(m, &delivery,
@@ -290,13 +259,13 @@ static void judge_suppression(struct alert_manager *m, struct alert *alert)
 
 void notify_all(struct alert_manager *m)
 {
-    if (!m->plan->config->alert_manager.enabled)
-        return;
     suppress_prepare(m);
     for (struct alert *alert = m->alerts; alert; alert = alert->next)
         judge_suppression(m, alert);
+    if (!m->plan->config->alert_manager.enabled)
+        return;
     for (struct group *group = m->groups; group; group = group->next)
         flush_group(m, group);
-    limit_send_digest(m);
+    digest_send(m);
     group_collect(m);
 }

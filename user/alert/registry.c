@@ -78,8 +78,8 @@ static void overflow(struct alert_manager *m, const struct rule *rule, const str
     int route = plan_route(m->plan, labels, severity);
 
     m->counters.overflowed++;
-    limit_hold(m, rule->config->name, labels_fingerprint(labels), severity,
-               route < 0 ? 0 : m->plan->routes[route].channels);
+    digest_hold(m, rule->config->name, labels_fingerprint(labels), severity,
+                route < 0 ? 0 : m->plan->routes[route].channels);
 }
 
 struct alert *registry_add(struct alert_manager *m, struct rule *rule, struct labels *labels,
@@ -108,6 +108,7 @@ struct alert *registry_add(struct alert_manager *m, struct rule *rule, struct la
     alert->severity = severity;
     alert->active_since = alert->last_active = alert->last_seen = NEVER;
     alert->fired_at = alert->resolved_at = alert->told_at = alert->escalated_at = NEVER;
+    alert->eased_at = NEVER;
     alert->acked_until = NEVER;
     for (size_t i = 0; i < RULE_COUNT_MAX; i++)
         alert->events[i] = NEVER;
@@ -124,6 +125,17 @@ struct alert *registry_add(struct alert_manager *m, struct rule *rule, struct la
     return alert;
 }
 
+/* What has been less severe for a whole cooldown, and gets worse, is told again. */
+static void ease(const struct alert_manager *m, struct alert *alert)
+{
+    if (alert->told == TOLD_NOTHING || alert->severity >= alert->told_severity) {
+        alert->eased_at = NEVER;
+        return;
+    }
+    if (alert->eased_at == NEVER)
+        alert->eased_at = m->now;
+}
+
 void registry_set_severity(struct alert_manager *m, struct alert *alert, enum severity severity)
 {
     if (alert->severity == severity)
@@ -132,6 +144,7 @@ void registry_set_severity(struct alert_manager *m, struct alert *alert, enum se
     m->critical_count -= alert->severity == SEVERITY_CRITICAL;
     alert->severity = severity;
     m->revision++;
+    ease(m, alert);
     /* The route may be another one now. */
     if (alert->group && plan_route(m->plan, alert->labels, severity) != (int)alert->group->route)
         group_leave(m, alert);

@@ -121,6 +121,7 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
     read_times(item(json, "changes"), base, alert->changes, FLAPPING_CHANGES_MAX);
     alert->change_count = number_of(item(json, "change_count"), UINT32_MAX);
     alert->flapping = cJSON_IsTrue(item(json, "flapping"));
+    alert->flapping_told = cJSON_IsTrue(item(json, "flapping_told"));
     alert->summary = text_of(item(json, "summary"));
     alert->reason = text_of(item(json, "reason"));
     alert->offenders = text_of(item(json, "offenders"));
@@ -294,23 +295,34 @@ static void read_history(struct alert_manager *m, const cJSON *json)
 
 static int compare_times(const void *a, const void *b)
 {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    const struct sent *left = a, *right = b;
 
-    return (left > right) - (left < right);
+    return (left->at > right->at) - (left->at < right->at);
 }
 
 static void read_sent(struct alert_manager *m, const cJSON *json, const struct base *base)
 {
     size_t count = (size_t)cJSON_GetArraySize(json);
+    const cJSON *each;
 
-    if (count == 0 || count > m->plan->config->alert_manager.max_alerts_per_hour)
+    if (count == 0 ||
+        count > SEVERITY_COUNT * (size_t)m->plan->config->alert_manager.max_alerts_per_hour)
         return;
     m->sent = calloc(count, sizeof(*m->sent));
     if (!m->sent)
         return;
-    m->sent_capacity = m->sent_count = count;
-    read_times(json, base, m->sent, count);
-    qsort(m->sent, count, sizeof(*m->sent), compare_times);
+    m->sent_capacity = count;
+    cJSON_ArrayForEach (each, json) {
+        struct sent sent = {
+            .at = past_of(item(each, "at"), base),
+            .source = u64_of(item(each, "source")),
+            .severity = (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
+        };
+
+        if (sent.at != NEVER)
+            m->sent[m->sent_count++] = sent;
+    }
+    qsort(m->sent, m->sent_count, sizeof(*m->sent), compare_times);
 }
 
 static struct base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
@@ -361,8 +373,9 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
         read_silence(m, each);
     if (u64_of(item(json, "silences_made")) > m->silences_made)
         m->silences_made = u64_of(item(json, "silences_made"));
-    read_sent(m, item(json, "sent"), &base);
+    read_sent(m, item(json, "budget"), &base);
     m->digests = u64_of(item(json, "digests"));
+    m->digested_at = past_of(item(json, "digested_at"), &base);
     read_held(m, item(json, "held"), &base);
     read_recent(m, item(json, "changes"), &base);
     read_history(m, item(json, "history"));

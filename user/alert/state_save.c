@@ -12,7 +12,7 @@
 
 const struct state_time state_alert_times[] = {
     IN_ALERT(active_since), IN_ALERT(last_active), IN_ALERT(last_seen),    IN_ALERT(fired_at),
-    IN_ALERT(resolved_at),  IN_ALERT(told_at),     IN_ALERT(escalated_at),
+    IN_ALERT(resolved_at),  IN_ALERT(told_at),     IN_ALERT(escalated_at), IN_ALERT(eased_at),
 };
 const size_t state_alert_time_count = sizeof(state_alert_times) / sizeof(state_alert_times[0]);
 
@@ -112,6 +112,7 @@ static cJSON *alert_json(const struct alert_manager *m, const struct alert *aler
     add_times(json, "changes", m->now, alert->changes, FLAPPING_CHANGES_MAX);
     cJSON_AddNumberToObject(json, "change_count", alert->change_count);
     cJSON_AddBoolToObject(json, "flapping", alert->flapping);
+    cJSON_AddBoolToObject(json, "flapping_told", alert->flapping_told);
     add_text(json, "summary", alert->summary);
     add_text(json, "reason", alert->reason);
     add_text(json, "offenders", alert->offenders);
@@ -206,6 +207,20 @@ static void add_held(cJSON *to, const struct alert_manager *m)
     }
 }
 
+static void add_sent(cJSON *to, const struct alert_manager *m)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "budget");
+
+    for (size_t i = 0; i < m->sent_count; i++) {
+        cJSON *json = cJSON_CreateObject();
+
+        add_time(json, "at", m->now, m->sent[i].at);
+        add_u64(json, "source", m->sent[i].source);
+        cJSON_AddNumberToObject(json, "severity", m->sent[i].severity);
+        cJSON_AddItemToArray(list, json);
+    }
+}
+
 static void add_recent(cJSON *to, const struct alert_manager *m)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "changes");
@@ -241,8 +256,9 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
     for (size_t i = 0; i < m->silence_count; i++)
         cJSON_AddItemToArray(list, silence_json(&m->silences[i]));
     add_u64(json, "silences_made", m->silences_made);
-    add_times(json, "sent", m->now, m->sent, m->sent_count);
+    add_sent(json, m);
     add_u64(json, "digests", m->digests);
+    add_time(json, "digested_at", m->now, m->digested_at);
     add_held(json, m);
     add_recent(json, m);
     add_history(json, m);

@@ -13,6 +13,11 @@ const char *suppression_text(enum suppression s)
         [SUPPRESSED_MUTE] = "mute_window",
         [SUPPRESSED_INHIBIT] = "inhibited",
         [SUPPRESSED_UNROUTED] = "unrouted",
+        [SUPPRESSED_OFF] = "notifications_off",
+        [SUPPRESSED_GROUP] = "group_wait",
+        [SUPPRESSED_LIMIT] = "max_alerts_per_hour",
+        [SUPPRESSED_CHANNEL] = "no_channel",
+        [SUPPRESSED_DELIVERY] = "not_delivered",
     };
 
     return (unsigned)s < SUPPRESSION_COUNT ? names[s] : "unknown";
@@ -123,15 +128,29 @@ static bool is_muted(const struct alert_manager *m, const struct alert *alert)
 static bool cools_down(const struct alert_manager *m, const struct alert *alert)
 {
     return alert->state == ALERT_FIRING && alert->told == TOLD_RESOLVED &&
-           alert->severity <= alert->told_severity &&
+           alert->severity != SEVERITY_CRITICAL && alert->severity <= alert->told_severity &&
            m->now - alert->told_at < m->plan->cooldown_ns;
+}
+
+/* That it flaps was told. What is worse than that is told all the same, and a CRITICAL that fires
+ * when a cooldown has passed: it may be one that stays. */
+static bool only_flaps(const struct alert_manager *m, const struct alert *alert)
+{
+    if (!alert->flapping || !alert->flapping_told)
+        return false;
+    if (alert->state != ALERT_FIRING)
+        return true;
+    return !want_is_rise(alert) &&
+           (alert->severity != SEVERITY_CRITICAL || m->now - alert->told_at < m->plan->cooldown_ns);
 }
 
 enum suppression suppress_reason(struct alert_manager *m, const struct alert *alert)
 {
+    if (!m->plan->config->alert_manager.enabled)
+        return SUPPRESSED_OFF;
     if (!alert->group)
         return SUPPRESSED_UNROUTED;
-    if (alert->flapping && (alert->told == TOLD_FLAPPING || alert->told == TOLD_HELD))
+    if (only_flaps(m, alert))
         return SUPPRESSED_FLAPPING;
     if (is_silenced(m, alert))
         return SUPPRESSED_SILENCE;
@@ -144,5 +163,43 @@ enum suppression suppress_reason(struct alert_manager *m, const struct alert *al
         return SUPPRESSED_ACKED;
     if (cools_down(m, alert))
         return SUPPRESSED_COOLDOWN;
+    return SUPPRESSED_NOT;
+}
+
+static channel_set reach_of(const struct alert_manager *m, const struct alert *alert)
+{
+    const struct route *route = &m->plan->routes[alert->group->route];
+    channel_set reach = alert->told_channels;
+
+    for (size_t c = 0; c < m->plan->channel_count; c++)
+        if (alert_severity(alert) >= m->plan->channels[c].minimum_severity)
+            reach |= route->channels & (channel_set)1 << c;
+    return reach;
+}
+
+static bool waits_everywhere(const struct alert_manager *m, const struct alert *alert)
+{
+    uint64_t told_realtime_ns = m->realtime_ns - (uint64_t)(m->now - alert->told_at);
+    channel_set told = alert->told_channels;
+
+    for (size_t c = 0; c < m->plan->channel_count && told; c++)
+        if ((told >> c & 1) && !m->ops.waits(m->ops.ctx, &m->plan->channels[c], told_realtime_ns))
+            return false;
+    return told != 0;
+}
+
+enum suppression suppress_shown(const struct alert_manager *m, const struct alert *alert)
+{
+    if (alert->suppressed != SUPPRESSED_NOT || alert->state != ALERT_FIRING || !alert->group)
+        return alert->suppressed;
+    if (alert->told == TOLD_HELD)
+        return m->digested_at == NEVER || m->digested_at < alert->told_at ? SUPPRESSED_LIMIT
+                                                                          : SUPPRESSED_NOT;
+    if (!reach_of(m, alert))
+        return SUPPRESSED_CHANNEL;
+    if (want_of(m, alert) == WANT_FIRING)
+        return SUPPRESSED_GROUP;
+    if (m->ops.waits && alert->told == TOLD_FIRING && waits_everywhere(m, alert))
+        return SUPPRESSED_DELIVERY;
     return SUPPRESSED_NOT;
 }

@@ -202,7 +202,7 @@ int cli_alert_test(const char *config_path, const char *rules_path, const char *
 {
     char error[RECORDING_ERROR_BYTES];
     struct timeline timeline = {0};
-    const struct alert_ops ops = {on_notification, &timeline};
+    const struct alert_ops ops = {.notify = on_notification, .ctx = &timeline};
     struct recording *recording = NULL;
     struct config_errors errors = {0};
     struct config *config;

@@ -195,7 +195,8 @@ static const struct key alert_manager_keys[] = {
      .maximum = DAY,
      .unit = "s",
      .initial = "300",
-     .doc = "An alert that comes back within this time is not sent again"},
+     .doc = "An alert that comes back within this time is not sent again, unless it is worse than "
+            "before or CRITICAL"},
     {.name = "escalation_delay",
      .type = KEY_NUMBER,
      IN_CONFIG(alert_manager.escalation_delay_seconds),
@@ -239,7 +240,8 @@ static const struct key alert_manager_keys[] = {
      .minimum = 1,
      .maximum = 100000,
      .initial = "10",
-     .doc = "Notifications beyond it go into one digest; CRITICAL is never held back"},
+     .doc = "Of each severity; no source gets more than half of what the others leave. What is "
+            "beyond goes into a digest a minute later; CRITICAL is never held back"},
     {.name = "rules_directory",
      .type = KEY_STRING,
      IN_CONFIG(alert_manager.rules_directory),

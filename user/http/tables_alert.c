@@ -5,8 +5,13 @@
 
 static const char *const states[] = {"pending", "firing", "resolved", NULL};
 static const char *const severities[] = {"info", "warning", "error", "critical", NULL};
-static const char *const suppressions[] = {"flapping",    "acked",     "cooldown", "silence",
-                                           "mute_window", "inhibited", "unrouted", NULL};
+static const char *const suppressions[] = {"flapping",    "acked",
+                                           "cooldown",    "silence",
+                                           "mute_window", "inhibited",
+                                           "unrouted",    "notifications_off",
+                                           "group_wait",  "max_alerts_per_hour",
+                                           "no_channel",  "not_delivered",
+                                           NULL};
 
 const struct route_query alert_queries[] = {
     {"state", "only alerts in this state", "string", states},
@@ -69,7 +74,7 @@ static const struct field alert_fields[] = {
     ROW("starts_at", FIELD_TIME, starts_realtime_ns, .unknown = "it does not fire yet"),
     ROW("ends_at", FIELD_TIME, ends_realtime_ns, .unknown = "it is not over"),
     COMPUTED("suppressed_by", suppression_of, .choices = suppressions,
-             .unknown = "nothing keeps it from being told",
+             .unknown = "it was told, is over, or does not fire yet",
              .about = "why nobody is told at the moment"),
     ROW("flapping", FIELD_BOOL, flapping),
     ROW("escalation_step", FIELD_U32, escalation_step),

@@ -196,3 +196,10 @@ void lane_view(const struct lane *lane, struct notify_channel_view *ret)
     if (lane->alarm_ns)
         ret->next_attempt_ns = real_ns + (lane->alarm_ns > now_ns ? lane->alarm_ns - now_ns : 0);
 }
+
+uint64_t lane_waits_since(const struct lane *lane)
+{
+    const struct lane_entry *entry = lane->first;
+
+    return lane->state == NOTIFY_OK || !entry || entry->reminder ? 0 : entry->created_ns;
+}

@@ -49,5 +49,7 @@ void lane_give_up_all(struct lane *lane, const char *reason);
 /* Once per tick. */
 void lane_tick(struct lane *lane);
 void lane_view(const struct lane *lane, struct notify_channel_view *ret);
+/* Real time of the oldest message that a receiver which fails has not got; 0: none. */
+uint64_t lane_waits_since(const struct lane *lane);
 
 #endif

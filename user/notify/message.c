@@ -208,7 +208,8 @@ void message_notes(const struct notification *n, void (*line)(void *ctx, const c
         say(line, ctx, "and %zu more, which are not listed", n->omitted);
     if (n->limit_reached)
         say(line, ctx,
-            "The limit of max_alerts_per_hour is reached: what is not CRITICAL comes in a digest");
+            "max_alerts_per_hour is reached for severity %s: more of it comes in a digest",
+            severity_text(n->severity));
     if (n->parts > 1)
         say(line, ctx, "Part %u of %u", n->part, n->parts);
 }

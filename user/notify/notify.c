@@ -317,6 +317,26 @@ void notify_channel_view(const struct notify *n, size_t index, struct notify_cha
     lane_view(n->lanes[index], ret);
 }
 
+/* A tick's messages are queued a little after the tick's time. */
+#define QUEUED_AFTER_NS (2 * NS_PER_SECOND)
+
+bool notify_waits(const struct notify *n, const struct config_channel *channel,
+                  uint64_t told_realtime_ns)
+{
+    bool waits = false;
+
+    for (size_t i = 0; i < n->count; i++) {
+        uint64_t since_ns = lane_waits_since(n->lanes[i]);
+
+        if (strcmp(lane_receiver(n->lanes[i])->channel->name, channel->name) != 0)
+            continue;
+        if (!since_ns || told_realtime_ns + QUEUED_AFTER_NS < since_ns)
+            return false;
+        waits = true;
+    }
+    return waits;
+}
+
 void notify_outbox_view(const struct notify *n, struct outbox_view *ret)
 {
     outbox_view(n->env.outbox, ret);

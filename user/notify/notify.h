@@ -47,6 +47,10 @@ void notify_send(struct notify *n, const struct notification *notification);
 /* After alert_manager_tick(): reminds Alertmanager of what still fires. `now_ns` is monotonic. */
 void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns);
 
+/* For alert_ops.waits. */
+bool notify_waits(const struct notify *n, const struct config_channel *channel,
+                  uint64_t told_realtime_ns);
+
 enum notify_state {
     NOTIFY_OK,
     NOTIFY_FAILING,       /* the last attempt failed */
