@@ -43,7 +43,7 @@ static void on_notification(void *ctx, const struct notification *n)
 
 static void host_open(struct host *host, struct fixture *f)
 {
-    const struct alert_ops ops = {on_notification, host};
+    const struct alert_ops ops = {.notify = on_notification, .ctx = host};
     struct config_errors errors = {0};
 
     *host = (struct host){.f = f};
