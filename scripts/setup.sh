@@ -115,7 +115,7 @@ build() {
   mkdir -p "$directory"
   cmake -S "$ROOT" -B "$directory" "$@" >"$directory/build.log" 2>&1 ||
     { cat "$directory/build.log"; die "cmake failed"; }
-  cmake --build "$directory" --parallel "$(nproc)" 2>&1 | show_progress "$directory/build.log" ||
+  (set -o pipefail; cmake --build "$directory" --parallel "$(nproc)" 2>&1 | show_progress "$directory/build.log") ||
     { tail -n 60 "$directory/build.log"; die "the build failed, see ${directory#"$ROOT"/}/build.log"; }
 }
 
