@@ -366,6 +366,7 @@ static int create_server(struct agent *agent)
         .loop = agent->loop,
         .log = agent->log,
         .collectors = agent->collectors,
+        .visibility = collectors_visibility(agent->collectors),
         .health = agent->health,
         .probe = agent->probe,
         .probe_missing = agent->probe_error,

@@ -19,6 +19,12 @@
 static struct config *config;
 static struct health *health;
 static struct snapshot snapshot;
+static struct visibility_part visibility[VISIBILITY_PARTS] = {
+    {.name = "processes", .seen = true},
+    {.name = "cgroups", .why = WHY},
+    {.name = "disks", .seen = true},
+    {.name = "network", .seen = true},
+};
 static struct server_sources sources;
 static struct body_env env = {.snapshot = &snapshot, .sources = &sources, .slow_wait_seconds = 0.1};
 
@@ -58,8 +64,8 @@ static int create(void **state)
     lose_readings(&process->files_limit, 1);
     lose_readings(&process->files_usage_percent, 1);
     lose_readings(&process->forks_per_second, 1);
-    sources =
-        (struct server_sources){.clock = clock_system(), .health = health, .probe_missing = WHY};
+    sources = (struct server_sources){
+        .clock = clock_system(), .health = health, .probe_missing = WHY, .visibility = visibility};
     health_tick(health, &snapshot, NULL);
     return 0;
 }
@@ -168,8 +174,21 @@ static void test_reduced_health_tells_no_detail(void **state)
     text = cJSON_PrintUnformatted(json);
     assert_null(strstr(text, WHY));
     assert_null(strstr(text, "probes"));
+    assert_null(strstr(text, "unseen"));
     assert_non_null(strstr(text, "\"status\":\"unknown\""));
     free(text);
+    cJSON_Delete(json);
+}
+
+static void test_what_is_not_seen(void **state)
+{
+    cJSON *json = body_of(body_health, 200);
+    const cJSON *unseen = cJSON_GetObjectItem(json, "unseen"),
+                *part = cJSON_GetArrayItem(unseen, 0);
+
+    assert_int_equal(cJSON_GetArraySize(unseen), 1);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(part, "what")), "cgroups");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(part, "reason")), WHY);
     cJSON_Delete(json);
 }
 
@@ -223,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_zero),
         cmocka_unit_test(test_reason_is_handed_on),
         cmocka_unit_test(test_reduced_health_tells_no_detail),
+        cmocka_unit_test(test_what_is_not_seen),
         cmocka_unit_test(test_before_the_first_sample),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_openapi),

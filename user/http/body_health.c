@@ -166,10 +166,8 @@ static int add_probes(struct health_view *view, const struct body_env *env,
     return 0;
 }
 
-static void add_unseen(struct health_view *view, const struct collectors *collectors)
+static void add_unseen(struct health_view *view, const struct visibility_part *parts)
 {
-    const struct visibility_part *parts = collectors_visibility(collectors);
-
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
         if (!parts[i].seen)
             view->unseen[view->unseen_count++] = parts[i];
@@ -190,7 +188,7 @@ int body_health(const struct body_env *env, struct body *ret)
     if (r < 0)
         return r;
     if (!env->reduced)
-        add_unseen(&view, env->sources->collectors);
+        add_unseen(&view, env->sources->visibility);
     for (int c = 0; c < COMPONENT_COUNT; c++) {
         health_component(health, c, &view.components[c]);
         if (env->reduced && view.components[c].reasons && view.components[c].reasons->count)

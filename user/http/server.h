@@ -23,6 +23,7 @@ struct server_sources {
     const struct loop *loop;
     struct log *log; /* may be NULL */
     const struct collectors *collectors;
+    const struct visibility_part *visibility; /* VISIBILITY_PARTS of them */
     const struct health *health;
     const struct probe *probe;            /* may be NULL */
     const char *probe_missing;            /* why, when it is NULL */
