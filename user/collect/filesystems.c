@@ -1,32 +1,33 @@
 #include "collect/filesystems.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/fitted_name.h"
 #include "collect/mount_choice.h"
 #include "model/growth.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* A filesystem fills in minutes, not in seconds. */
 #define USAGE_EVERY_NS (5 * NS_PER_SECOND)
-/* Every row is a label in the metrics. */
-#define ROWS_MAX 256
+/* More than a host has that is not lost anyway; a question to each costs some microseconds. */
+#define ROWS_MAX 1024
 
 struct row_state {
-    unsigned mount_id;
+    struct filesystem_place place;
     uint64_t device;
     char *target; /* the whole path, which the row may have to cut */
+    bool behind_server;
     struct growth growth;
 };
 
 struct row_set {
     size_t count;
     struct row_state *states;
-    struct filesystem *rows; /* row i is of state i */
+    struct filesystem *rows;   /* row i is of state i */
+    struct filesystem *ranked; /* copies, what matters most first */
 };
 
 struct filesystems {
@@ -37,21 +38,10 @@ struct filesystems {
     bool read; /* mountinfo was read since it changed */
     uint64_t usage_due_ns;
     struct row_set set;
+    size_t omitted;
     const char *missing;
     char reason[96];
 };
-
-static int kernel_usage(void *ctx, const char *target, unsigned mount_id, struct statvfs *ret)
-{
-    struct statx stx;
-
-    (void)ctx;
-    if (statx(AT_FDCWD, target, AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) < 0)
-        return -errno;
-    if ((stx.stx_mask & STATX_MNT_ID) && stx.stx_mnt_id != mount_id)
-        return -ESTALE;
-    return statvfs(target, ret) < 0 ? -errno : 0;
-}
 
 static void free_set(struct row_set *set)
 {
@@ -59,6 +49,7 @@ static void free_set(struct row_set *set)
         free(set->states[i].target);
     free(set->states);
     free(set->rows);
+    free(set->ranked);
     *set = (struct row_set){.count = 0};
 }
 
@@ -114,19 +105,54 @@ static void fill_usage(struct filesystem *f, const struct statvfs *v, uint64_t n
         reading_of(100.0 * (double)(v->f_files - v->f_ffree) / (double)v->f_files);
 }
 
+static double fullness(const struct filesystem *f)
+{
+    return reading_known(f->usage_percent) ? f->usage_percent.value : -1;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct filesystem *x = a, *y = b;
+    bool x_root = strcmp(x->mount, "/") == 0, y_root = strcmp(y->mount, "/") == 0;
+
+    if (x_root != y_root)
+        return x_root ? -1 : 1;
+    if (x->read_only != y->read_only)
+        return x->read_only ? 1 : -1;
+    if (x->on_device != y->on_device)
+        return x->on_device ? -1 : 1;
+    if (fullness(x) != fullness(y))
+        return fullness(x) > fullness(y) ? -1 : 1;
+    return strcmp(x->mount, y->mount);
+}
+
+static void update_row(struct filesystems *fs, size_t i, uint64_t now_ns)
+{
+    struct row_state *state = &fs->set.states[i];
+    struct statvfs v;
+    int err;
+
+    if (state->behind_server) {
+        fill_missing(&fs->set.rows[i], "not asked: it is on a server, which may hang");
+        return;
+    }
+    err = fs->ops.usage(fs->ops.ctx, &state->place, &v);
+    if (err)
+        fill_missing(&fs->set.rows[i], strerrordesc_np(-err));
+    else
+        fill_usage(&fs->set.rows[i], &v, now_ns, &state->growth);
+}
+
 static void update_usage(struct filesystems *fs, uint64_t now_ns)
 {
-    struct statvfs v;
+    struct row_set *set = &fs->set;
 
-    for (size_t i = 0; i < fs->set.count; i++) {
-        struct row_state *state = &fs->set.states[i];
-        int err = fs->ops.usage(fs->ops.ctx, state->target, state->mount_id, &v);
-
-        if (err)
-            fill_missing(&fs->set.rows[i], strerrordesc_np(-err));
-        else
-            fill_usage(&fs->set.rows[i], &v, now_ns, &state->growth);
-    }
+    for (size_t i = 0; i < set->count; i++)
+        update_row(fs, i, now_ns);
+    if (set->count == 0)
+        return;
+    memcpy(set->ranked, set->rows, set->count * sizeof(*set->rows));
+    qsort(set->ranked, set->count, sizeof(*set->ranked), by_rank);
 }
 
 static const struct growth *find_growth(const struct row_set *set, const struct mount_candidate *c)
@@ -143,37 +169,79 @@ static void add_row(struct filesystems *fs, struct row_set *set, struct mount_ca
     struct row_state *state = &set->states[set->count];
     struct filesystem *row = &set->rows[set->count];
 
-    *state = (struct row_state){.mount_id = c->mount_id, .device = c->device, .target = c->target};
+    *state = (struct row_state){
+        .place = {.target = c->target, .mount_id = c->mount_id, .automounted = c->automounted},
+        .device = c->device,
+        .target = c->target,
+        .behind_server = c->behind_server};
     c->target = NULL;
     if (growth)
         state->growth = *growth;
-    *row = (struct filesystem){.read_only = c->read_only};
-    scan_copy_string(state->target, row->mount, sizeof(row->mount));
+    *row = (struct filesystem){.read_only = c->read_only, .on_device = c->on_device};
+    fitted_name(state->target, row->mount, sizeof(row->mount));
     scan_copy_string(c->source, row->device, sizeof(row->device));
     scan_copy_string(c->type, row->type, sizeof(row->type));
     set->count++;
 }
 
-static int choose_rows(struct filesystems *fs, struct mount_choice *choice)
+static bool is_stale(struct filesystems *fs, const struct mount_candidate *c)
 {
-    size_t room = choice->count < ROWS_MAX ? choice->count : ROWS_MAX;
-    struct row_set set = {.states = calloc(room + 1, sizeof(*set.states)),
-                          .rows = calloc(room + 1, sizeof(*set.rows))};
+    const struct filesystem_place place = {c->target, c->mount_id, c->automounted};
     struct statvfs v;
 
-    if (!set.states || !set.rows) {
+    return !c->behind_server && fs->ops.usage(fs->ops.ctx, &place, &v) == -ESTALE;
+}
+
+/* One of each device, to the front of the list. */
+static size_t keep_one_of_each(struct filesystems *fs, struct mount_choice *choice)
+{
+    struct mount_candidate swap;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < choice->count; i++) {
+        struct mount_candidate *c = &choice->list[i];
+
+        if ((kept > 0 && choice->list[kept - 1].device == c->device) || is_stale(fs, c))
+            continue;
+        swap = choice->list[kept];
+        choice->list[kept++] = *c;
+        *c = swap;
+    }
+    return kept;
+}
+
+static int by_importance(const void *a, const void *b)
+{
+    const struct mount_candidate *x = a, *y = b;
+    bool x_root = strcmp(x->target, "/") == 0, y_root = strcmp(y->target, "/") == 0;
+
+    if (x_root != y_root)
+        return x_root ? -1 : 1;
+    if (x->read_only != y->read_only)
+        return x->read_only ? 1 : -1;
+    if (x->on_device != y->on_device)
+        return x->on_device ? -1 : 1;
+    return strcmp(x->target, y->target);
+}
+
+static int choose_rows(struct filesystems *fs, struct mount_choice *choice)
+{
+    size_t kept = keep_one_of_each(fs, choice), room = kept < ROWS_MAX ? kept : ROWS_MAX;
+    struct row_set set = {.states = calloc(room + 1, sizeof(*set.states)),
+                          .rows = calloc(room + 1, sizeof(*set.rows)),
+                          .ranked = calloc(room + 1, sizeof(*set.ranked))};
+
+    if (!set.states || !set.rows || !set.ranked) {
         free_set(&set);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < choice->count && set.count < room; i++) {
-        struct mount_candidate *c = &choice->list[i];
-        bool taken = set.count > 0 && set.states[set.count - 1].device == c->device;
-
-        if (!taken && fs->ops.usage(fs->ops.ctx, c->target, c->mount_id, &v) != -ESTALE)
-            add_row(fs, &set, c);
-    }
+    if (kept > 1)
+        qsort(choice->list, kept, sizeof(choice->list[0]), by_importance);
+    for (size_t i = 0; i < room; i++)
+        add_row(fs, &set, &choice->list[i]);
     free_set(&fs->set);
     fs->set = set;
+    fs->omitted = kept - room;
     return 0;
 }
 
@@ -219,13 +287,14 @@ void filesystems_sample(struct filesystems *fs, uint64_t now_ns, struct disk_sna
     }
     disk->missing = fs->missing;
     disk->filesystem_count = fs->set.count;
-    disk->filesystems = fs->set.rows;
+    disk->filesystems = fs->set.ranked;
+    disk->filesystems_omitted = fs->omitted;
 }
 
 int filesystems_create(struct filesystems **ret, const struct host *host,
                        const struct filesystems_ops *ops)
 {
-    static const struct filesystems_ops kernel = {.usage = kernel_usage};
+    static const struct filesystems_ops kernel = {.usage = filesystem_usage};
     struct filesystems *fs = calloc(1, sizeof(*fs));
 
     if (!fs)

@@ -1,4 +1,4 @@
-/* Which lines of mountinfo get a row: storage of its own, once, and safe to ask. */
+/* Which lines of mountinfo get a row: storage of its own, once, visible, and safe to ask. */
 #ifndef MOONWATCH_COLLECT_MOUNT_CHOICE_H
 #define MOONWATCH_COLLECT_MOUNT_CHOICE_H
 
@@ -7,11 +7,14 @@
 #include <stdint.h>
 
 struct mount_candidate {
-    unsigned mount_id;
-    uint64_t device; /* major << 32 | minor */
-    bool whole;      /* the filesystem's root directory is mounted, not a part of it */
+    unsigned mount_id; /* 0: the root directory, which has no mount of its own here */
+    uint64_t device;   /* major << 32 | minor */
+    bool whole;        /* the filesystem's root directory is mounted, not a part of it */
     bool read_only;
-    char *target; /* owned */
+    bool on_device;     /* a block device or a pool of them, not memory */
+    bool behind_server; /* the root only: must not be asked */
+    bool automounted;   /* the path may have to wait while it is unmounted */
+    char *target;       /* owned */
     char source[128], type[32];
 };
 

@@ -70,11 +70,12 @@ static bool parse(struct scan line, struct mount_line *m)
     struct scan word, source;
     uint64_t id, parent;
 
-    if (!scan_u64(&line, &id) || id > UINT_MAX || !scan_u64(&line, &parent) ||
+    if (!scan_u64(&line, &id) || id > UINT_MAX || !scan_u64(&line, &parent) || parent > UINT_MAX ||
         !scan_device(&line, &m->major, &m->minor) || !scan_path(&line, m->root, sizeof(m->root)) ||
         !scan_path(&line, m->target, sizeof(m->target)))
         return false;
     m->id = (unsigned)id;
+    m->parent = (unsigned)parent;
     do {
         if (!scan_word(&line, &word))
             return false;

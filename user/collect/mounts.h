@@ -7,7 +7,7 @@
 #include <limits.h>
 
 struct mount_line {
-    unsigned id;
+    unsigned id, parent;   /* parent: the mount it is on; not listed when outside our root */
     unsigned major, minor; /* of the filesystem; major 0: it has no block device of its own */
     bool read_only;        /* the filesystem itself, for every mount of it */
     char root[PATH_MAX];   /* the directory of the filesystem that is mounted */

@@ -1,5 +1,6 @@
 /* CPU throttling of the cgroups that have a quota, from their cpu.stat (cgroup v1 and v2). */
 #include "base/file.h"
+#include "base/fitted_name.h"
 #include "collect/collector.h"
 #include "collect/quota_walk.h"
 #include "collect/scan.h"
@@ -71,7 +72,8 @@ static void found_group(void *ctx, const char *path)
         return;
     }
     memset(&s->rows[s->count], 0, sizeof(s->rows[0]));
-    snprintf(s->rows[s->count].path, sizeof(s->rows[0].path), "/%s", path);
+    s->rows[s->count].path[0] = '/';
+    fitted_name(path, s->rows[s->count].path + 1, sizeof(s->rows[0].path) - 1);
     s->count++;
 }
 

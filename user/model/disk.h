@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 struct filesystem {
-    char mount[256];
+    char mount[256]; /* a longer path: cut, with a hash of the whole */
     char device[128];
     char type[32];
     bool read_only;
+    bool on_device; /* not in memory */
     struct reading size_bytes, free_bytes, available_bytes;
     struct reading usage_percent; /* as df: used / (used + available to users) */
     struct reading inodes_total, inodes_free, inodes_usage_percent;
@@ -37,7 +38,9 @@ struct disk_snapshot {
     const char *devices_missing;
     const char *traced_missing; /* why `traced` is false everywhere, else NULL */
     size_t filesystem_count;
-    const struct filesystem *filesystems;
+    const struct filesystem
+        *filesystems;           /* the root, what is written to, disks, the fullest first */
+    size_t filesystems_omitted; /* beyond what there is room for */
     size_t device_count;
     const struct block_device *devices;
 };
