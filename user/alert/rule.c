@@ -14,17 +14,24 @@ struct rule_set {
     struct rule **by_metric; /* sorted by the metric's name */
 };
 
-static const char *const severities[SEVERITY_COUNT] = {"info", "warning", "error", "critical"};
-static const char *const kinds[RULE_KIND_COUNT] = {
+static const char *const severities[] = {"info", "warning", "error", "critical"};
+static const char *const kinds[] = {
     [RULE_THRESHOLD] = "threshold",     [RULE_STATUS] = "status",   [RULE_EVENT] = "event",
     [RULE_DEGRADATION] = "degradation", [RULE_ANOMALY] = "anomaly", [RULE_FORECAST] = "forecast",
     [RULE_ABSENT] = "absent",
 };
-static const char *const events[RULE_EVENT_COUNT] = {
+static const char *const events[] = {
     [RULE_EVENT_CRASH] = "crash",           [RULE_EVENT_OOM] = "oom",
     [RULE_EVENT_BREAKER] = "breaker",       [RULE_EVENT_STALL] = "stall",
     [RULE_EVENT_PROBE_SHED] = "probe_shed", [RULE_EVENT_RECORDS_LOST] = "records_lost",
 };
+
+#define NAMES_OF(table, count)                                                                     \
+    _Static_assert(sizeof(table) / sizeof((table)[0]) == (count), "each has a name")
+
+NAMES_OF(severities, SEVERITY_COUNT);
+NAMES_OF(kinds, RULE_KIND_COUNT);
+NAMES_OF(events, RULE_EVENT_COUNT);
 
 const char *severity_text(enum severity s)
 {

@@ -1,27 +1,18 @@
 /* What happened since the tick before, by the totals: the newest so many of each list. */
+#include "alert/rule.h"
 #include "alert/source_row.h"
 #include "health/phrase.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const record_names[RECORD_TYPE_COUNT] = {
-    [RECORD_SLOW_WAIT] = "slow_wait",
-    [RECORD_EXIT] = "exit",
-    [RECORD_OOM] = "oom",
-    [RECORD_STALL] = "stall",
-    [RECORD_CONNECT_FAILED] = "connect_failed",
-};
-
 static struct source_row *add(struct alert_source *source, enum rule_event event)
 {
-    static const char *const names[RULE_EVENT_COUNT] = {"crash", "oom",        "breaker",
-                                                        "stall", "probe_shed", "records_lost"};
     struct source_row *row = source_row_add(source);
 
     if (row) {
         row->event = event;
-        source_row_label(row, "event", "%s", names[event]);
+        source_row_label(row, "event", "%s", rule_event_text(event));
     }
     return row;
 }
@@ -124,12 +115,12 @@ static bool add_lost(struct alert_source *source, int type)
 
     if (!row)
         return false;
-    source_row_label(row, "type", "%s", record_names[type]);
+    source_row_label(row, "type", "%s", record_type_name((enum record_type)type));
     snprintf(row->reason, sizeof(row->reason),
              "%llu records of type %s were lost: the ring buffer was full; raise "
              "overhead.ring_bytes",
              (unsigned long long)(source->now.dropped[type] - source->before.dropped[type]),
-             record_names[type]);
+             record_type_name((enum record_type)type));
     return true;
 }
 
@@ -172,7 +163,7 @@ void alert_source_note_breaker(struct alert_source *source, const char *upstream
     row = &source->transitions[source->transition_count++];
     *row = (struct source_row){.event = RULE_EVENT_BREAKER};
     breaker_say(t, t->at_ns, said, sizeof(said));
-    source_row_label(row, "event", "breaker");
+    source_row_label(row, "event", "%s", rule_event_text(RULE_EVENT_BREAKER));
     source_row_label(row, "upstream", "%s", upstream);
     source_row_label(row, "state", "%s", breaker_state_name(t->to));
     snprintf(row->reason, sizeof(row->reason), "breaker %s %s", upstream, said);

@@ -25,7 +25,7 @@ static const struct {
 static const struct {
     enum component component;
     const char *what;
-} records[RECORD_TYPE_COUNT] = {
+} records[] = {
     [RECORD_SLOW_WAIT] = {COMPONENT_SCHEDULER, "slow waits"},
     [RECORD_EXIT] = {COMPONENT_PERFORMANCE, "abnormal exits"},
     [RECORD_OOM] = {COMPONENT_RESOURCES, "OOM kills"},
@@ -34,6 +34,7 @@ static const struct {
     [RECORD_BREAKER] = {COMPONENT_PERFORMANCE, "breaker transitions"},
     [RECORD_CALL_FAILED] = {COMPONENT_PERFORMANCE, "failed calls"},
 };
+_Static_assert(sizeof(records) / sizeof(records[0]) == RECORD_TYPE_COUNT, "each type has a row");
 
 void probe_facts_gather(struct probe_facts *ret, const struct probe *probe, uint64_t now_ns)
 {

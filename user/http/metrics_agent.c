@@ -83,17 +83,7 @@ void metrics_programs(struct exposition *e, struct metrics *m, const struct metr
     add_maps(e, s->probe);
 }
 
-static const char *const record_names[RECORD_TYPE_COUNT] = {
-    [RECORD_SLOW_WAIT] = "slow_wait",
-    [RECORD_EXIT] = "exit",
-    [RECORD_OOM] = "oom",
-    [RECORD_STALL] = "stall",
-    [RECORD_CONNECT_FAILED] = "connect_failed",
-    [RECORD_BREAKER] = "breaker",
-    [RECORD_CALL_FAILED] = "call_failed",
-};
-
-static const char *const map_drop_names[MAP_DROP_COUNT] = {
+static const char *const map_drop_names[] = {
     [MAP_DROP_RUNQ_CGROUP] = "runq_cgroup",       [MAP_DROP_RUNQ_TASK] = "runq_task",
     [MAP_DROP_BLOCKED_CGROUP] = "blocked_cgroup", [MAP_DROP_BLOCKED_TASK] = "blocked_task",
     [MAP_DROP_PROCESS_CGROUP] = "process_cgroup", [MAP_DROP_RECLAIM_CGROUP] = "reclaim_cgroup",
@@ -101,6 +91,8 @@ static const char *const map_drop_names[MAP_DROP_COUNT] = {
     [MAP_DROP_BLKIO_INFLIGHT] = "blkio_inflight", [MAP_DROP_TCP_PORT] = "tcp_port",
     [MAP_DROP_TCP_SOCKET] = "tcp_socket",         [MAP_DROP_CALL_SOCKET] = "call_socket",
 };
+_Static_assert(sizeof(map_drop_names) / sizeof(map_drop_names[0]) == MAP_DROP_COUNT,
+               "each site has a name");
 
 static void add_records(struct exposition *e, const struct probe_view *view)
 {
@@ -124,7 +116,7 @@ static void add_records(struct exposition *e, const struct probe_view *view)
         for (int t = 0; t < RECORD_TYPE_COUNT; t++) {
             const char *row = (const char *)view + (size_t)t * sizeof(view->records[0]);
 
-            exposition_count(e, LABELS({"type", record_names[t]}),
+            exposition_count(e, LABELS({"type", record_type_name((enum record_type)t)}),
                              *(const uint64_t *)(row + counters[c].at));
         }
     }
