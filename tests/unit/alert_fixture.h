@@ -34,9 +34,11 @@ struct world {
     unsigned booted;         /* the second at which the monotonic clock began */
     size_t metric_count, check_count, event_count;
     struct input_row metrics[INPUTS_MAX], checks[INPUTS_MAX], events[INPUTS_MAX];
-    bool receivers_fail; /* all of them */
+    const char *upstream; /* a label of all metrics; may be NULL */
+    bool receivers_fail;  /* all of them */
     struct text log;
-    uint64_t keys[256]; /* of all notifications, to see that they differ */
+    char summary[128], changed[512]; /* of the first alert of the last notification */
+    uint64_t keys[256];              /* of all notifications, to see that they differ */
     size_t key_count;
 };
 
@@ -59,6 +61,10 @@ static inline void world_log(void *ctx, const struct notification *n)
                     labels_get(a->labels, "alertname"), *subject ? "/" : "", subject);
         if (n->kind == NOTICE_ESCALATION)
             text_printf(log, "(%u,%d)", a->escalation_step, a->severity);
+    }
+    if (n->count) {
+        snprintf(world->summary, sizeof(world->summary), "%s", n->alerts[0].summary);
+        snprintf(world->changed, sizeof(world->changed), "%s", n->alerts[0].changed);
     }
     if (n->omitted)
         text_printf(log, " &%zu", n->omitted);
@@ -179,8 +185,9 @@ static inline void world_tick(struct world *w)
 
     for (size_t i = 0; i < w->metric_count; i++) {
         labels[0][i][0] = (struct label_pair){"subject", w->metrics[i].subject};
+        labels[0][i][1] = (struct label_pair){"upstream", w->upstream};
         samples[i] =
-            (struct alert_sample){w->metrics[i].name, labels[0][i], 1, w->metrics[i].value};
+            (struct alert_sample){w->metrics[i].name, labels[0][i], 2, w->metrics[i].value};
     }
     for (size_t i = 0; i < w->check_count; i++) {
         labels[1][i][0] = (struct label_pair){"check", w->checks[i].name};

@@ -171,7 +171,12 @@ bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const
 
 void alert_manager_note_change(struct alert_manager *m, const char *what)
 {
-    lifecycle_note(m, "%s", what);
+    changes_note(m, 0, "%s", what);
+}
+
+void alert_manager_note_upstream(struct alert_manager *m, const char *upstream, const char *what)
+{
+    changes_note(m, origin_upstream(upstream), "%s", what);
 }
 
 size_t alert_manager_count(const struct alert_manager *m)

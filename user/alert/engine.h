@@ -44,6 +44,7 @@ struct alert {
     uint32_t change_count;
     bool flapping;
     char *summary, *reason, *offenders, *changed; /* NULL: "" */
+    char *latest_reason; /* NULL: the same; it becomes the reason when there is something to say */
     char *acked_by, *ack_comment;
     int64_t acked_until; /* NEVER: not acked; INT64_MAX: until resolved */
     /* Notification. */
@@ -153,14 +154,26 @@ void registry_set_severity(struct alert_manager *m, struct alert *alert, enum se
 
 /* lifecycle.c */
 void lifecycle_advance(struct alert_manager *m);
-void lifecycle_note(struct alert_manager *m, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 bool lifecycle_acked(const struct alert_manager *m, const struct alert *alert);
 const char *alert_name(const struct alert *alert);
 /* With the steps of escalation. */
 enum severity alert_severity(const struct alert *alert);
 void alert_fill_view(const struct alert_manager *m, const struct alert *alert,
                      struct alert_view *ret);
+
+/* annotate.c */
+void annotate_set_reason(struct alert *alert, const char *reason); /* NULL: as before */
+void annotate_take_reason(struct alert *alert);
+/* The texts of one that begins to fire, and anew as of now. */
+void annotate_begin(struct alert_manager *m, struct alert *alert);
+void annotate_again(struct alert_manager *m, struct alert *alert);
+
+/* changes.c */
+void changes_note(struct alert_manager *m, uint64_t source, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void changes_note_alert(struct alert_manager *m, const struct alert *alert, const char *what);
+/* Newest first, with their age when the alert began to fire. */
+void changes_list(const struct alert_manager *m, const struct alert *alert, struct text *out);
 
 /* history.c: takes copies of what the view points to */
 void history_add(struct alert_manager *m, const struct alert_view *view);

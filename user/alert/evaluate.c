@@ -35,27 +35,20 @@ static struct labels *labels_of(const struct candidate *c)
     return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
 }
 
-static void set_reason(struct alert *alert, const char *reason)
-{
-    char *copy;
-
-    if (!reason || (alert->reason && strcmp(alert->reason, reason) == 0))
-        return;
-    copy = strdup(reason);
-    if (!copy)
-        return;
-    free(alert->reason);
-    alert->reason = copy;
-}
-
+/* What is said goes with how severe it is. */
 static void activate(struct alert_manager *m, struct alert *alert, const struct candidate *c)
 {
-    if (alert->state == ALERT_FIRING)
-        m->counters.deduplicated++;
-    /* What is said is what was the matter when it began, or when it became worse. */
-    if (alert->state != ALERT_FIRING || c->severity > alert->severity)
-        set_reason(alert, c->reason);
+    bool changed = alert->severity != c->severity;
+
+    annotate_set_reason(alert, c->reason);
     registry_set_severity(m, alert, c->severity);
+    if (alert->state == ALERT_FIRING) {
+        m->counters.deduplicated++;
+        if (changed)
+            annotate_again(m, alert);
+    } else {
+        annotate_take_reason(alert);
+    }
     if (alert->state == ALERT_RESOLVED) {
         m->revision++;
         alert->state = ALERT_PENDING;
@@ -172,10 +165,12 @@ static void take_event(struct alert_manager *m, struct rule *rule, const struct 
     m->revision++;
     alert->last_seen = m->now;
     alert->value = event->value;
-    if (alert->state == ALERT_FIRING || recent_events(m, alert) >= rule->config->count)
+    if (alert->state == ALERT_FIRING || recent_events(m, alert) >= rule->config->count) {
         activate(m, alert, &c);
-    else
-        set_reason(alert, event->reason);
+    } else {
+        annotate_set_reason(alert, event->reason);
+        annotate_take_reason(alert);
+    }
 }
 
 /* An absent series has the labels that the rule asks for. */

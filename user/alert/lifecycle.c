@@ -1,15 +1,7 @@
 /* From pending to firing to resolved, and what is said about it. */
 #include "alert/engine.h"
-#include "alert/template.h"
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define ANNOTATION_BYTES_MAX 2048
-/* In a storm nobody reads who was behind each of a thousand alerts, and finding out costs. */
-#define EXPLAINED_MAX 256
 
 const char *alert_state_text(enum alert_state s)
 {
@@ -34,96 +26,6 @@ enum severity alert_severity(const struct alert *alert)
 bool lifecycle_acked(const struct alert_manager *m, const struct alert *alert)
 {
     return alert->acked_until != NEVER && m->now < alert->acked_until;
-}
-
-void lifecycle_note(struct alert_manager *m, const char *format, ...)
-{
-    struct change *change = &m->recent[m->recent_count++ % CHANGES_KEPT];
-    va_list args;
-
-    m->revision++;
-    change->at = m->now;
-    va_start(args, format);
-    vsnprintf(change->text, sizeof(change->text), format, args);
-    va_end(args);
-    change->text[utf8_valid_prefix(change->text, strlen(change->text))] = '\0';
-}
-
-/* What distinguishes an alert from others of its name: "HostDisk (check disk, subject /var)". */
-static void name_alert(const struct alert *alert, struct text *out)
-{
-    const char *before = " (";
-
-    text_add(out, alert_name(alert));
-    for (size_t i = 0; i < labels_count(alert->labels); i++) {
-        struct label_pair pair = labels_at(alert->labels, i);
-
-        if (strcmp(pair.name, "alertname") == 0)
-            continue;
-        text_printf(out, "%s%s %s", before, pair.name, pair.value);
-        before = ", ";
-    }
-    if (*before == ',')
-        text_add_char(out, ')');
-}
-
-static void note_alert(struct alert_manager *m, const struct alert *alert, const char *what)
-{
-    struct text name;
-
-    text_init(&name, CHANGE_BYTES - 24);
-    name_alert(alert, &name);
-    lifecycle_note(m, "%s %s", name.data ? name.data : "", what);
-    text_free(&name);
-}
-
-/* Newest first, with their age. */
-static void list_changes(const struct alert_manager *m, struct text *out)
-{
-    size_t kept = m->recent_count < CHANGES_KEPT ? m->recent_count : CHANGES_KEPT;
-
-    for (size_t i = 1; i <= kept; i++) {
-        const struct change *change = &m->recent[(m->recent_count - i) % CHANGES_KEPT];
-
-        if (m->now - change->at > CHANGE_AGE_NS)
-            return;
-        text_printf(out, "%s%lld s before: %s", out->len ? "; " : "",
-                    (long long)((m->now - change->at) / (int64_t)NS_PER_SECOND), change->text);
-    }
-}
-
-static void replace(char **at, struct text *text)
-{
-    free(*at);
-    *at = text->failed ? (text->data ? strdup(text->data) : NULL) : text_steal(text);
-    text_free(text);
-}
-
-static void annotate(struct alert_manager *m, struct alert *alert)
-{
-    struct text text;
-
-    text_init(&text, ANNOTATION_BYTES_MAX);
-    if (alert->rule->config->summary) {
-        template_render(alert->rule->config->summary,
-                        &(struct template_values){
-                            .labels = alert->labels,
-                            .severity = severity_text(alert->severity),
-                            .value = alert->value,
-                            .reason = alert->reason,
-                        },
-                        &text);
-        replace(&alert->summary, &text);
-    }
-    if (m->count > EXPLAINED_MAX)
-        return;
-    text_init(&text, ANNOTATION_BYTES_MAX);
-    if (m->input->explain)
-        m->input->explain(m->input->ctx, alert->labels, &text);
-    replace(&alert->offenders, &text);
-    text_init(&text, ANNOTATION_BYTES_MAX);
-    list_changes(m, &text);
-    replace(&alert->changed, &text);
 }
 
 static unsigned recent_changes(const struct alert_manager *m, const struct alert *alert)
@@ -163,9 +65,9 @@ static void fire(struct alert_manager *m, struct alert *alert)
     /* What was held back was the episode before, unless it is all one flapping. */
     if (alert->told == TOLD_HELD && !alert->flapping)
         alert->told = TOLD_NOTHING;
-    annotate(m, alert);
+    annotate_begin(m, alert);
     remember_change(m, alert);
-    note_alert(m, alert, "began to fire");
+    changes_note_alert(m, alert, "began to fire");
     m->counters.fired++;
 }
 
@@ -184,7 +86,7 @@ static void resolve(struct alert_manager *m, struct alert *alert)
     free(alert->ack_comment);
     alert->acked_by = alert->ack_comment = NULL;
     remember_change(m, alert);
-    note_alert(m, alert, "was resolved");
+    changes_note_alert(m, alert, "was resolved");
     m->counters.resolved++;
 }
 

@@ -41,7 +41,7 @@ struct alert_view {
     const struct labels *labels; /* with `alertname`, without `severity` */
     double value;                /* the last known; NaN: none */
     const char *summary;         /* "" when the rule has none; so are the others */
-    const char *reason;          /* at firing time, like the two below */
+    const char *reason;          /* when it was told last, like the two below */
     const char *offenders;       /* who is behind it */
     const char *changed;         /* what changed shortly before */
     uint64_t starts_realtime_ns; /* of firing; 0: pending */

@@ -159,6 +159,9 @@ static void send_list(struct alert_manager *m, struct flush *flush, enum list li
 
     if (delivery.count == 0)
         return;
+    for (size_t i = 0; i < delivery.count; i++)
+        if (delivery.alerts[i]->state == ALERT_FIRING)
+            annotate_again(m, delivery.alerts[i]);
     count_news(m, flush, list, &delivery);
     delivery.sequence = flush->group->sequence++;
     flush->group->flushed_at = m->now;

@@ -34,6 +34,7 @@ void registry_remove(struct alert_manager *m, struct alert *alert)
     labels_unref(alert->labels);
     free(alert->summary);
     free(alert->reason);
+    free(alert->latest_reason);
     free(alert->offenders);
     free(alert->changed);
     free(alert->acked_by);

@@ -256,10 +256,12 @@ static void read_recent(struct alert_manager *m, const cJSON *json, const struct
         const cJSON *text = item(each, "text");
         struct change *change;
 
-        if (!cJSON_IsString(text) || m->recent_count == CHANGES_KEPT)
+        if (!cJSON_IsString(text) || m->recent_count == CHANGES_KEPT ||
+            past_of(item(each, "at"), base) == NEVER)
             continue;
         change = &m->recent[m->recent_count++];
         change->at = past_of(item(each, "at"), base);
+        change->source = u64_of(item(each, "source"));
         snprintf(change->text, sizeof(change->text), "%s", text->valuestring);
     }
 }

@@ -231,6 +231,7 @@ static void add_recent(cJSON *to, const struct alert_manager *m)
         cJSON *json = cJSON_CreateObject();
 
         add_time(json, "at", m->now, change->at);
+        add_u64(json, "source", change->source);
         add_text(json, "text", change->text);
         cJSON_AddItemToArray(list, json);
     }
