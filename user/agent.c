@@ -1,5 +1,6 @@
 #include "agent.h"
 #include "agent_alerts.h"
+#include "agent_files.h"
 #include "agent_log.h"
 #include "agent_services.h"
 #include "base/host.h"
@@ -32,6 +33,7 @@ struct agent {
     struct log *log;
     struct loop *loop;
     struct config *config;
+    struct open_files_held held_files; /* while the probe is loaded */
     struct probe *probe; /* NULL: it goes on without BPF, for the reason in probe_error */
     char probe_error[PROBE_ERROR_BYTES];
     struct collectors *collectors;
@@ -257,6 +259,16 @@ static int load_config(struct agent *agent)
     return EXIT_DONE;
 }
 
+static int begin_files(struct agent *agent)
+{
+    char error[160];
+
+    if (agent_files_begin(&agent->held_files, error, sizeof(error)) == 0)
+        return EXIT_DONE;
+    fprintf(stderr, "moonwatch: %s\n", error);
+    return EXIT_FAILED;
+}
+
 /* BPF is optional: without it the agent serves what the kernel's files tell, and says why. */
 static int create_probe(struct agent *agent)
 {
@@ -266,6 +278,7 @@ static int create_probe(struct agent *agent)
 
     probe_config_init(&config, agent->config);
     r = probe_create(&agent->probe, &config, agent->clock, &ops, agent->probe_error);
+    open_files_release(&agent->held_files);
     /* Loading leaves the heap of parsed BTF and ELF behind, several times what the agent needs. */
     malloc_trim(0);
     if (r == -EBUSY) {
@@ -430,9 +443,9 @@ static int add_sources(struct agent *agent)
 
 static int create(struct agent *agent)
 {
-    static int (*const steps[])(struct agent *) = {load_config,     take_signals, create_probe,
-                                                   create_services, create_parts, create_alerts,
-                                                   create_server,   add_sources};
+    static int (*const steps[])(struct agent *) = {load_config,   take_signals,    begin_files,
+                                                   create_probe,  create_services, create_parts,
+                                                   create_alerts, create_server,   add_sources};
     int exit_code = EXIT_DONE;
     int r;
 
@@ -471,12 +484,15 @@ static void destroy(struct agent *agent)
 int agent_run(const struct run_options *options)
 {
     struct agent agent = {.options = options};
+    struct server_view server;
     int exit_code = create(&agent);
 
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
         agent_log_start(agent.log, server_address(agent.server), agent.probe,
                         collectors_visibility(agent.collectors));
+        server_view(agent.server, &server);
+        agent_files_log(agent.log, agent.config, server.connection_limit);
         sd_notify(0, "READY=1");
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;

@@ -2,8 +2,10 @@
 null with a reason for the rest, and says what is missing once."""
 
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from alerting import ALWAYS, receiver, told_at_once, with_rules
 from conftest import BINARY, DEADLINE_SECONDS, wait_for
 from test_http import check_unknowns, openapi, validator
 
@@ -222,3 +225,67 @@ def test_a_file_that_becomes_unreadable(make_agent, tmp_path):
     errors = list(validator(document, path["content"]["application/json"]["schema"]).iter_errors(body))
     assert not errors, [f"{e.json_path}: {e.message[:300]}" for e in errors[:5]]
     check_unknowns(body, "/health/resources")
+
+
+def limited(agent, soft, hard):
+    agent.command = ["prlimit", f"--nofile={soft}:{hard}", *agent.command]
+    return agent
+
+
+def low_limit(agent):
+    return [e for e in agent.events() if e.get("msg") == "The limit of open files is low"]
+
+
+def test_the_limit_of_open_files_is_raised(make_agent):
+    agent = limited(make_agent(), 64, 4096).start()
+    assert resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE) == (4096, 4096)
+    assert not not_attached(agent) and not low_limit(agent)
+
+
+@pytest.mark.parametrize("limit", [64, 200])
+def test_few_open_files(make_agent, receiver, limit):
+    """Clients, checks and notifications have their share, the programs what is left."""
+    check = {"type": "http", "url": receiver.url, "interval": 1, "timeout": 1, "expect": {"status": 501}}
+    config = with_rules(ALWAYS, **told_at_once(receiver))
+    config["services"] = [{"name": "web", "kind": "http", "match": {"comm": "nobody"}, "check": check}]
+    config["server"] = {"idle_timeout": 600}
+    agent = limited(make_agent(config=config), limit, limit).start()
+    (line,) = wait_for(lambda: low_limit(agent), what="the line about the limit")
+    assert line["limit"] == limit and line["needed"] == 512 and 4 <= line["connections"] < limit
+    assert "LimitNOFILE" in line["mend"]
+    for event in not_attached(agent) if limit == 64 else []:
+        assert "Too many open files" in event["reason"]
+    peers = [socket.create_connection(agent.url.removeprefix("http://").split(":")) for _ in range(limit)]
+    assert agent.request("/health")[0] in (200, 503)
+    wait_for(lambda: receiver.of("firing"), what="a notification")
+    wait_for(lambda: agent.metric("moonwatch_endpoint_checks_total") > agent.metric("moonwatch_endpoint_checks_failed_total"), what="a check's result")
+    agent.next_tick()
+    for peer in peers:
+        peer.close()
+    assert agent.json("/health/resources")["memory"]["total_bytes"] > 0
+
+
+def test_too_few_open_files(make_agent):
+    code, errors = limited(make_agent(), 40, 40).run_to_end()
+    assert code == 1 and len(errors) == 1
+    assert "open files is 40" in errors[0] and "LimitNOFILE" in errors[0]
+
+
+def test_nobody_can_be_accepted(make_agent):
+    """The host runs out of files: no client is served meanwhile, all else goes on, without haste."""
+    agent = make_agent().start()
+    agent.next_tick()
+    pid, before = agent.process.pid, agent.metric("moonwatch_loop_iterations_total")
+    wait_for(lambda: agent.metric("moonwatch_http_connections") == 1, what="other connections to be closed")
+    started_at = time.monotonic()
+    # What is open stays so; no more can be, whatever is closed meanwhile.
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 4096))
+    host, port = agent.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, port), timeout=DEADLINE_SECONDS) as peer:
+        peer.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: time.monotonic() > started_at + 2, what="two seconds of it")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (4096, 4096))
+        assert peer.recv(65536).startswith(b"HTTP/1.1 ")
+    assert agent.metric("moonwatch_http_accept_pauses_total") > 0
+    seconds = time.monotonic() - started_at
+    assert agent.metric("moonwatch_loop_iterations_total") - before < 200 * (1 + seconds)

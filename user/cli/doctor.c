@@ -1,9 +1,11 @@
 /* `moonwatch doctor`: what this kernel and these privileges allow. The probes are loaded and
  * attached for real, unpinned and next to whatever agent runs, and detached again. */
+#include "base/open_files.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "collect/visibility.h"
 #include "config/config.h"
+#include "http/listen.h"
 #include "probe/pin.h"
 #include "probe/privilege.h"
 #include "probe/probe.h"
@@ -109,6 +111,16 @@ static void examine_visibility(struct findings *findings)
                  parts[i].seen ? "the host's are seen" : parts[i].why);
 }
 
+static void examine_limits(struct findings *findings, const struct config *config)
+{
+    unsigned limit = open_files_raise();
+    unsigned needed = listen_files_needed(config->server.max_connections);
+
+    add_fact(findings, "open files", limit >= needed,
+             "%u allowed here, %u needed with server.max_connections %u (LimitNOFILE=, ulimit -n)",
+             limit, needed, config->server.max_connections);
+}
+
 static void examine(struct findings *findings, const struct config *config)
 {
     static const struct probe_ops ops = {0};
@@ -122,6 +134,7 @@ static void examine(struct findings *findings, const struct config *config)
     examine_agent(findings, probe_config.pin_directory);
     examine_privileges(findings);
     examine_visibility(findings);
+    examine_limits(findings, config);
     probe_config.pin_directory = NULL;
     if (probe_create(&findings->probe, &probe_config, clock_system(), &ops, findings->probe_error) <
         0)

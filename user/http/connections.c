@@ -23,10 +23,12 @@ static void append(struct connections *all, struct connection *c)
 
 /* libmicrohttpd owns the socket: it sees the end of the stream, closes it and reports so. Until
  * then the connection stands at the end of the queue, which keeps it from being shut down twice. */
-static void evict_oldest(struct connections *all)
+void connections_evict(struct connections *all)
 {
     struct connection *c = all->oldest;
 
+    if (!c)
+        return;
     shutdown(c->fd, SHUT_RDWR);
     all->evicted_total++;
     connections_touch(all, c);
@@ -34,7 +36,7 @@ static void evict_oldest(struct connections *all)
 
 static bool crowded(const struct connections *all)
 {
-    unsigned eighth = all->limit / 8;
+    unsigned eighth = all->limit < 8 ? 1 : all->limit / 8;
 
     return all->count + (eighth < PLACES_FREE ? eighth : PLACES_FREE) >= all->limit;
 }
@@ -46,10 +48,11 @@ struct connection *connections_add(struct connections *all, int fd)
     if (!c)
         return NULL;
     c->fd = fd;
-    if (all->oldest && crowded(all))
-        evict_oldest(all);
+    if (crowded(all))
+        connections_evict(all);
     append(all, c);
     all->count++;
+    all->accepted_total++;
     return c;
 }
 

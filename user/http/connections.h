@@ -14,11 +14,13 @@ struct connection {
 struct connections {
     struct connection *oldest, *newest;
     unsigned count, limit;
-    uint64_t evicted_total;
+    uint64_t accepted_total, evicted_total;
 };
 
 /* Shuts down the oldest connections when fewer than a few places are left. NULL without memory. */
 struct connection *connections_add(struct connections *all, int fd);
+/* Shuts the oldest down, if there is one. */
+void connections_evict(struct connections *all);
 /* It completed a request. */
 void connections_touch(struct connections *all, struct connection *c);
 void connections_remove(struct connections *all, struct connection *c); /* NULL is fine */

@@ -1,14 +1,17 @@
 #include "http/listen.h"
 #include "base/cleanup.h"
+#include "base/open_files.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* What the agent holds beside connections: maps, programs, /proc and /sys files, timers. */
 #define FILES_RESERVED 256u
+/* What it opens after the server: files of the kernel, checks, notifications. */
+#define FILES_LATER 40u
+#define CONNECTIONS_LEAST 4u
 
 static int parse_port(const char *text, in_port_t *ret)
 {
@@ -98,22 +101,19 @@ int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TE
     return 0;
 }
 
+unsigned listen_files_needed(unsigned connections)
+{
+    return connections + FILES_RESERVED;
+}
+
 unsigned listen_fit_connections(unsigned wanted)
 {
-    rlim_t needed = (rlim_t)wanted + FILES_RESERVED;
-    struct rlimit limit;
+    unsigned limit = open_files_limit(), taken = open_files_count() + FILES_LATER, fit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    if (limit >= listen_files_needed(wanted))
         return wanted;
-    if (limit.rlim_cur < needed) {
-        struct rlimit raised = {.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max,
-                                .rlim_max = limit.rlim_max};
-
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            limit = raised;
-    }
-    if (limit.rlim_cur >= needed)
-        return wanted;
-    return limit.rlim_cur > 2UL * FILES_RESERVED ? (unsigned)(limit.rlim_cur - FILES_RESERVED)
-                                                 : FILES_RESERVED / 4;
+    fit = limit > taken ? limit - taken : 0;
+    if (fit < CONNECTIONS_LEAST)
+        fit = CONNECTIONS_LEAST;
+    return fit < wanted ? fit : wanted;
 }

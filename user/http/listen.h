@@ -22,8 +22,10 @@ bool listen_is_loopback(const struct listen_address *a);
  * negative errno of bind. */
 int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TEXT_BYTES]);
 
-/* Raises the soft limit of open files so that `wanted` connections fit beside what the agent itself
- * needs. Returns how many fit. */
+/* How many open files the agent needs with so many connections. */
+unsigned listen_files_needed(unsigned connections);
+/* How many of the `wanted` connections fit into the limit of open files, beside what is open and
+ * what the agent will open: a few at least. */
 unsigned listen_fit_connections(unsigned wanted);
 
 #endif

@@ -205,6 +205,9 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct metrics
                     requests_total, 1),
         U64_COUNTER("moonwatch_http_connections_evicted", "Connections closed to make room.",
                     struct server_view, connections_evicted_total, 1),
+        U64_COUNTER("moonwatch_http_accept_pauses",
+                    "Pauses of accepting because no more files could be opened.",
+                    struct server_view, accept_pauses_total, 1),
     };
     static const struct metric_family connections = {"moonwatch_http_connections", METRIC_GAUGE,
                                                      "Connections open."};

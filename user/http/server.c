@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define CROWD 64
 /* Rounds in one wake-up before the rest of the agent gets its turn. */
 #define RUNS_PER_WAKEUP 8
+#define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 
 struct server {
     struct site site;
@@ -28,7 +30,10 @@ struct server {
     bool crowded; /* memory of many connections may be lying idle */
     struct MHD_Daemon *daemon;
     struct certificate certificate; /* borrowed by the daemon */
-    struct loop_source *readable, *timeout;
+    int listen_fd;                  /* belongs to the daemon */
+    struct loop *loop;
+    struct loop_source *readable; /* NULL: nobody is accepted for a while */
+    struct loop_source *timeout;
     struct listen_address address;
     char name[LISTEN_TEXT_BYTES];
     char admin_error[TOKEN_ERROR_BYTES];
@@ -46,21 +51,64 @@ static void give_back_memory(struct server *server)
     malloc_trim(0);
 }
 
+static bool callers_wait(const struct server *server)
+{
+    struct pollfd listener = {.fd = server->listen_fd, .events = POLLIN};
+
+    return poll(&listener, 1, 0) != 0;
+}
+
+/* The process or the host can open no more files, and no connection is left that could end: who
+ * calls stands at the door for ever, and the loop would do nothing but look. */
+static void pause_accepting(struct server *server)
+{
+    server->site.view.accept_pauses_total++;
+    loop_remove(server->readable);
+    server->readable = NULL;
+}
+
+/* Of one call of MHD_run(). */
+struct turn {
+    bool wait;    /* callers do, and nobody was taken */
+    bool refused; /* nor the turn before: one that came in between would be taken now */
+    bool ended;   /* a connection did: only the next call looks for callers again */
+};
+
+static void take_turn(struct server *server, struct turn *turn)
+{
+    uint64_t accepted = server->connections.accepted_total;
+    unsigned count = server->connections.count;
+    bool waited = turn->wait;
+
+    MHD_run(server->daemon);
+    give_back_memory(server);
+    turn->ended = server->connections.count < count;
+    turn->wait = server->connections.accepted_total == accepted && callers_wait(server);
+    turn->refused = turn->wait && waited;
+    if (turn->refused)
+        connections_evict(&server->connections);
+}
+
 static void run(struct server *server)
 {
+    uint64_t now_ns = clock_monotonic_ns(server->site.sources.clock), alarm_ns = 0;
     unsigned long long timeout_ms = 0;
+    bool again = true, timed = false;
+    struct turn turn = {0};
 
-    /* A timeout of 0: there is more to do that no fd will announce. */
-    for (int i = 0; i < RUNS_PER_WAKEUP && timeout_ms == 0; i++) {
-        MHD_run(server->daemon);
-        give_back_memory(server);
-        if (MHD_get_timeout(server->daemon, &timeout_ms) != MHD_YES) {
-            loop_set_alarm(server->timeout, 0);
-            return;
-        }
+    for (int i = 0; i < RUNS_PER_WAKEUP && again; i++) {
+        take_turn(server, &turn);
+        timed = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES;
+        /* A timeout of 0: there is more to do that no fd will announce. */
+        again = (timed && timeout_ms == 0) || turn.wait || turn.ended;
     }
-    loop_set_alarm(server->timeout,
-                   clock_monotonic_ns(server->site.sources.clock) + timeout_ms * NS_PER_MS + 1);
+    if (turn.refused && server->connections.count == 0)
+        pause_accepting(server);
+    if (timed || turn.ended)
+        alarm_ns = now_ns + (turn.ended ? 0 : timeout_ms * NS_PER_MS) + 1;
+    if (turn.wait && (alarm_ns == 0 || alarm_ns > now_ns + ACCEPT_PAUSE_NS))
+        alarm_ns = now_ns + ACCEPT_PAUSE_NS;
+    loop_set_alarm(server->timeout, alarm_ns);
 }
 
 static void on_readable(void *ctx, uint32_t epoll_events)
@@ -69,10 +117,25 @@ static void on_readable(void *ctx, uint32_t epoll_events)
     run(ctx);
 }
 
+static int watch_daemon(struct server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+    return info ? loop_add_fd(server->loop, &server->readable, info->epoll_fd, EPOLLIN, on_readable,
+                              server)
+                : -EIO;
+}
+
 static void on_timeout(void *ctx, uint64_t now_ns)
 {
-    (void)now_ns;
-    run(ctx);
+    struct server *server = ctx;
+
+    if (!server->readable && watch_daemon(server) < 0) {
+        loop_set_alarm(server->timeout, now_ns + ACCEPT_PAUSE_NS);
+        return;
+    }
+    run(server);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
@@ -218,6 +281,7 @@ static int start_daemon(struct server *server, const struct config *config, int 
     bool plain = !server->certificate.chain;
     double idle = ceil(config->server.idle_timeout_seconds);
 
+    server->listen_fd = listen_fd;
     server->connections.limit = listen_fit_connections(config->server.max_connections);
     server->site.view.connection_limit = server->connections.limit;
     server->daemon = MHD_start_daemon(
@@ -234,15 +298,11 @@ static int start_daemon(struct server *server, const struct config *config, int 
     return -EIO;
 }
 
-static int join_loop(struct server *server, struct loop *loop)
+static int join_loop(struct server *server)
 {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    int r = info ? loop_add_alarm(loop, &server->timeout, on_timeout, server) : -EIO;
+    int r = loop_add_alarm(server->loop, &server->timeout, on_timeout, server);
 
-    return r < 0
-               ? r
-               : loop_add_fd(loop, &server->readable, info->epoll_fd, EPOLLIN, on_readable, server);
+    return r < 0 ? r : watch_daemon(server);
 }
 
 /* Tokens first: what is new must be good before anything changes. */
@@ -280,7 +340,7 @@ static void make_admin_token(struct server *server)
         server->site.auth.has_local = true;
 }
 
-static int open_server(struct server *server, struct loop *loop, const struct config *config,
+static int open_server(struct server *server, const struct config *config,
                        char error[SERVER_ERROR_BYTES])
 {
     const char *listen_text = config->server.listen;
@@ -314,7 +374,7 @@ static int open_server(struct server *server, struct loop *loop, const struct co
     }
     r = start_daemon(server, config, fd);
     if (r == 0)
-        r = join_loop(server, loop);
+        r = join_loop(server);
     if (r == 0)
         r = metrics_create(&server->site.metrics, server->site.sources.host);
     if (r < 0)
@@ -330,10 +390,11 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
 
     if (!server)
         return -ENOMEM;
+    server->loop = loop;
     server->site.sources = *sources;
     server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
     server->site.started_realtime_ns = clock_realtime_ns(sources->clock);
-    r = open_server(server, loop, config, error);
+    r = open_server(server, config, error);
     if (r < 0) {
         server_destroy(server);
         return r;

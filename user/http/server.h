@@ -63,6 +63,7 @@ const char *server_address(const struct server *server);
 struct server_view {
     uint64_t requests_total;
     uint64_t connections_evicted_total; /* closed to make room, the longest silent first */
+    uint64_t accept_pauses_total;       /* no file could be opened for who called */
     unsigned connections;
     unsigned connection_limit;
     const char *admin_missing; /* why /admin has no local token, else NULL */
