@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import warnings
 
 import pytest
 from conftest import DEADLINE_SECONDS, wait_for, wait_until
@@ -83,6 +84,7 @@ def web(tmp_path):
     wait_for(lambda: time.time() > made + 1, what="the certificate's first second")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
+    context.set_ciphers("ALL:@SECLEVEL=0")
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve():
@@ -99,7 +101,7 @@ def web(tmp_path):
                 pass
 
     threading.Thread(target=serve, daemon=True).start()
-    yield listener.getsockname()[1], chain
+    yield listener.getsockname()[1], chain, context
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
 
@@ -189,8 +191,20 @@ def test_postgres_connections_by_state(make_agent, postgres):
             holder.wait(DEADLINE_SECONDS)
 
 
+def test_old_tls_is_not_spoken(make_agent, web):
+    port, chain, context = web
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    asked = check("http", f"https://127.0.0.1:{port}/", ca_file=str(chain))
+    agent = make_agent(config={"services": [service("api", "http", port, asked)]}).start()
+    settled(agent, "api", "failed")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    settled(agent, "api", "ok")
+
+
 def test_certificate_days_are_shown(make_agent, web):
-    port, chain = web
+    port, chain, _ = web
     url = f"https://127.0.0.1:{port}/"
     upstream = {
         "name": "api",

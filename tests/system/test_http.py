@@ -373,10 +373,11 @@ def test_the_readme_tells_every_route(agent):
             assert f"{method.upper()} {path}" in readme
 
 
-def make_certificate(directory, name):
+def make_certificate(directory, name, algorithm="ec"):
+    options = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], "rsa": ["rsa:2048"]}[algorithm]
     chain, key = directory / f"{name}.pem", directory / f"{name}.key"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        ["openssl", "req", "-x509", "-newkey", *options, "-nodes",
          "-keyout", key, "-out", chain, "-days", "2", "-subj", "/CN=localhost",
          "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
         check=True, capture_output=True,
@@ -395,6 +396,32 @@ def test_https(make_agent, tmp_path):
             assert answer.status == 200 and b"moonwatch_" in answer.read()
     with pytest.raises((OSError, http.client.HTTPException)):
         urllib.request.urlopen(f"http://{host}/metrics", timeout=DEADLINE_SECONDS)
+
+
+def handshake(agent, *options):
+    """What openssl's client made of it: (protocol, cipher), or None."""
+    command = ["openssl", "s_client", "-connect", agent.url.removeprefix("http://"), *options]
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+    new = [line.split(", ") for line in said.stdout.splitlines() if line.startswith("New, ")]
+    return None if not new or new[0][1] == "(NONE)" else (new[0][1], new[0][2].removeprefix("Cipher is "))
+
+
+@pytest.mark.parametrize("algorithm", ["ec", "rsa"])
+def test_old_tls_is_refused(make_agent, tmp_path, algorithm):
+    chain, key = make_certificate(tmp_path, "server", algorithm)
+    agent = make_agent(config={"server": {"tls_certificate_file": str(chain), "tls_key_file": str(key)}}).start()
+    weak = "ALL:@SECLEVEL=0"
+    assert handshake(agent)[0] == "TLSv1.3"
+    assert handshake(agent, "-tls1_2")[0] == "TLSv1.2"
+    for old in ("-tls1", "-tls1_1"):
+        assert handshake(agent, old, "-cipher", weak) is None, old
+    # CBC, the certificate's own RSA key, no authentication, no encryption.
+    for cipher in ("ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES256-SHA:AES128-SHA",
+                   "AES128-GCM-SHA256:AES256-GCM-SHA384", "aNULL:@SECLEVEL=0", "eNULL:@SECLEVEL=0"):
+        assert handshake(agent, "-tls1_2", "-cipher", cipher) is None, cipher
+    for cipher in ("AES256-GCM-SHA384", "AES128-GCM-SHA256", "CHACHA20-POLY1305"):
+        name = f"ECDHE-{'ECDSA' if algorithm == 'ec' else 'RSA'}-{cipher}"
+        assert handshake(agent, "-tls1_2", "-cipher", name) == ("TLSv1.2", name)
 
 
 def test_a_key_of_another_certificate(make_agent, tmp_path):

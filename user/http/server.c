@@ -271,11 +271,18 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                          .body_too_long = kept->too_long});
 }
 
+/* TLS 1.2 and 1.3, forward secrecy and authenticated ciphers only: no CBC, no key exchange by the
+ * certificate's RSA key. */
+#define TLS_PRIORITIES                                                                             \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"      \
+    "+AES-128-GCM:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+
 static int start_daemon(struct server *server, const struct config *config, int listen_fd)
 {
     const struct MHD_OptionItem https[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate.chain},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, server->certificate.key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     bool plain = !server->certificate.chain;
@@ -286,7 +293,7 @@ static int start_daemon(struct server *server, const struct config *config, int 
     server->site.view.connection_limit = server->connections.limit;
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | (plain ? 0 : MHD_USE_TLS), 0, NULL, NULL, on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_ARRAY, plain ? &https[2] : https,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_ARRAY, plain ? &https[3] : https,
         MHD_OPTION_CONNECTION_LIMIT, server->connections.limit, MHD_OPTION_CONNECTION_TIMEOUT,
         idle > 1 ? (unsigned)idle : 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, on_target,

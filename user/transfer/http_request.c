@@ -124,6 +124,7 @@ static CURLcode set_all(struct http_transfer *transfer, const struct http_reques
 
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https,smtp,smtps");
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or newer */
     SET(CURLOPT_PRIVATE, transfer);
     SET(CURLOPT_ERRORBUFFER, transfer->reason);
     SET(CURLOPT_NOSIGNAL, 1L);
