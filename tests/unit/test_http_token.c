@@ -15,6 +15,8 @@
 /* printf %s secret | sha256sum */
 #define SECRET_SHA256 "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
 
+#define NOTHING_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 static char directory[] = "/tmp/moonwatch-token-XXXXXX";
 static char path[64];
 
@@ -55,13 +57,15 @@ static void test_file(void **state)
     char error[TOKEN_ERROR_BYTES];
     struct tokens *tokens;
     struct token_hash secret = hash_of("secret"), other = hash_of("secreT");
-    enum role role;
+    const struct token_owner *owner;
 
     write_tokens("# who may do what\n\nviewer \t " SECRET_SHA256 "  grafana of the team\r\n");
     assert_int_equal(tokens_load(&tokens, path, error), 0);
-    assert_true(tokens_find(tokens, &secret, &role));
-    assert_int_equal(role, ROLE_VIEWER);
-    assert_false(tokens_find(tokens, &other, &role));
+    owner = tokens_find(tokens, &secret);
+    assert_non_null(owner);
+    assert_int_equal(owner->role, ROLE_VIEWER);
+    assert_string_equal(owner->name, "grafana of the team");
+    assert_null(tokens_find(tokens, &other));
     tokens_destroy(tokens);
 }
 
@@ -79,6 +83,7 @@ static void test_bad_files(void **state)
         {"viewer g" SECRET_SHA256 " x\n", ":1: the second field"},
         {"viewer " SECRET_SHA256 "\n", ":1: the name is missing"},
         {"viewer " SECRET_SHA256 " \n", ":1: the name is missing"},
+        {"viewer " NOTHING_SHA256 " x\n", ":1: that is the SHA-256 of nothing"},
     };
     struct tokens *tokens = NULL;
     char error[TOKEN_ERROR_BYTES];
@@ -94,10 +99,59 @@ static void test_bad_files(void **state)
     unlink(path);
     assert_int_equal(tokens_load(&tokens, path, error), -ENOENT);
     assert_non_null(strstr(error, "No such file"));
+}
+
+static void assert_refused(const char *file, const char *why)
+{
+    struct tokens *tokens = NULL;
+    char error[TOKEN_ERROR_BYTES];
+
+    assert_int_equal(tokens_load(&tokens, file, error), -EPERM);
+    assert_null(tokens);
+    if (!strstr(error, why))
+        fail_msg("\"%s\" lacks \"%s\"", error, why);
+    assert_null(strchr(error, '\n'));
+}
+
+/* Whoever else can change or replace the file is admin. */
+static void test_files_of_others(void **state)
+{
+    char link[96], fifo[96], error[TOKEN_ERROR_BYTES];
+    struct tokens *tokens;
+
     write_tokens("viewer " SECRET_SHA256 " x\n");
     assert_int_equal(chmod(path, 0602), 0);
-    assert_int_equal(tokens_load(&tokens, path, error), -EPERM);
-    assert_non_null(strstr(error, "chmod"));
+    assert_refused(path, "anybody may write to it (chmod o-w)");
+    assert_int_equal(chmod(path, 0620), 0);
+    assert_refused(path, "its group may write to it (chmod g-w)");
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(chmod(directory, 0777), 0);
+    assert_refused(path, "anybody may write to it");
+    assert_int_equal(chmod(directory, 0770), 0);
+    assert_refused(path, "its group may write to it");
+    assert_int_equal(chmod(directory, 01777), 0);
+    assert_int_equal(tokens_load(&tokens, path, error), 0);
+    tokens_destroy(tokens);
+    assert_int_equal(chmod(directory, 0700), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 1, 0), 0);
+        assert_refused(path, "belongs to another user");
+        assert_int_equal(chown(path, 0, 0), 0);
+        assert_int_equal(chown(directory, 1, 0), 0);
+        assert_refused(path, "belongs to another user");
+        assert_int_equal(chown(directory, 0, 0), 0);
+    }
+    snprintf(link, sizeof(link), "%s/link", directory);
+    assert_int_equal(symlink(path, link), 0);
+    assert_refused(link, "is a symbolic link");
+    unlink(link);
+    snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_refused(fifo, "is no regular file");
+    unlink(fifo);
+    assert_refused(directory, "is no regular file");
+    assert_int_equal(tokens_load(&tokens, path, error), 0);
+    tokens_destroy(tokens);
 }
 
 static void test_local_token(void **state)
@@ -193,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_files_of_others),
         cmocka_unit_test(test_local_token),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_callers_without_tokens),

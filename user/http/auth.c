@@ -23,15 +23,19 @@ bool auth_host_is_local(const char *host)
 
 static bool find_token(const struct auth *auth, const char *token, enum role *ret_role)
 {
+    const struct token_owner *owner;
     struct token_hash presented;
 
-    if (token_hash_of(token, strlen(token), &presented) < 0)
+    if (!*token || token_hash_of(token, strlen(token), &presented) < 0)
         return false;
     if (auth->has_local && token_hash_equal(&auth->local, &presented)) {
         *ret_role = ROLE_ADMIN;
         return true;
     }
-    return tokens_find(auth->tokens, &presented, ret_role);
+    owner = tokens_find(auth->tokens, &presented);
+    if (owner)
+        *ret_role = owner->role;
+    return owner;
 }
 
 struct caller auth_caller(const struct auth *auth, const char *authorization, const char *host)

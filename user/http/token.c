@@ -1,6 +1,7 @@
 #include "http/token.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "http/trusted_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/crypto.h>
@@ -17,7 +18,7 @@ struct tokens {
     size_t count;
     struct token {
         struct token_hash hash;
-        enum role role;
+        struct token_owner owner;
     } list[];
 };
 
@@ -67,6 +68,14 @@ static bool parse_hash(const char *hex, struct token_hash *ret)
     return true;
 }
 
+/* Whoever sends an empty token would be its owner. */
+static bool is_of_nothing(const struct token_hash *hash)
+{
+    struct token_hash nothing;
+
+    return token_hash_of("", 0, &nothing) < 0 || token_hash_equal(hash, &nothing);
+}
+
 static bool parse_role(const char *name, enum role *ret)
 {
     for (int r = 0; r < ROLE_COUNT; r++) {
@@ -82,10 +91,11 @@ static bool parse_role(const char *name, enum role *ret)
 static const char *parse_line(char *line, struct token *ret, bool *ret_blank)
 {
     char *rest = line;
-    const char *role = strsep(&rest, " \t"), *hex = NULL;
+    const char *role, *hex;
 
     *ret_blank = false;
     line[strcspn(line, "\r")] = '\0';
+    role = strsep(&rest, " \t");
     if (*role == '\0' || *role == '#') {
         *ret_blank = true;
         return NULL;
@@ -95,12 +105,16 @@ static const char *parse_line(char *line, struct token *ret, bool *ret_blank)
     hex = strsep(&rest, " \t");
     if (rest)
         rest += strspn(rest, " \t");
-    if (!parse_role(role, &ret->role))
+    if (!parse_role(role, &ret->owner.role))
         return "the role is unknown (allowed: public, viewer, admin)";
     if (!hex || !parse_hash(hex, &ret->hash))
         return "the second field is not a SHA-256 in hex (allowed: 64 hex digits)";
+    if (is_of_nothing(&ret->hash))
+        return "that is the SHA-256 of nothing (allowed: that of a token, printf %s TOKEN | "
+               "sha256sum)";
     if (!rest || *rest == '\0')
         return "the name is missing (allowed: ROLE SHA256HEX NAME)";
+    snprintf(ret->owner.name, sizeof(ret->owner.name), "%s", rest);
     return NULL;
 }
 
@@ -137,27 +151,11 @@ static int parse_file(struct tokens *tokens, const char *path, char *text,
     return -EINVAL;
 }
 
-static int read_file(const char *path, char **ret_text, char error[TOKEN_ERROR_BYTES])
-{
-    struct stat st;
-    size_t len;
-    int r;
-
-    if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH)) {
-        snprintf(error, TOKEN_ERROR_BYTES, "%s: anybody may write to it (chmod o-w)", path);
-        return -EPERM;
-    }
-    r = file_read_all(NULL, path, FILE_BYTES_MAX, ret_text, &len);
-    if (r < 0)
-        snprintf(error, TOKEN_ERROR_BYTES, "%s: cannot be read: %s", path, file_error(r));
-    return r;
-}
-
 int tokens_load(struct tokens **ret, const char *path, char error[TOKEN_ERROR_BYTES])
 {
     CLEANUP_FREE char *text = NULL;
     struct tokens *tokens;
-    int r = read_file(path, &text, error);
+    int r = trusted_file_read(path, FILE_BYTES_MAX, &text, error, TOKEN_ERROR_BYTES);
 
     if (r < 0)
         return r;
@@ -178,18 +176,15 @@ void tokens_destroy(struct tokens *tokens)
     free(tokens);
 }
 
-bool tokens_find(const struct tokens *tokens, const struct token_hash *presented,
-                 enum role *ret_role)
+const struct token_owner *tokens_find(const struct tokens *tokens,
+                                      const struct token_hash *presented)
 {
-    bool found = false;
+    const struct token_owner *found = NULL;
 
     /* Every row is compared, whatever was found before: the time says nothing. */
-    for (size_t i = 0; tokens && i < tokens->count; i++) {
-        if (token_hash_equal(&tokens->list[i].hash, presented)) {
-            *ret_role = tokens->list[i].role;
-            found = true;
-        }
-    }
+    for (size_t i = 0; tokens && i < tokens->count; i++)
+        if (token_hash_equal(&tokens->list[i].hash, presented))
+            found = &tokens->list[i].owner;
     return found;
 }
 

@@ -30,15 +30,23 @@ int token_hash_of(const char *token, size_t len, struct token_hash *ret);
 /* In constant time. */
 bool token_hash_equal(const struct token_hash *a, const struct token_hash *b);
 
+#define TOKEN_NAME_BYTES 64
+
+struct token_owner {
+    enum role role;
+    char name[TOKEN_NAME_BYTES]; /* as in the file, cut */
+};
+
 struct tokens;
 
 /* Reads the file; `error` holds one line, "FILE:LINE: what is wrong", on failure. A file that
- * anybody may write to is refused (-EPERM), and so is one without any token (-EINVAL). */
+ * others than root and the agent's user can change is refused (-EPERM, see trusted_file.h), and so
+ * is one without any token (-EINVAL). */
 int tokens_load(struct tokens **ret, const char *path, char error[TOKEN_ERROR_BYTES]);
 void tokens_destroy(struct tokens *tokens);
-/* The role of a presented token; false when it is none of ours. */
-bool tokens_find(const struct tokens *tokens, const struct token_hash *presented,
-                 enum role *ret_role);
+/* Whose a presented token is; NULL: none of ours. Borrowed from `tokens`. */
+const struct token_owner *tokens_find(const struct tokens *tokens,
+                                      const struct token_hash *presented);
 
 #define TOKEN_LOCAL_NAME "admin.token"
 
