@@ -254,9 +254,9 @@ static const struct crash *find_crash(pid_t pid)
 {
     const struct event_snapshot *e = &tick()->events;
 
-    for (size_t i = 0; i < e->crash_count; i++)
-        if (e->crashes[i].record.pid == (uint32_t)pid)
-            return &e->crashes[i];
+    for (size_t i = 0; i < e->exit_count; i++)
+        if (e->abnormal_exits[i].record.pid == (uint32_t)pid)
+            return &e->abnormal_exits[i];
     return NULL;
 }
 

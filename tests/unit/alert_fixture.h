@@ -10,6 +10,7 @@
 #define TEST_ALERT_FIXTURE_H
 
 #include "alert/alert.h"
+#include "alert/rule.h"
 #include "base/clock.h"
 #include "config_text.h"
 #include <math.h>
@@ -153,11 +154,8 @@ static inline void world_explain(void *ctx, const struct labels *alert, struct t
 
 static inline enum rule_event event_of(const char *name)
 {
-    static const char *const names[RULE_EVENT_COUNT] = {"crash", "oom",        "breaker",
-                                                        "stall", "probe_shed", "records_lost"};
-
     for (int e = 0; e < RULE_EVENT_COUNT; e++)
-        if (strcmp(names[e], name) == 0)
+        if (strcmp(rule_event_text((enum rule_event)e), name) == 0)
             return (enum rule_event)e;
     fail_msg("no event %s", name);
     return RULE_EVENT_CRASH;

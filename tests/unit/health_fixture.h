@@ -23,6 +23,7 @@ struct fixture {
     struct cpu_throttle throttles[2];
     struct oom_capsule ooms[EVENTS_KEPT];
     struct crash crashes[EVENTS_KEPT];
+    struct crash_loop loops[2];
     struct probe_facts facts;
     struct health *health;
 };
@@ -75,6 +76,7 @@ static inline void fixture_well(struct fixture *f)
     s->throttle.rows = f->throttles;
     s->events.ooms = f->ooms;
     s->events.crashes = f->crashes;
+    s->events.crash_loops = f->loops;
     s->scheduler.background_cpu_percent = reading_of(0);
     fixture_waits(&s->scheduler.recent_foreground, NS_PER_MS, 1000);
     fixture_waits(&s->scheduler.recent_classes[PRIORITY_NORMAL], NS_PER_MS, 1000);

@@ -125,7 +125,8 @@ static void memory_names_the_largest(void **state)
     close_seen(&seen);
 }
 
-static void crash(struct fixture *f, const char *comm, unsigned pid, unsigned signal)
+static void crash(struct fixture *f, const char *comm, unsigned pid, unsigned signal,
+                  unsigned repeats)
 {
     struct event_snapshot *events = &f->snapshot.events;
 
@@ -136,9 +137,10 @@ static void crash(struct fixture *f, const char *comm, unsigned pid, unsigned si
     f->crashes[0].record.age_ns = 60 * NS_PER_SECOND;
     snprintf(f->crashes[0].record.comm, COMM_BYTES, "%s", comm);
     snprintf(f->crashes[0].cgroup_path, CGROUP_PATH_BYTES, "/web");
-    events->abnormal_exits_total++;
-    if (events->crash_count < EVENTS_KEPT)
-        events->crash_count++;
+    f->crashes[0].number = (uint64_t)++events->crashes_total;
+    f->crashes[0].repeats = repeats;
+    if (events->crash_rows < EVENTS_KEPT)
+        events->crash_rows++;
 }
 
 static void each_crash_counts_once(void **state)
@@ -148,9 +150,7 @@ static void each_crash_counts_once(void **state)
     struct seen seen;
 
     open_seen(&seen);
-    crash(f, "web", 7, SIGSEGV);
-    crash(f, "grep", 8, 0);
-    crash(f, "sh", 9, SIGTERM);
+    crash(f, "web", 7, SIGSEGV, 1);
     tick(f, &seen, &input);
     assert_int_equal(input.event_count, 1);
     expect_firing(&seen, "ProcessCrash", 1);
@@ -161,13 +161,58 @@ static void each_crash_counts_once(void **state)
     tick(f, &seen, &input);
     assert_int_equal(input.event_count, 0);
     expect_firing(&seen, "CrashLoop", 0);
-    crash(f, "web", 10, SIGSEGV);
+    crash(f, "web", 10, SIGSEGV, 2);
     tick(f, &seen, &input);
-    crash(f, "web", 11, SIGSEGV);
+    expect_firing(&seen, "CrashLoop", 0);
+    crash(f, "web", 11, SIGABRT, 3);
     tick(f, &seen, &input);
-    expect_firing(&seen, "ProcessCrash", 1);
     expect_firing(&seen, "CrashLoop", 1);
     assert_int_equal(seen.view.severity, SEVERITY_CRITICAL);
+    assert_string_equal(labels_get(seen.view.labels, "cgroup"), "/web");
+    assert_string_equal(
+        seen.view.summary,
+        "3 crashes in 5 min: web (pid 11) was ended by SIGABRT after 60 s in cgroup /web");
+    close_seen(&seen);
+}
+
+/* Rows that were told stay in the list, whatever the totals of others do. */
+static void an_old_crash_is_no_news(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    crash(f, "web", 7, SIGSEGV, 1);
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 1);
+    for (int i = 0; i < 100; i++) {
+        f->snapshot.events.abnormal_exits_total += 5;
+        tick(f, &seen, &input);
+        assert_int_equal(input.event_count, 0);
+    }
+    crash(f, "web", 8, SIGSEGV, 2);
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 1);
+    expect_firing(&seen, "CrashLoop", 0);
+    close_seen(&seen);
+}
+
+static void what_came_too_fast_is_said(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    crash(f, "web", 7, SIGSEGV, 1);
+    f->snapshot.events.crashes_total = 40;
+    crash(f, "web", 8, SIGSEGV, 41);
+    f->snapshot.events.crash_rows = 1;
+    tick(f, &seen, &input);
+    expect_firing(&seen, "RecordsLost", 1);
+    assert_string_equal(seen.view.summary,
+                        "40 records of type exit were lost: too many came within one tick");
     close_seen(&seen);
 }
 
@@ -188,7 +233,8 @@ static void an_oom_kill_names_the_cgroup(void **state)
     snprintf(f->ooms[0].top[0].comm, COMM_BYTES, "db");
     f->ooms[0].top[0].pid = 5;
     f->ooms[0].top[0].rss_bytes = 60 << 20;
-    f->snapshot.events.ooms_total = f->snapshot.events.oom_count = 1;
+    f->ooms[0].number = 1;
+    f->snapshot.events.oom_rows = f->snapshot.events.oom_count = 1;
     tick(f, &seen, &input);
     expect_firing(&seen, "OomKill", 1);
     assert_string_equal(labels_get(seen.view.labels, "cgroup"), "/db.service");
@@ -327,6 +373,8 @@ int main(void)
         FIXTURE_TEST(a_full_disk_fires_with_its_mount),
         FIXTURE_TEST(memory_names_the_largest),
         FIXTURE_TEST(each_crash_counts_once),
+        FIXTURE_TEST(an_old_crash_is_no_news),
+        FIXTURE_TEST(what_came_too_fast_is_said),
         FIXTURE_TEST(an_oom_kill_names_the_cgroup),
         FIXTURE_TEST(what_cannot_be_read_is_an_alert),
         FIXTURE_TEST(a_breaker_that_opens_is_told_once),

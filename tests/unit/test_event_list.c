@@ -10,7 +10,7 @@ static struct event_list list;
 static int set_up(void **state)
 {
     (void)state;
-    return event_list_open(&list, sizeof(int), 4);
+    return event_list_open(&list, sizeof(int), 4, 10);
 }
 
 static int clean_up(void **state)
@@ -56,9 +56,35 @@ static void the_oldest_give_way(void **state)
     add(4, 5);
     assert_int_equal(event_list_publish(&list), 2);
     expect(4, (int[]){5, 4, 3, 2});
-    add(6, 15);
-    assert_int_equal(event_list_publish(&list), 4);
-    expect(4, (int[]){15, 14, 13, 12});
+    add(6, 6);
+    assert_int_equal(event_list_publish(&list), 1);
+    expect(4, (int[]){6, 5, 4, 3});
+}
+
+/* Of as many as a burst may have none is lost, and once they were shown the usual number is kept.
+ */
+static void a_burst_is_shown_whole_once(void **state)
+{
+    (void)state;
+    add(1, 2);
+    event_list_publish(&list);
+    add(3, 12);
+    assert_int_equal(event_list_publish(&list), 10);
+    expect(10, (int[]){12, 11, 10, 9, 8, 7, 6, 5, 4, 3});
+    assert_int_equal(event_list_publish(&list), 0);
+    expect(4, (int[]){12, 11, 10, 9});
+    add(13, 13);
+    assert_int_equal(event_list_publish(&list), 1);
+    expect(4, (int[]){13, 12, 11, 10});
+}
+
+static void what_is_beyond_a_burst_is_missing_in_the_numbers(void **state)
+{
+    (void)state;
+    add(1, 25);
+    assert_int_equal(list.total, 25);
+    assert_int_equal(event_list_publish(&list), 10);
+    expect(10, (int[]){25, 24, 23, 22, 21, 20, 19, 18, 17, 16});
 }
 
 static void a_reused_row_is_zeroed(void **state)
@@ -74,6 +100,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_show_newest_first_and_only_when_published, set_up,
                                         clean_up),
         cmocka_unit_test_setup_teardown(the_oldest_give_way, set_up, clean_up),
+        cmocka_unit_test_setup_teardown(a_burst_is_shown_whole_once, set_up, clean_up),
+        cmocka_unit_test_setup_teardown(what_is_beyond_a_burst_is_missing_in_the_numbers, set_up,
+                                        clean_up),
         cmocka_unit_test_setup_teardown(a_reused_row_is_zeroed, set_up, clean_up),
     };
 

@@ -68,7 +68,7 @@ static void an_empty_snapshot_has_no_events(void **state)
     (void)state;
     sample();
     assert_int_equal(shot.events.oom_count, 0);
-    assert_int_equal(shot.events.crash_count, 0);
+    assert_int_equal(shot.events.exit_count, 0);
     assert_int_equal(shot.events.stall_count, 0);
     assert_int_equal(shot.events.connect_failed_count, 0);
 }
@@ -81,11 +81,11 @@ static void exits_are_newest_first_whatever_their_kind(void **state)
     send_exit(3, SIGTERM, 0, 30);
     send_exit(4, SIGABRT, 0, 40);
     sample();
-    assert_int_equal(shot.events.crash_count, 4);
+    assert_int_equal(shot.events.exit_count, 4);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(shot.events.crashes[i].record.pid, 4 - i);
-    assert_int_equal(shot.events.crashes[0].realtime_ns, 47);
-    assert_string_equal(shot.events.crashes[0].cgroup_path, "");
+        assert_int_equal(shot.events.abnormal_exits[i].record.pid, 4 - i);
+    assert_int_equal(shot.events.abnormal_exits[0].realtime_ns, 47);
+    assert_string_equal(shot.events.abnormal_exits[0].cgroup_path, "");
     assert_true(shot.events.abnormal_exits_total == 4);
     assert_true(shot.events.crashes_total == 2);
 }
@@ -103,11 +103,11 @@ static void everyday_exits_do_not_push_crashes_out(void **state)
             sample();
     }
     sample();
-    assert_true(shot.events.crash_count <= EVENTS_KEPT);
-    for (size_t i = 0; i < shot.events.crash_count; i++)
-        crashes += shot.events.crashes[i].record.signal != 0;
+    assert_true(shot.events.exit_count <= EVENTS_KEPT);
+    for (size_t i = 0; i < shot.events.exit_count; i++)
+        crashes += shot.events.abnormal_exits[i].record.signal != 0;
     assert_int_equal(crashes, 2);
-    assert_int_equal(shot.events.crashes[0].record.pid, 1099);
+    assert_int_equal(shot.events.abnormal_exits[0].record.pid, 1099);
     assert_true(shot.events.abnormal_exits_total == 1002);
 }
 
@@ -118,8 +118,76 @@ static void what_is_shown_stands_still_between_ticks(void **state)
     sample();
     for (uint32_t i = 0; i < 100; i++)
         send_exit(100 + i, SIGSEGV, 0, 10 + i);
-    assert_int_equal(shot.events.crash_count, 1);
-    assert_int_equal(shot.events.crashes[0].record.pid, 1);
+    assert_int_equal(shot.events.exit_count, 1);
+    assert_int_equal(shot.events.abnormal_exits[0].record.pid, 1);
+}
+
+static void crash_at(const char *comm, uint64_t cgroup_id, uint64_t second)
+{
+    struct record_exit record = {
+        .head = {.type = RECORD_EXIT, .time_ns = second * NS_PER_SECOND},
+        .signal = SIGSEGV,
+        .cgroup_id = cgroup_id,
+    };
+
+    snprintf(record.comm, sizeof(record.comm), "%s", comm);
+    event_collector.on_record(collector, &record.head, 1);
+}
+
+static void sample_at(uint64_t second)
+{
+    event_collector.sample(collector, second * NS_PER_SECOND, &shot);
+}
+
+static void each_crash_of_a_burst_can_be_read_once(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 1000; i++)
+        crash_at(i % 2 ? "a" : "b", 5, 1);
+    sample_at(1);
+    assert_int_equal(shot.events.crash_rows, 1000);
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(shot.events.crashes[i].number, 1000 - i);
+    assert_int_equal(shot.events.exit_count, EVENTS_KEPT / 2);
+    assert_int_equal(shot.events.crashes[0].repeats, 500);
+    sample_at(2);
+    assert_int_equal(shot.events.crash_rows, EVENTS_KEPT / 2);
+    assert_int_equal(shot.events.crashes[0].number, 1000);
+}
+
+static void three_crashes_of_one_service_are_a_loop(void **state)
+{
+    (void)state;
+    for (uint64_t second = 100; second <= 200; second += 100) {
+        crash_at("api", 7, second);
+        crash_at("api", 8, second); /* another service that happens to be called so */
+        sample_at(second);
+    }
+    assert_int_equal(shot.events.crash_loop_count, 0);
+    crash_at("api", 7, 300);
+    /* Neither those of others nor everyday exits make it forgotten. */
+    for (uint32_t i = 0; i < 600; i++) {
+        char comm[COMM_BYTES];
+
+        snprintf(comm, sizeof(comm), "once%u", i);
+        crash_at(comm, 9, 300);
+        send_exit(i, 0, 1, 300 * NS_PER_SECOND);
+    }
+    sample_at(301);
+    assert_int_equal(shot.events.crash_loop_count, 1);
+    assert_int_equal(shot.events.crash_loops[0].count, 3);
+    assert_string_equal(shot.events.crash_loops[0].last.record.comm, "api");
+    assert_int_equal(shot.events.crash_loops[0].last.record.cgroup_id, 7);
+    /* The first crash is five minutes old: two are left. */
+    sample_at(405);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+}
+
+static void each_type_of_record_has_a_name(void **state)
+{
+    (void)state;
+    for (int t = 0; t < RECORD_TYPE_COUNT; t++)
+        assert_string_not_equal(record_type_name((enum record_type)t), "unknown");
 }
 
 static void add_process(uint32_t pid, uint64_t rss, uint64_t memory_cgroup_id)
@@ -217,6 +285,9 @@ int main(void)
         FED(exits_are_newest_first_whatever_their_kind),
         FED(everyday_exits_do_not_push_crashes_out),
         FED(what_is_shown_stands_still_between_ticks),
+        FED(each_crash_of_a_burst_can_be_read_once),
+        FED(three_crashes_of_one_service_are_a_loop),
+        FED(each_type_of_record_has_a_name),
         FED(a_capsule_of_the_host_lists_its_largest),
         FED(a_capsule_of_a_cgroup_lists_only_that),
         FED(an_unknown_victim_is_listed_all_the_same),

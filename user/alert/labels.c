@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FNV_PRIME 1099511628211ULL
-
 /* Behind the head: `count` pairs of offsets into the text behind them. */
 struct labels {
     uint64_t fingerprint;
@@ -12,22 +10,6 @@ struct labels {
     uint16_t count;
     uint16_t offsets[][2];
 };
-
-uint64_t fnv_bytes(uint64_t hash, const void *bytes, size_t n)
-{
-    const unsigned char *byte = bytes;
-
-    for (size_t i = 0; i < n; i++) {
-        hash ^= byte[i];
-        hash *= FNV_PRIME;
-    }
-    return hash;
-}
-
-uint64_t fnv_string(uint64_t hash, const char *s)
-{
-    return fnv_bytes(hash, s, strlen(s) + 1);
-}
 
 static const char *text_of(const struct labels *labels)
 {

@@ -5,6 +5,7 @@
 #ifndef MOONWATCH_ALERT_LABELS_H
 #define MOONWATCH_ALERT_LABELS_H
 
+#include "base/hash.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,11 +33,5 @@ const char *labels_get(const struct labels *labels, const char *name);
 bool labels_equal(const struct labels *a, const struct labels *b);
 /* 64 bits that stay the same across hosts, restarts and versions. */
 uint64_t labels_fingerprint(const struct labels *labels);
-
-/* FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv), from and to a running hash. Strings are
- * hashed with their NUL, so that "ab" "c" and "a" "bc" differ. */
-#define FNV_START 14695981039346656037ULL
-uint64_t fnv_bytes(uint64_t hash, const void *bytes, size_t n);
-uint64_t fnv_string(uint64_t hash, const char *s);
 
 #endif

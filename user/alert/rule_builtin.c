@@ -33,8 +33,7 @@ const struct config_rule built_in_rules[] = {
     /* The kernel has killed something; whatever is left may work again, so not critical. */
     {EVENT("OomKill", RULE_EVENT_OOM, SEVERITY_ERROR, 1, 300)},
     {EVENT("ProcessCrash", RULE_EVENT_CRASH, SEVERITY_WARNING, 1, 300)},
-    /* systemd gives up on a unit at 5 starts in 10 s; a slower loop goes on for ever. */
-    {EVENT("CrashLoop", RULE_EVENT_CRASH, SEVERITY_CRITICAL, 3, 300)},
+    {EVENT("CrashLoop", RULE_EVENT_CRASH_LOOP, SEVERITY_CRITICAL, 1, 300)},
     {EVENT("BreakerOpen", RULE_EVENT_BREAKER, SEVERITY_ERROR, 1, 300),
      .match = {1, (struct config_pair[]){{(char *)"state", (char *)"open"}}}},
     /* What is worse than usual has lasted for two steps of the window by then. */

@@ -50,6 +50,7 @@ static const struct row events[RULE_EVENT_COUNT] = {
     [RULE_EVENT_STALL] = {"stall", {"event", "comm", "cgroup"}},
     [RULE_EVENT_PROBE_SHED] = {"probe_shed", {"event", "program", "concern"}},
     [RULE_EVENT_RECORDS_LOST] = {"records_lost", {"event", "type"}},
+    [RULE_EVENT_CRASH_LOOP] = {"crash_loop", {"event", "comm", "cgroup"}},
 };
 
 static const struct row status_row = {"status", {"component", "check", "subject"}};

@@ -251,6 +251,7 @@ int alert_source_fill(struct alert_source *source, const struct alert_facts *fac
     source->events = events;
     list_rows(source, &parts, ret);
     source->before = source->now;
+    memcpy(source->told, source->told_now, sizeof(source->told));
     source->filled = true;
     source->transition_count = 0;
     return 0;

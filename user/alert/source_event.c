@@ -1,4 +1,4 @@
-/* What happened since the tick before, by the totals: the newest so many of each list. */
+/* What happened since the tick before, by the events' own numbers. */
 #include "alert/rule.h"
 #include "alert/source_row.h"
 #include "health/phrase.h"
@@ -17,21 +17,14 @@ static struct source_row *add(struct alert_source *source, enum rule_event event
     return row;
 }
 
-/* How many of a list are new; the list may have lost the oldest of them. */
-static size_t news(double total, double before, size_t kept)
-{
-    double more = total - before;
-
-    return more <= 0 ? 0 : more < (double)kept ? (size_t)more : kept;
-}
-
 static const char *path_or(const char *path, const char *otherwise)
 {
     return path[0] ? path : otherwise;
 }
 
-static bool add_oom(struct alert_source *source, const struct oom_capsule *oom)
+static bool add_oom(struct alert_source *source, const void *event)
 {
+    const struct oom_capsule *oom = event;
     struct source_row *row = add(source, RULE_EVENT_OOM);
     struct phrase p;
 
@@ -55,33 +48,64 @@ static bool add_oom(struct alert_source *source, const struct oom_capsule *oom)
     return true;
 }
 
-static bool add_crash(struct alert_source *source, const struct crash *crash)
+static void say_crash(struct phrase *p, const struct crash *crash)
 {
     const char *abbreviation = sigabbrev_np((int)crash->record.signal);
-    struct source_row *row;
-    struct phrase p;
 
-    if (!signal_is_crash(crash->record.signal))
-        return true;
-    row = add(source, RULE_EVENT_CRASH);
+    phrase_add(p, "%.*s (pid %u) was ended by SIG%s after ", COMM_BYTES, crash->record.comm,
+               crash->record.pid, abbreviation ? abbreviation : "?");
+    phrase_duration(p, (double)crash->record.age_ns / NS_PER_SECOND);
+    if (crash->cgroup_path[0]) {
+        phrase_add(p, " in cgroup ");
+        phrase_path(p, crash->cgroup_path);
+    }
+}
+
+static struct source_row *add_of_service(struct alert_source *source, enum rule_event event,
+                                         const struct crash *crash)
+{
+    struct source_row *row = add(source, event);
+
     if (!row)
-        return false;
+        return NULL;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, crash->record.comm);
     source_row_label(row, "cgroup", "%s", crash->cgroup_path);
-    source_row_label(row, "signal", "SIG%s", abbreviation ? abbreviation : "?");
+    return row;
+}
+
+/* The collector has counted, by the service's whole name and whatever the signal was. */
+static bool add_crash_loop(struct alert_source *source, const struct crash *crash)
+{
+    struct source_row *row = add_of_service(source, RULE_EVENT_CRASH_LOOP, crash);
+    struct phrase p;
+
+    if (!row)
+        return false;
+    row->value = crash->repeats;
     phrase_init(&p, row->reason, sizeof(row->reason));
-    phrase_add(&p, "%.*s (pid %u) was ended by SIG%s after ", COMM_BYTES, crash->record.comm,
-               crash->record.pid, abbreviation ? abbreviation : "?");
-    phrase_duration(&p, (double)crash->record.age_ns / NS_PER_SECOND);
-    if (crash->cgroup_path[0]) {
-        phrase_add(&p, " in cgroup ");
-        phrase_path(&p, crash->cgroup_path);
-    }
+    phrase_add(&p, "%u crashes in 5 min: ", crash->repeats);
+    say_crash(&p, crash);
     return true;
 }
 
-static bool add_stall(struct alert_source *source, const struct stall *stall)
+static bool add_crash(struct alert_source *source, const void *event)
 {
+    const struct crash *crash = event;
+    const char *abbreviation = sigabbrev_np((int)crash->record.signal);
+    struct source_row *row = add_of_service(source, RULE_EVENT_CRASH, crash);
+    struct phrase p;
+
+    if (!row)
+        return false;
+    source_row_label(row, "signal", "SIG%s", abbreviation ? abbreviation : "?");
+    phrase_init(&p, row->reason, sizeof(row->reason));
+    say_crash(&p, crash);
+    return crash->repeats < CRASH_LOOP_MIN || add_crash_loop(source, crash);
+}
+
+static bool add_stall(struct alert_source *source, const void *event)
+{
+    const struct stall *stall = event;
     struct source_row *row = add(source, RULE_EVENT_STALL);
     struct phrase p;
 
@@ -109,18 +133,54 @@ static bool add_shed(struct alert_source *source, const struct program_view *pro
     return true;
 }
 
-static bool add_lost(struct alert_source *source, int type)
+static bool add_lost(struct alert_source *source, int type, uint64_t count, const char *why)
 {
     struct source_row *row = add(source, RULE_EVENT_RECORDS_LOST);
 
     if (!row)
         return false;
     source_row_label(row, "type", "%s", record_type_name((enum record_type)type));
-    snprintf(row->reason, sizeof(row->reason),
-             "%llu records of type %s were lost: the ring buffer was full; raise "
-             "overhead.ring_bytes",
-             (unsigned long long)(source->now.dropped[type] - source->before.dropped[type]),
-             record_type_name((enum record_type)type));
+    snprintf(row->reason, sizeof(row->reason), "%llu records of type %s were lost: %s",
+             (unsigned long long)count, record_type_name((enum record_type)type), why);
+    return true;
+}
+
+/* The rows of one list, newest first. */
+struct news {
+    const void *rows;
+    size_t row_bytes, number_at;
+    size_t count;
+    int type; /* of the records they come from */
+    bool (*add)(struct alert_source *source, const void *event);
+};
+
+static uint64_t number_of(const struct news *news, size_t index)
+{
+    uint64_t number;
+
+    memcpy(&number, (const char *)news->rows + index * news->row_bytes + news->number_at,
+           sizeof(number));
+    return number;
+}
+
+/* Oldest first. Numbers begin at 1 with the agent, so what is there in its first tick is news too;
+ * what could not be told for want of memory is news in the next. */
+static bool add_news(struct alert_source *source, const struct news *news)
+{
+    uint64_t *told = &source->told[news->type];
+    size_t fresh = 0;
+
+    while (fresh < news->count && number_of(news, fresh) > *told)
+        fresh++;
+    if (fresh > 0 && number_of(news, fresh - 1) > *told + 1 &&
+        !add_lost(source, news->type, number_of(news, fresh - 1) - *told - 1,
+                  "too many came within one tick"))
+        return false;
+    for (size_t i = fresh; i > 0; i--)
+        if (!news->add(source, (const char *)news->rows + (i - 1) * news->row_bytes))
+            return false;
+    if (fresh > 0)
+        source->told_now[news->type] = number_of(news, 0);
     return true;
 }
 
@@ -133,7 +193,8 @@ static bool add_probe(struct alert_source *source, const struct probe *probe)
     for (int t = 0; t < RECORD_TYPE_COUNT && ok; t++) {
         source->now.dropped[t] = view.records[t].dropped;
         if (source->filled && source->now.dropped[t] > source->before.dropped[t])
-            ok = add_lost(source, t);
+            ok = add_lost(source, t, source->now.dropped[t] - source->before.dropped[t],
+                          "the ring buffer was full; raise overhead.ring_bytes");
     }
     for (size_t i = 0; i < probe_program_count(probe) && i < PROGRAMS_MAX && ok; i++) {
         struct program_view program;
@@ -181,25 +242,26 @@ static bool add_transitions(struct alert_source *source)
     return true;
 }
 
+#define NEWS(list, count_, type_, add_)                                                            \
+    {                                                                                              \
+        .rows = (list), .row_bytes = sizeof(*(list)),                                              \
+        .number_at = (size_t)((const char *)&(list)->number - (const char *)(list)),               \
+        .count = (count_), .type = (type_), .add = (add_)                                          \
+    }
+
 bool source_add_events(struct alert_source *source, const struct alert_facts *facts)
 {
     const struct event_snapshot *events = &facts->snapshot->events;
-    const struct source_totals *before = &source->before;
+    const struct news news[] = {
+        NEWS(events->ooms, events->oom_rows, RECORD_OOM, add_oom),
+        NEWS(events->crashes, events->crash_rows, RECORD_EXIT, add_crash),
+        NEWS(events->stalls, events->stall_rows, RECORD_STALL, add_stall),
+    };
     bool ok = true;
 
-    source->now.ooms = events->ooms_total;
-    source->now.abnormal_exits = events->abnormal_exits_total;
-    source->now.stalls = events->stalls_total;
-    /* The totals begin at 0 with the agent, so what is there in its first tick is news too. Oldest
-     * first. */
-    for (size_t i = news(events->ooms_total, before->ooms, events->oom_count); i > 0 && ok; i--)
-        ok = add_oom(source, &events->ooms[i - 1]);
-    for (size_t i = news(events->abnormal_exits_total, before->abnormal_exits, events->crash_count);
-         i > 0 && ok; i--)
-        ok = add_crash(source, &events->crashes[i - 1]);
-    for (size_t i = news(events->stalls_total, before->stalls, events->stall_count); i > 0 && ok;
-         i--)
-        ok = add_stall(source, &events->stalls[i - 1]);
+    memcpy(source->told_now, source->told, sizeof(source->told));
+    for (size_t i = 0; i < sizeof(news) / sizeof(news[0]) && ok; i++)
+        ok = add_news(source, &news[i]);
     if (ok && facts->probe)
         ok = add_probe(source, facts->probe);
     return ok && add_transitions(source);

@@ -22,7 +22,6 @@ struct source_row {
 
 /* What the totals were in the tick before. */
 struct source_totals {
-    double ooms, abnormal_exits, stalls;
     uint64_t dropped[RECORD_TYPE_COUNT];
     uint64_t shed[PROGRAMS_MAX];
 };
@@ -30,6 +29,8 @@ struct source_totals {
 struct alert_source {
     struct source_totals before, now;
     bool filled; /* `before` is there */
+    /* The numbers of the last events of each kind that were told, and those of this tick. */
+    uint64_t told[RECORD_TYPE_COUNT], told_now[RECORD_TYPE_COUNT];
     struct source_row *rows;
     size_t row_count, row_capacity;
     struct alert_condition *conditions;

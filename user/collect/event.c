@@ -1,9 +1,12 @@
 /* Records from the kernel side worth keeping: OOM kills, abnormal exits, failed connects, stalls.
  */
+#include "base/hash.h"
 #include "collect/collector.h"
+#include "collect/crash_counts.h"
 #include "collect/event_list.h"
 #include "collect/oom_capsule.h"
 #include <errno.h>
+#include <string.h>
 
 #define CRASHES_KEPT (EVENTS_KEPT / 2)
 
@@ -12,14 +15,15 @@ struct event_state {
     struct cgroup_paths *cgroups, *memory_cgroups; /* borrowed */
     struct event_list ooms, crashes, other_exits, connects_failed, stalls;
     struct crash exits[EVENTS_KEPT]; /* crashes and other exits by time */
-    double ooms_total, crashes_total, abnormal_exits_total, connects_failed_total, stalls_total;
+    size_t exit_count;
+    struct crash_counts *counts;
 };
 
 static void keep_oom(struct event_state *s, const struct record_head *head, uint64_t realtime_ns)
 {
     struct oom_capsule *capsule = event_list_add(&s->ooms);
 
-    s->ooms_total++;
+    capsule->number = s->ooms.total;
     capsule->realtime_ns = realtime_ns;
     capsule->record = *(const struct record_oom *)(const void *)head;
     oom_capsule_begin(capsule, s->memory_cgroups, clock_monotonic_ns(s->clock));
@@ -29,13 +33,18 @@ static void keep_exit(struct event_state *s, const struct record_head *head, uin
 {
     const struct record_exit *record = (const void *)head;
     bool is_crash = signal_is_crash(record->signal);
-    struct crash *crash = event_list_add(is_crash ? &s->crashes : &s->other_exits);
+    struct event_list *list = is_crash ? &s->crashes : &s->other_exits;
+    struct crash *crash = event_list_add(list);
+    uint64_t now_ns = clock_monotonic_ns(s->clock), identity;
 
-    s->abnormal_exits_total++;
-    s->crashes_total += is_crash;
     crash->realtime_ns = realtime_ns;
     crash->record = *record;
-    event_path(crash->cgroup_path, s->cgroups, record->cgroup_id, clock_monotonic_ns(s->clock));
+    identity = event_path(crash->cgroup_path, s->cgroups, record->cgroup_id, now_ns);
+    if (!is_crash)
+        return;
+    crash->number = list->total;
+    crash_counts_add(s->counts,
+                     fnv_bytes(identity, record->comm, strnlen(record->comm, COMM_BYTES)), crash);
 }
 
 static void keep_connect_failed(struct event_state *s, const struct record_head *head,
@@ -43,7 +52,6 @@ static void keep_connect_failed(struct event_state *s, const struct record_head 
 {
     struct connect_failed *failed = event_list_add(&s->connects_failed);
 
-    s->connects_failed_total++;
     failed->realtime_ns = realtime_ns;
     failed->record = *(const struct record_connect_failed *)(const void *)head;
 }
@@ -52,7 +60,7 @@ static void keep_stall(struct event_state *s, const struct record_head *head, ui
 {
     struct stall *stall = event_list_add(&s->stalls);
 
-    s->stalls_total++;
+    stall->number = s->stalls.total;
     stall->realtime_ns = realtime_ns;
     stall->record = *(const struct record_stall *)(const void *)head;
     event_path(stall->cgroup_path, s->memory_cgroups, stall->record.cgroup_id,
@@ -73,15 +81,19 @@ static void event_on_record(void *state, const struct record_head *record, uint6
         keep[record->type](state, record, realtime_ns);
 }
 
-/* Both lists are newest first, and together they fill `exits` at most. */
+static size_t shown(const struct event_list *list)
+{
+    return list->count < list->capacity ? list->count : list->capacity;
+}
+
+/* Both lists are newest first, and what they show fills `exits` at most. */
 static size_t merge_exits(struct event_state *s)
 {
-    size_t count = 0, c = 0, o = 0;
+    size_t count = 0, c = 0, o = 0, crashes = shown(&s->crashes), others = shown(&s->other_exits);
 
-    while (c < s->crashes.count || o < s->other_exits.count) {
-        const struct crash *crash = c < s->crashes.count ? event_list_row(&s->crashes, c) : NULL;
-        const struct crash *other =
-            o < s->other_exits.count ? event_list_row(&s->other_exits, o) : NULL;
+    while (c < crashes || o < others) {
+        const struct crash *crash = c < crashes ? event_list_row(&s->crashes, c) : NULL;
+        const struct crash *other = o < others ? event_list_row(&s->other_exits, o) : NULL;
 
         if (crash && (!other || crash->record.head.time_ns >= other->record.head.time_ns)) {
             s->exits[count++] = *crash;
@@ -103,23 +115,31 @@ static void event_sample(void *state, uint64_t now_ns, struct snapshot *snapshot
     for (size_t i = 0; i < fresh; i++)
         oom_capsule_complete(event_list_row(&s->ooms, i), snapshot->process.tasks,
                              s->memory_cgroups, now_ns);
-    if (event_list_publish(&s->crashes) + event_list_publish(&s->other_exits) > 0)
-        e->crash_count = merge_exits(s);
+    event_list_publish(&s->crashes);
+    event_list_publish(&s->other_exits);
+    if (s->crashes.fresh + s->other_exits.fresh > 0)
+        s->exit_count = merge_exits(s);
     event_list_publish(&s->connects_failed);
     event_list_publish(&s->stalls);
 
-    e->ooms_total = s->ooms_total;
-    e->crashes_total = s->crashes_total;
-    e->abnormal_exits_total = s->abnormal_exits_total;
-    e->connects_failed_total = s->connects_failed_total;
-    e->stalls_total = s->stalls_total;
-    e->oom_count = s->ooms.count;
-    e->connect_failed_count = s->connects_failed.count;
-    e->stall_count = s->stalls.count;
+    e->ooms_total = (double)s->ooms.total;
+    e->crashes_total = (double)s->crashes.total;
+    e->abnormal_exits_total = (double)(s->crashes.total + s->other_exits.total);
+    e->connects_failed_total = (double)s->connects_failed.total;
+    e->stalls_total = (double)s->stalls.total;
+    e->oom_count = shown(&s->ooms);
+    e->exit_count = s->exit_count;
+    e->connect_failed_count = shown(&s->connects_failed);
+    e->stall_count = shown(&s->stalls);
+    e->oom_rows = s->ooms.count;
+    e->crash_rows = s->crashes.count;
+    e->stall_rows = s->stalls.count;
     e->ooms = event_list_row(&s->ooms, 0);
-    e->crashes = s->exits;
+    e->abnormal_exits = s->exits;
+    e->crashes = event_list_row(&s->crashes, 0);
     e->connects_failed = event_list_row(&s->connects_failed, 0);
     e->stalls = event_list_row(&s->stalls, 0);
+    e->crash_loop_count = crash_counts_loops(s->counts, now_ns, &e->crash_loops);
 }
 
 static void event_close(void *state)
@@ -131,6 +151,7 @@ static void event_close(void *state)
     event_list_close(&s->other_exits);
     event_list_close(&s->connects_failed);
     event_list_close(&s->stalls);
+    crash_counts_destroy(s->counts);
 }
 
 static int event_open(void *state, const struct collector_env *env)
@@ -140,11 +161,14 @@ static int event_open(void *state, const struct collector_env *env)
     s->clock = env->clock;
     s->cgroups = env->cgroups;
     s->memory_cgroups = env->memory_cgroups;
-    if (event_list_open(&s->ooms, sizeof(struct oom_capsule), EVENTS_KEPT) == 0 &&
-        event_list_open(&s->crashes, sizeof(struct crash), CRASHES_KEPT) == 0 &&
-        event_list_open(&s->other_exits, sizeof(struct crash), EVENTS_KEPT - CRASHES_KEPT) == 0 &&
-        event_list_open(&s->connects_failed, sizeof(struct connect_failed), EVENTS_KEPT) == 0 &&
-        event_list_open(&s->stalls, sizeof(struct stall), EVENTS_KEPT) == 0)
+    if (event_list_open(&s->ooms, sizeof(struct oom_capsule), EVENTS_KEPT, EVENT_BURST_MAX) == 0 &&
+        event_list_open(&s->crashes, sizeof(struct crash), CRASHES_KEPT, EVENT_BURST_MAX) == 0 &&
+        event_list_open(&s->other_exits, sizeof(struct crash), EVENTS_KEPT - CRASHES_KEPT,
+                        EVENTS_KEPT - CRASHES_KEPT) == 0 &&
+        event_list_open(&s->connects_failed, sizeof(struct connect_failed), EVENTS_KEPT,
+                        EVENTS_KEPT) == 0 &&
+        event_list_open(&s->stalls, sizeof(struct stall), EVENTS_KEPT, EVENT_BURST_MAX) == 0 &&
+        crash_counts_create(&s->counts) == 0)
         return 0;
     event_close(s);
     return -ENOMEM;

@@ -1,15 +1,29 @@
 #include "collect/oom_capsule.h"
+#include "base/hash.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
-void event_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths, uint64_t id,
-                uint64_t now_ns)
+/* "~" and 16 digits. */
+#define HASH_BYTES 17
+
+uint64_t event_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths, uint64_t id,
+                    uint64_t now_ns)
 {
     const char *path = cgroup_paths_find(paths, id, now_ns).path;
+    size_t begin = CGROUP_PATH_BYTES - 2 - HASH_BYTES;
+    uint64_t hash;
 
     out[0] = '\0';
-    if (path)
+    if (!path)
+        return fnv_bytes(FNV_START, &id, sizeof(id));
+    hash = fnv_string(FNV_START, path);
+    if (strlen(path) + 2 <= CGROUP_PATH_BYTES)
         snprintf(out, CGROUP_PATH_BYTES, "/%s", path);
+    else
+        snprintf(out, CGROUP_PATH_BYTES, "/%.*s~%016llx", (int)utf8_valid_prefix(path, begin), path,
+                 (unsigned long long)hash);
+    return hash;
 }
 
 void oom_capsule_begin(struct oom_capsule *c, struct cgroup_paths *memory_cgroups, uint64_t now_ns)
@@ -24,6 +38,7 @@ void oom_capsule_begin(struct oom_capsule *c, struct cgroup_paths *memory_cgroup
 struct scope {
     const struct oom_capsule *capsule;
     struct cgroup_paths *memory_cgroups;
+    const char *limit; /* path of the cgroup that was at its limit; NULL: not known */
     uint64_t now_ns;
 };
 
@@ -32,14 +47,13 @@ static bool is_inside(void *ctx, uint64_t memory_cgroup_id)
 {
     const struct scope *scope = ctx;
     const struct record_oom *record = &scope->capsule->record;
-    const char *limit = scope->capsule->limit_path, *path;
-    size_t len = strlen(limit);
+    size_t len = scope->limit ? strlen(scope->limit) : 0;
+    const char *path;
 
     if (memory_cgroup_id == record->limit_cgroup_id || memory_cgroup_id == record->cgroup_id)
         return true;
     path = cgroup_paths_find(scope->memory_cgroups, memory_cgroup_id, scope->now_ns).path;
-    /* The limit's path begins with the slash that the other lacks. */
-    return path && len > 1 && strncmp(path, limit + 1, len - 1) == 0 && path[len - 1] == '/';
+    return path && len > 0 && strncmp(path, scope->limit, len) == 0 && path[len] == '/';
 }
 
 /* The victim's row if the snapshots have it, else what the record says. */
@@ -103,6 +117,8 @@ void oom_capsule_complete(struct oom_capsule *c, const struct task_table *tasks,
     };
     struct process_row victim = victim_row(&c->record, tasks);
 
+    if (!c->global)
+        scope.limit = cgroup_paths_find(memory_cgroups, c->record.limit_cgroup_id, now_ns).path;
     c->top_count = tasks ? task_table_top(tasks, &query, c->top, TOP_COUNT) : 0;
     remove_row(c, victim.pid);
     insert_row(c, &victim);

@@ -29,7 +29,8 @@ static int scheduler_open(void *state, const struct collector_env *env)
 
     s->probe = env->probe;
     cgroup_waits_open(&s->cgroups, env);
-    return event_list_open(&s->slow_waits, sizeof(struct slow_wait), SLOW_WAITS_KEPT);
+    return event_list_open(&s->slow_waits, sizeof(struct slow_wait), SLOW_WAITS_KEPT,
+                           SLOW_WAITS_KEPT);
 }
 
 static void scheduler_close(void *state)

@@ -33,6 +33,7 @@ enum rule_event {
     RULE_EVENT_STALL,
     RULE_EVENT_PROBE_SHED,
     RULE_EVENT_RECORDS_LOST,
+    RULE_EVENT_CRASH_LOOP, /* a service crashed three times or more in five minutes */
     RULE_EVENT_COUNT,
 };
 

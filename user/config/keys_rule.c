@@ -10,8 +10,8 @@
 static const char *const kinds[] = {"threshold", "status",   "event",  "degradation",
                                     "anomaly",   "forecast", "absent", NULL};
 static const char *const later_kinds[] = {"anomaly", "forecast", NULL};
-static const char *const events[] = {"crash",      "oom",          "breaker", "stall",
-                                     "probe_shed", "records_lost", NULL};
+static const char *const events[] = {"crash",      "oom",          "breaker",    "stall",
+                                     "probe_shed", "records_lost", "crash_loop", NULL};
 
 #define IN_RULE(member) .offset = offsetof(struct config_rule, member)
 

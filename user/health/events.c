@@ -6,10 +6,6 @@
 /* As long as a person who is paged needs to come and read the reason, and the default cooldown of
  * an alert; afterwards the event is still in /events. */
 #define HOLD_NS (300 * NS_PER_SECOND)
-/* systemd gives up on a unit at 5 starts in 10 s; a slower loop goes on for ever and is what has to
- * be told. */
-#define CRASH_LOOP_MIN 3
-
 struct finding *findings_add(struct findings *findings, enum component component,
                              enum status status)
 {
@@ -80,39 +76,10 @@ static void judge_ooms(const struct snapshot *snapshot, struct findings *ret)
         say_oom(snapshot, &events->ooms[0], count, finding);
 }
 
-static bool is_same_service(const struct record_exit *a, const struct record_exit *b)
-{
-    return a->cgroup_id == b->cgroup_id && strncmp(a->comm, b->comm, COMM_BYTES) == 0;
-}
-
-static bool counts(const struct snapshot *snapshot, size_t index)
-{
-    const struct record_exit *record = &snapshot->events.crashes[index].record;
-
-    /* A kill is somebody's decision, and a non-zero status everyday life for `grep`. */
-    return is_recent(snapshot, &record->head) && signal_is_crash(record->signal);
-}
-
-/* Crashes of the same service from `index` on, 0 when a newer one of it came before. */
-static size_t count_crashes(const struct snapshot *snapshot, size_t index)
-{
-    const struct event_snapshot *events = &snapshot->events;
-    const struct record_exit *of = &events->crashes[index].record;
-    size_t count = 0;
-
-    for (size_t i = 0; i < events->crash_count; i++) {
-        if (!counts(snapshot, i) || !is_same_service(of, &events->crashes[i].record))
-            continue;
-        if (i < index)
-            return 0;
-        count++;
-    }
-    return count;
-}
-
-static void say_crash_loop(const struct snapshot *snapshot, const struct crash *crash, size_t count,
+static void say_crash_loop(const struct snapshot *snapshot, const struct crash_loop *loop,
                            struct finding *finding)
 {
+    const struct crash *crash = &loop->last;
     const struct record_exit *record = &crash->record;
     const char *abbreviation = sigabbrev_np((int)record->signal);
     struct phrase p;
@@ -123,7 +90,7 @@ static void say_crash_loop(const struct snapshot *snapshot, const struct crash *
         phrase_add(&p, " in cgroup ");
         phrase_path(&p, crash->cgroup_path);
     }
-    phrase_add(&p, " crashed %zu times in 5 min, last by SIG%s ", count,
+    phrase_add(&p, " crashed %u times in 5 min, last by SIG%s ", loop->count,
                abbreviation ? abbreviation : "?");
     phrase_duration(&p, age_seconds(snapshot, &record->head));
     phrase_add(&p, " ago (pid %u)", record->pid);
@@ -133,15 +100,11 @@ static void judge_crashes(const struct snapshot *snapshot, struct findings *ret)
 {
     const struct event_snapshot *events = &snapshot->events;
 
-    for (size_t i = 0; i < events->crash_count; i++) {
-        size_t count = counts(snapshot, i) ? count_crashes(snapshot, i) : 0;
-        struct finding *finding;
+    for (size_t i = 0; i < events->crash_loop_count; i++) {
+        struct finding *finding = findings_add(ret, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
 
-        if (count < CRASH_LOOP_MIN)
-            continue;
-        finding = findings_add(ret, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
         if (finding)
-            say_crash_loop(snapshot, &events->crashes[i], count, finding);
+            say_crash_loop(snapshot, &events->crash_loops[i], finding);
     }
 }
 

@@ -1,6 +1,7 @@
 /* What the agent costs: its programs, maps and records, its loop, its process, this page. */
 #include "http/metrics_sections.h"
 #include "http/metrics_table.h"
+#include "model/event.h"
 
 /* Programs by a field of their view that is a double (NaN: not known) or a counter. */
 static void add_programs(struct exposition *e, const struct probe *probe,

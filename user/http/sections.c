@@ -133,7 +133,7 @@ static const struct field crash_events_fields[] = {
         .about = "of these, by a signal that is a crash"),
     ROW("abnormal_exits_total", FIELD_DOUBLE, abnormal_exits_total,
         .about = "by a signal or with a non-zero status, since the agent started"),
-    LIST("abnormal_exits", crashes, crash_count, &crash_table, struct crash,
+    LIST("abnormal_exits", abnormal_exits, exit_count, &crash_table, struct crash,
          .about = "crashes among them are kept longer"),
 };
 static const struct field connect_events_fields[] = {
