@@ -1,5 +1,6 @@
 #include "agent.h"
 #include "agent_alerts.h"
+#include "agent_audit.h"
 #include "agent_files.h"
 #include "agent_log.h"
 #include "agent_services.h"
@@ -390,6 +391,9 @@ static int create_server(struct agent *agent)
         .checks = live_checks(agent->live),
         .runtime_directory = config_runtime_directory(environ),
         .reload = on_admin_reload,
+        .audited = agent_audit_request,
+        .login_failed = agent_audit_failed,
+        .audit_ctx = agent->log,
         .acted = on_admin_acted,
         .ctx = agent,
     };

@@ -199,6 +199,102 @@ def test_names_are_not_believed_to_be_local(agent):
         assert agent.request("/health", headers={"Host": host})[0] in (200, 503), host
 
 
+def test_pages_of_other_sites_get_nothing(agent):
+    """A browser asks on their behalf, with whatever it may."""
+    sampled(agent)
+    other = [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+    ]
+    for headers in other:
+        status, _, body = agent.request("/alerts", headers=headers)
+        error = json.loads(body)["error"]
+        assert status == 403 and error["code"] == "cross_site" and "server.allowed_hosts" in error["message"]
+        status, _, body = agent.request("/health", headers=headers)
+        assert status in (200, 503) and "probes" not in json.loads(body)
+        token = bearer(admin_token(agent).read_text().strip())
+        assert agent.request("/admin/reload", "POST", {**headers, **token})[0] == 403
+    own = [
+        {"Origin": agent.url},
+        {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    ]
+    for headers in own:
+        assert agent.request("/alerts", headers=headers)[0] == 200, headers
+
+
+def test_names_that_are_ours(make_agent):
+    agent = sampled(make_agent(config={"server": {"allowed_hosts": ["mon.example.com"]}}).start())
+    for host in ("mon.example.com", "mon.example.com:443", socket.gethostname()):
+        assert agent.request("/alerts", headers={"Host": host})[0] == 200, host
+    assert agent.request("/alerts", headers={"Origin": "https://mon.example.com"})[0] == 200
+    agent.write_config({**agent.config, "server": {**agent.config["server"], "allowed_hosts": []}})
+    token = bearer(admin_token(agent).read_text().strip())
+    assert agent.request("/admin/reload", "POST", token)[0] == 200
+    assert agent.request("/alerts", headers={"Host": "mon.example.com"})[0] == 403
+
+
+def audited(agent):
+    return [e for e in agent.events() if e.get("logger") == "audit"]
+
+
+def test_guessing_tokens(make_agent, tmp_path):
+    """Whoever guesses waits; the right token from elsewhere, and the agent's own, do not."""
+    path = tokens_file(tmp_path, viewer="v-secret", admin="a-secret")
+    agent = make_agent(config={"auth": {"tokens_file": path}, "server": {"listen": "0.0.0.0:0"}}).start()
+    port = agent.url.rsplit(":", 1)[1]
+    agent.url = f"http://127.0.0.1:{port}"
+    own = admin_token(agent).read_text().strip()
+
+    def status(token, host="127.0.0.1"):
+        connection = http.client.HTTPConnection(
+            host, int(port), timeout=DEADLINE_SECONDS, source_address=(host, 0))
+        connection.request("GET", "/openapi.json", headers=bearer(token))
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.headers["Retry-After"]
+
+    guesses = 0
+    while (seen := status(f"guess{guesses}")) == (401, None):
+        guesses += 1
+    assert guesses >= 20 and seen[0] == 429 and 1 <= int(seen[1]) <= 2
+    assert status("v-secret", host="127.0.0.3")[0] == 200
+    assert status(own)[0] == 200
+    wait_for(lambda: agent.request("/metrics", headers=bearer(own))[0] == 200, what="a first sample")
+    page = agent.request("/metrics", headers=bearer(own))[2]
+    counts = dict(line.split() for line in page.splitlines() if line.startswith("moonwatch_http_tokens_"))
+    assert int(counts["moonwatch_http_tokens_wrong_total"]) >= guesses
+    assert int(counts["moonwatch_http_tokens_unread_total"]) >= 1
+    (line,) = wait_for(lambda: [e for e in audited(agent) if e["msg"] == "Login failed"], what="the line")
+    assert (line["source"], line["failures"], line["level"]) == ("127.0.0.1", 1, "WARNING")
+    wait_for(lambda: status("v-secret")[0] == 200, what="the end of the wait")
+
+
+def test_what_is_done_is_written_down(make_agent, tmp_path):
+    path = tokens_file(tmp_path, viewer="v-secret", admin="a-secret")
+    agent = make_agent(config={"auth": {"tokens_file": path}}).start()
+    silence = json.dumps({"matchers": ["alertname=X"], "duration_seconds": 60, "comment": "works"}).encode()
+    asked = [
+        ("POST", "/admin/silences", "a-secret", silence, "silence", "", 200),
+        ("DELETE", "/admin/silences/none", "a-secret", None, "unsilenceById", "none", 404),
+        ("POST", "/admin/alerts/17/ack", "a-secret", None, "alertAck", "17", 404),
+        ("POST", "/admin/circuit-breaker/db/open", "a-secret", None, "breakerOpen", "db", 404),
+        ("POST", "/admin/circuit-breaker/reset", "a-secret", None, "breakerReset", "", 200),
+        ("POST", "/admin/reload", "v-secret", None, "reload", "", 403),
+        ("POST", "/admin/reload", "a-secret", None, "reload", "", 200),
+    ]
+    for method, route, token, body, *_ in asked:
+        agent.request(route, method, bearer(token), body)
+    wait_for(lambda: len(audited(agent)) == len(asked), what="a line for each")
+    for line, (_, _, token, body, action, target, status) in zip(audited(agent), asked):
+        assert (line["action"], line["target"], line["http_status"]) == (action, target, status)
+        assert line["token"] == "of-the-test" and line["source"] == "127.0.0.1"
+        assert line["role"] == {"v-secret": "viewer", "a-secret": "admin"}[token]
+        assert line["request"] == (body or b"").decode()
+
+
 def admin_token(agent):
     return agent.directory / "run" / "admin.token"
 

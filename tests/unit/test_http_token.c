@@ -184,10 +184,24 @@ static void test_local_token(void **state)
     assert_non_null(strstr(error, "/proc/none/admin.token"));
 }
 
+static struct caller caller_of(const struct auth *auth, const char *authorization, const char *host)
+{
+    return auth_caller(auth, &(struct auth_headers){.authorization = authorization, .host = host});
+}
+
 static void test_hosts(void **state)
 {
-    static const char *const local[] = {"localhost",     "LocalHost:1", "127.0.0.1",
-                                        "10.1.2.3:8000", "[::1]",       "[fe80::1]:8000"};
+    char machine[] = "db7.example.org", *allowed[] = {"mon.example.com"};
+    struct auth_hosts hosts = {.machine = machine};
+    static const char *const local[] = {"localhost",
+                                        "LocalHost:1",
+                                        "127.0.0.1",
+                                        "10.1.2.3:8000",
+                                        "[::1]",
+                                        "[fe80::1]:8000",
+                                        "db7",
+                                        "DB7.example.org:8000",
+                                        "mon.example.com:443"};
     static const char *const foreign[] = {"",
                                           "evil.example",
                                           "localhost.evil",
@@ -197,34 +211,45 @@ static void test_hosts(void **state)
                                           "::1",
                                           "127.0.0.1@evil.example",
                                           "localhost ",
+                                          "db7.example.com",
+                                          "db",
+                                          "mon.example.co",
+                                          "[::1",
+                                          "[127.0.0.1]",
                                           "0x7f000001"};
 
+    assert_int_equal(auth_hosts_set(&hosts, allowed, 1), 0);
     for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-        assert_true(auth_host_is_local(local[i]));
+        assert_true(auth_host_is_ours(&hosts, local[i]));
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-        assert_false(auth_host_is_local(foreign[i]));
+        assert_false(auth_host_is_ours(&hosts, foreign[i]));
+    hosts.machine = NULL;
+    assert_int_equal(auth_hosts_set(&hosts, NULL, 0), 0);
+    assert_false(auth_host_is_ours(&hosts, "mon.example.com"));
+    assert_false(auth_host_is_ours(&hosts, "db7"));
+    auth_hosts_free(&hosts);
 }
 
 static void test_callers_without_tokens(void **state)
 {
     struct auth auth = {.has_local = true, .local = hash_of("secret")};
-    struct caller caller = auth_caller(&auth, NULL, "127.0.0.1:8000");
+    struct caller caller = caller_of(&auth, NULL, "127.0.0.1:8000");
 
     assert_int_equal(caller.role, ROLE_VIEWER);
     assert_false(caller.bad_token);
-    assert_int_equal(auth_caller(&auth, NULL, NULL).role, ROLE_VIEWER);
-    caller = auth_caller(&auth, NULL, "evil.example");
+    assert_int_equal(caller_of(&auth, NULL, NULL).role, ROLE_VIEWER);
+    caller = caller_of(&auth, NULL, "evil.example");
     assert_int_equal(caller.role, ROLE_PUBLIC);
     assert_true(caller.foreign_host);
-    assert_int_equal(auth_caller(&auth, "Bearer secret", NULL).role, ROLE_ADMIN);
-    assert_int_equal(auth_caller(&auth, "bearer  secret", NULL).role, ROLE_ADMIN);
-    caller = auth_caller(&auth, "Bearer wrong", NULL);
+    assert_int_equal(caller_of(&auth, "Bearer secret", NULL).role, ROLE_ADMIN);
+    assert_int_equal(caller_of(&auth, "bearer  secret", NULL).role, ROLE_ADMIN);
+    caller = caller_of(&auth, "Bearer wrong", NULL);
     assert_int_equal(caller.role, ROLE_VIEWER);
     assert_true(caller.bad_token);
-    assert_true(auth_caller(&auth, "Basic secret", NULL).bad_token);
-    assert_true(auth_caller(&auth, "Bearer ", NULL).bad_token);
+    assert_true(caller_of(&auth, "Basic secret", NULL).bad_token);
+    assert_true(caller_of(&auth, "Bearer ", NULL).bad_token);
     auth.has_local = false;
-    assert_int_equal(auth_caller(&auth, "Bearer secret", NULL).role, ROLE_VIEWER);
+    assert_int_equal(caller_of(&auth, "Bearer secret", NULL).role, ROLE_VIEWER);
 }
 
 static void test_callers_with_tokens(void **state)
@@ -234,12 +259,52 @@ static void test_callers_with_tokens(void **state)
 
     write_tokens("viewer " SECRET_SHA256 " x\n");
     assert_int_equal(tokens_load(&auth.tokens, path, error), 0);
-    assert_int_equal(auth_caller(&auth, NULL, "127.0.0.1").role, ROLE_PUBLIC);
-    assert_int_equal(auth_caller(&auth, "Bearer secret", "any.example").role, ROLE_VIEWER);
-    assert_int_equal(auth_caller(&auth, "Bearer wrong", NULL).role, ROLE_PUBLIC);
+    assert_int_equal(caller_of(&auth, NULL, "127.0.0.1").role, ROLE_PUBLIC);
+    assert_int_equal(caller_of(&auth, "Bearer secret", "any.example").role, ROLE_VIEWER);
+    assert_int_equal(caller_of(&auth, "Bearer wrong", NULL).role, ROLE_PUBLIC);
     memset(huge + 7, 'a', TOKEN_MAX + 8);
-    assert_true(auth_caller(&auth, huge, NULL).bad_token);
+    assert_true(caller_of(&auth, huge, NULL).bad_token);
     tokens_destroy(auth.tokens);
+}
+
+/* Pages of other sites that a browser shows; what is asked without a browser has no such headers.
+ */
+static void test_other_sites(void **state)
+{
+    static const struct {
+        struct auth_headers headers;
+        bool other;
+    } cases[] = {
+        {{.host = "127.0.0.1:8000"}, false},
+        {{.host = "127.0.0.1:8000", .origin = "http://127.0.0.1:8000"}, false},
+        {{.host = "Mon:8000", .origin = "https://mon:8000"}, false},
+        {{.host = "127.0.0.1:8000", .origin = "https://mon.example.com"}, false},
+        {{.host = "127.0.0.1:8000", .origin = "https://mon.example.com:8443"}, false},
+        {{.host = "127.0.0.1:8000", .origin = "http://127.0.0.1:3000"}, true},
+        {{.host = "127.0.0.1:8000", .origin = "http://evil.example"}, true},
+        {{.host = "127.0.0.1:8000", .origin = "https://mon.example.com.evil"}, true},
+        {{.host = "127.0.0.1:8000", .origin = "null"}, true},
+        {{.origin = "http://127.0.0.1:8000"}, true},
+        {{.fetch_site = "same-origin", .fetch_mode = "cors", .fetch_dest = "empty"}, false},
+        {{.fetch_site = "none", .fetch_mode = "navigate", .fetch_dest = "document"}, false},
+        {{.fetch_site = "cross-site", .fetch_mode = "no-cors", .fetch_dest = "image"}, true},
+        {{.fetch_site = "cross-site", .fetch_mode = "navigate", .fetch_dest = "iframe"}, true},
+        {{.fetch_site = "cross-site", .fetch_mode = "navigate", .fetch_dest = "document"}, false},
+        {{.fetch_site = "cross-site"}, true},
+    };
+    char *allowed[] = {"mon.example.com"}, mon[] = "mon";
+    struct auth auth = {.hosts = {.machine = mon}};
+
+    assert_int_equal(auth_hosts_set(&auth.hosts, allowed, 1), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct caller caller = auth_caller(&auth, &cases[i].headers);
+
+        if (caller.cross_site != cases[i].other)
+            fail_msg("case %zu", i);
+        assert_int_equal(caller.role, cases[i].other ? ROLE_PUBLIC : ROLE_VIEWER);
+    }
+    auth.hosts.machine = NULL;
+    auth_hosts_free(&auth.hosts);
 }
 
 int main(void)
@@ -252,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_callers_without_tokens),
         cmocka_unit_test(test_callers_with_tokens),
+        cmocka_unit_test(test_other_sites),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -88,6 +88,7 @@ struct config {
         int log_level;              /* enum log_level */
         char *tls_certificate_file; /* NULL: plain HTTP */
         char *tls_key_file;
+        struct config_strings allowed_hosts;
     } server;
     struct {
         char *tokens_file; /* NULL: no tokens, loopback only */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 63
+#define HOST_BYTES_MAX 253
 
 static bool of_characters(const char *value, const char *others, size_t max)
 {
@@ -25,6 +26,11 @@ static bool of_characters(const char *value, const char *others, size_t max)
 static bool is_name(const char *value)
 {
     return isalnum((unsigned char)value[0]) && of_characters(value, "._-", NAME_BYTES_MAX);
+}
+
+static bool is_host(const char *value)
+{
+    return isalnum((unsigned char)value[0]) && of_characters(value, "._-", HOST_BYTES_MAX);
 }
 
 static bool is_metric(const char *value)
@@ -172,6 +178,7 @@ static bool is_not_empty(const char *value)
 
 const struct key_format format_name = {
     "a name of letters, digits and . _ -, which begins with a letter or digit, up to 63", is_name};
+const struct key_format format_host = {"a host name without a port", is_host};
 const struct key_format format_metric = {"a metric name of letters, digits and _ :", is_metric};
 const struct key_format format_label = {"a label name of letters, digits and _", is_label};
 const struct key_format format_listen = {"HOST:PORT, IPv6 as [::1]:PORT", is_listen};

@@ -83,7 +83,7 @@ extern const struct key_table alert_manager_table, retry_table, healing_table, t
 extern const struct key_table service_table, upstream_table, check_table, rule_table, channel_table;
 extern const struct key_table rule_file_table; /* offsets in struct config_rule_file */
 
-extern const struct key_format format_name, format_metric, format_label, format_listen,
+extern const struct key_format format_name, format_host, format_metric, format_label, format_listen,
     format_endpoint, format_address, format_url, format_url_path, format_pointer, format_path,
     format_cgroup, format_time_of_day, format_text, format_time_zone, format_mail_address;
 

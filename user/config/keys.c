@@ -298,6 +298,12 @@ static const struct key server_keys[] = {
      .at_start = true,
      .format = &format_path,
      .doc = "PEM private key of the certificate"},
+    {.name = "allowed_hosts",
+     .type = KEY_STRINGS,
+     IN_CONFIG(server.allowed_hosts),
+     .format = &format_host,
+     .doc = "Names that a proxy or a browser calls this agent by, beside IP addresses, localhost "
+            "and the machine's name"},
 };
 
 static void check_server(struct reader *reader, void *base)

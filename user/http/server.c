@@ -1,4 +1,5 @@
 #include "http/server.h"
+#include "http/admission.h"
 #include "http/certificate.h"
 #include "http/connections.h"
 #include "http/listen.h"
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/utsname.h>
 
 /* A longer body than a route may take is read and dropped up to here, so that the client gets its
  * answer. */
@@ -33,7 +35,7 @@ struct server {
     int listen_fd;                  /* belongs to the daemon */
     struct loop *loop;
     struct loop_source *readable; /* NULL: nobody is accepted for a while */
-    struct loop_source *timeout;
+    struct loop_source *timeout, *report;
     struct listen_address address;
     char name[LISTEN_TEXT_BYTES];
     char admin_error[TOKEN_ERROR_BYTES];
@@ -250,6 +252,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 {
     struct server *server = cls;
     struct upload *kept = *request;
+    uint64_t due_ns = server->site.guess_report_ns;
+    enum MHD_Result r;
 
     (void)version;
     if (!kept)
@@ -263,12 +267,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     }
     server->site.view.requests_total++;
     touch(server, mhd);
-    return site_answer(&server->site, mhd,
-                       &(struct request){.url = url,
-                                         .method = method,
-                                         .body = kept->len ? kept->data : NULL,
-                                         .body_len = kept->len,
-                                         .body_too_long = kept->too_long});
+    r = site_answer(&server->site, mhd,
+                    &(struct request){.url = url,
+                                      .method = method,
+                                      .body = kept->len ? kept->data : NULL,
+                                      .body_len = kept->len,
+                                      .body_too_long = kept->too_long});
+    if (server->site.guess_report_ns != due_ns)
+        loop_set_alarm(server->report, server->site.guess_report_ns);
+    return r;
 }
 
 /* TLS 1.2 and 1.3, forward secrecy and authenticated ciphers only: no CBC, no key exchange by the
@@ -305,10 +312,21 @@ static int start_daemon(struct server *server, const struct config *config, int 
     return -EIO;
 }
 
+static void on_report(void *ctx, uint64_t now_ns)
+{
+    struct server *server = ctx;
+
+    (void)now_ns;
+    admission_report(&server->site);
+    loop_set_alarm(server->report, server->site.guess_report_ns);
+}
+
 static int join_loop(struct server *server)
 {
     int r = loop_add_alarm(server->loop, &server->timeout, on_timeout, server);
 
+    if (r == 0)
+        r = loop_add_alarm(server->loop, &server->report, on_report, server);
     return r < 0 ? r : watch_daemon(server);
 }
 
@@ -327,6 +345,13 @@ static int apply_config(struct server *server, const struct config *config,
                  "auth.tokens_file, or listen on 127.0.0.1)",
                  *server->name ? server->name : config->server.listen);
         return -EACCES;
+    }
+    r = auth_hosts_set(&server->site.auth.hosts, config->server.allowed_hosts.items,
+                       config->server.allowed_hosts.count);
+    if (r < 0) {
+        tokens_destroy(tokens);
+        snprintf(error, SERVER_ERROR_BYTES, "server.allowed_hosts: %s", strerror(-r));
+        return r;
     }
     tokens_destroy(server->site.auth.tokens);
     server->site.auth.tokens = tokens;
@@ -389,6 +414,14 @@ static int open_server(struct server *server, const struct config *config,
     return r;
 }
 
+static void name_machine(struct auth_hosts *hosts)
+{
+    struct utsname name;
+
+    if (uname(&name) == 0 && *name.nodename)
+        hosts->machine = strdup(name.nodename);
+}
+
 int server_create(struct server **ret, struct loop *loop, const struct config *config,
                   const struct server_sources *sources, char error[SERVER_ERROR_BYTES])
 {
@@ -399,9 +432,12 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
         return -ENOMEM;
     server->loop = loop;
     server->site.sources = *sources;
+    name_machine(&server->site.auth.hosts);
     server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
     server->site.started_realtime_ns = clock_realtime_ns(sources->clock);
-    r = open_server(server, config, error);
+    r = guesses_create(&server->site.guesses);
+    if (r == 0)
+        r = open_server(server, config, error);
     if (r < 0) {
         server_destroy(server);
         return r;
@@ -417,6 +453,7 @@ void server_destroy(struct server *server)
         return;
     loop_remove(server->readable);
     loop_remove(server->timeout);
+    loop_remove(server->report);
     site_forget_rendered(&server->site);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
@@ -425,6 +462,8 @@ void server_destroy(struct server *server)
     certificate_free(&server->certificate);
     metrics_destroy(server->site.metrics);
     tokens_destroy(server->site.auth.tokens);
+    auth_hosts_free(&server->site.auth.hosts);
+    guesses_destroy(server->site.guesses);
     free(server);
 }
 

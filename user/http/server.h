@@ -10,10 +10,20 @@
 #include "collect/collectors.h"
 #include "config/config.h"
 #include "health/health.h"
+#include "http/guesses.h"
 #include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
 #include "transfer/check.h"
+
+/* Who did what. */
+struct audit_entry {
+    const char *action, *target;     /* the route's operationId, and what its path names or "" */
+    const char *token, *role;        /* the token's name */
+    char source[GUESS_SOURCE_BYTES]; /* the address it came from */
+    char request[256];               /* the body, cut */
+    unsigned status;                 /* of the answer */
+};
 
 /* What the handlers read. All borrowed for the server's life; the configuration is not in here
  * because a reload replaces it: server_set_config(). */
@@ -37,6 +47,10 @@ struct server_sources {
     /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
      * server_set_config(). */
     int (*reload)(void *ctx, char *error, size_t size);
+    /* An administrator's request was answered, and tokens were wrong; may be NULL. */
+    void (*audited)(void *ctx, const struct audit_entry *entry);
+    void (*login_failed)(void *ctx, const struct guess_report *report);
+    void *audit_ctx;          /* of these two */
     void (*acted)(void *ctx); /* after a request that may have changed something; may be NULL */
     void *ctx;
 };
@@ -51,8 +65,8 @@ struct server;
 int server_create(struct server **ret, struct loop *loop, const struct config *config,
                   const struct server_sources *sources, char error[SERVER_ERROR_BYTES]);
 void server_destroy(struct server *server);
-/* After a reload: new tokens and thresholds. The listening address and the connection limits stay
- * as they were at the start. On an error (an unreadable tokens file, tokens taken away from a
+/* After a reload: new tokens, names and thresholds. The listening address and the connection limits
+ * stay as they were at the start. On an error (an unreadable tokens file, tokens taken away from a
  * server that listens beyond loopback) the tokens stay as they were. `config` is borrowed for the
  * call only. */
 int server_set_config(struct server *server, const struct config *config,
@@ -63,6 +77,8 @@ const char *server_address(const struct server *server);
 struct server_view {
     uint64_t requests_total;
     uint64_t connections_evicted_total; /* closed to make room, the longest silent first */
+    uint64_t tokens_wrong_total;        /* presented and not ours */
+    uint64_t tokens_unread_total;       /* not looked at after too many of these */
     uint64_t accept_pauses_total;       /* no file could be opened for who called */
     unsigned connections;
     unsigned connection_limit;

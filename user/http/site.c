@@ -1,4 +1,5 @@
 #include "http/site.h"
+#include "http/admission.h"
 #include "http/error.h"
 #include "http/routes.h"
 #include <errno.h>
@@ -30,9 +31,9 @@ static struct MHD_Response *create_response(const struct body *body, const char 
     return NULL;
 }
 
-/* `header` is one more header and its value, or NULL. */
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *code,
-                              const char *message, const char *header, const char *value)
+enum MHD_Result site_refuse_with(struct MHD_Connection *connection, unsigned status,
+                                 const char *code, const char *message, const char *header,
+                                 const char *value)
 {
     struct MHD_Response *response;
     struct body body;
@@ -52,7 +53,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, const char *code,
                             const char *message)
 {
-    return refuse(connection, status, code, message, NULL, NULL);
+    return site_refuse_with(connection, status, code, message, NULL, NULL);
 }
 
 void site_forget_rendered(struct site *site)
@@ -69,50 +70,6 @@ void site_forget_rendered(struct site *site)
 static const char *header_of(struct MHD_Connection *connection, const char *name)
 {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
-static struct caller caller_of(const struct site *site, struct MHD_Connection *connection)
-{
-    return auth_caller(&site->auth, header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION),
-                       header_of(connection, MHD_HTTP_HEADER_HOST));
-}
-
-static enum MHD_Result unauthorized(struct MHD_Connection *connection, const struct caller *caller,
-                                    enum role needed)
-{
-    char message[160];
-
-    if (caller->bad_token)
-        return refuse(connection, 401, "invalid_token", "the token is not known here",
-                      MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                      "Bearer realm=\"moonwatch\", error=\"invalid_token\"");
-    snprintf(message, sizeof(message), "needs the token of %s %s: Authorization: Bearer TOKEN%s",
-             needed == ROLE_ADMIN ? "an" : "a", role_name(needed),
-             needed == ROLE_ADMIN ? " (the agent's own is in RUNTIME_DIRECTORY/admin.token)" : "");
-    return refuse(connection, 401, "unauthorized", message, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                  "Bearer realm=\"moonwatch\"");
-}
-
-static enum MHD_Result forbid(struct site *site, struct MHD_Connection *connection,
-                              const struct caller *caller, const struct route *route)
-{
-    char message[SERVER_ERROR_BYTES + 64];
-
-    if (caller->foreign_host)
-        return site_refuse(connection, 403, "foreign_host",
-                           "without tokens only requests for localhost or an IP address are "
-                           "answered in full (a guard against DNS rebinding); use such an address "
-                           "or set auth.tokens_file");
-    if (route->role == ROLE_ADMIN && !site->auth.tokens && !site->auth.has_local) {
-        snprintf(message, sizeof(message), "there is no admin's token: %s",
-                 site->view.admin_missing ? site->view.admin_missing : "unknown");
-        return site_refuse(connection, 403, "no_admin_token", message);
-    }
-    if (caller->bad_token || caller->role == ROLE_PUBLIC || !site->auth.tokens)
-        return unauthorized(connection, caller, route->role);
-    snprintf(message, sizeof(message), "needs the role %s; the token's is %s",
-             role_name(route->role), role_name(caller->role));
-    return site_refuse(connection, 403, "forbidden", message);
 }
 
 static bool wants_openmetrics(struct MHD_Connection *connection)
@@ -206,7 +163,8 @@ static int render(struct site *site, const struct route *route, const struct ask
 
 /* What was done shows at once, not with the next sample. */
 static enum MHD_Result answer_fresh(struct site *site, struct MHD_Connection *connection,
-                                    const struct route *route, const struct asked *asked)
+                                    const struct route *route, const struct asked *asked,
+                                    unsigned *ret_status)
 {
     struct MHD_Response *response = NULL;
     unsigned status = 0;
@@ -219,6 +177,7 @@ static enum MHD_Result answer_fresh(struct site *site, struct MHD_Connection *co
         if (site->sources.acted)
             site->sources.acted(site->sources.ctx);
     }
+    *ret_status = status;
     r = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return r;
@@ -226,7 +185,8 @@ static enum MHD_Result answer_fresh(struct site *site, struct MHD_Connection *co
 
 static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *connection,
                                     const struct route *route, const struct caller *caller,
-                                    const struct request *request, const char *param)
+                                    const struct request *request, const char *param,
+                                    unsigned *ret_status)
 {
     const struct snapshot *snapshot = collectors_snapshot(site->sources.collectors);
     bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) ||
@@ -244,8 +204,8 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
     enum MHD_Result r;
 
     if (route->needs_sample && snapshot->sequence == 0)
-        return refuse(connection, 503, "not_ready", "nothing was sampled yet; try again",
-                      MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        return site_refuse_with(connection, 503, "not_ready", "nothing was sampled yet; try again",
+                                MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (request->body_too_long && route->takes)
         return site_refuse(connection, 413, "body_too_large", "a body here has at most 4096 bytes");
     if (route->queries)
@@ -253,7 +213,7 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
     if (scan.unknown)
         return refuse_parameter(connection, &scan);
     if (route->acts || *param || scan.count > 0 || snapshot->sequence == 0)
-        return answer_fresh(site, connection, route, &asked);
+        return answer_fresh(site, connection, route, &asked, ret_status);
     if (response && site->rendered[route - routes][variant].sequence == snapshot->sequence)
         return MHD_queue_response(connection, status, response);
     if (render(site, route, &asked, &response, &status) < 0)
@@ -270,8 +230,10 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
 enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection,
                             const struct request *request)
 {
-    struct caller caller = caller_of(site, connection);
     const struct route *route;
+    struct caller caller;
+    unsigned status = 0;
+    enum MHD_Result r;
     char allow[64], param[ROUTE_PARAM_BYTES];
 
     switch (route_find(request->method, request->url, &route, allow, param)) {
@@ -279,15 +241,19 @@ enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection
         return site_refuse(connection, 404, "not_found",
                            "there is no such route; /openapi.json lists them");
     case ROUTE_NO_METHOD:
-        return refuse(connection, 405, "method_not_allowed",
-                      "the route has other methods, see the Allow header", MHD_HTTP_HEADER_ALLOW,
-                      allow);
+        return site_refuse_with(connection, 405, "method_not_allowed",
+                                "the route has other methods, see the Allow header",
+                                MHD_HTTP_HEADER_ALLOW, allow);
     case ROUTE_FOUND:
         break;
     }
-    if (caller.bad_token && site->auth.tokens)
-        return unauthorized(connection, &caller, route->role);
-    if (caller.role < route->role || (caller.foreign_host && route->acts))
-        return forbid(site, connection, &caller, route);
-    return answer_route(site, connection, route, &caller, request, param);
+    if (!admission_grant(site, connection, route, &caller, &r)) {
+        if (route->acts && caller.name)
+            admission_audit(site, connection, route, &caller, request, param, MHD_HTTP_FORBIDDEN);
+        return r;
+    }
+    r = answer_route(site, connection, route, &caller, request, param, &status);
+    if (route->acts)
+        admission_audit(site, connection, route, &caller, request, param, status);
+    return r;
 }

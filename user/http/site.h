@@ -4,6 +4,7 @@
 #define MOONWATCH_HTTP_SITE_H
 
 #include "http/auth.h"
+#include "http/guesses.h"
 #include "http/routes.h"
 #include "http/server.h"
 #include <microhttpd.h>
@@ -13,6 +14,8 @@
 struct site {
     struct server_sources sources;
     struct auth auth;
+    struct guesses *guesses;
+    uint64_t guess_report_ns; /* when admission_report() is due, 0: not yet */
     struct metrics *metrics;
     struct server_view view; /* kept by the server */
     uint64_t started_monotonic_ns, started_realtime_ns;
@@ -43,5 +46,9 @@ enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection
 /* Answers with an error and no regard to the route. */
 enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, const char *code,
                             const char *message);
+/* The same with one more header and its value, or NULL. */
+enum MHD_Result site_refuse_with(struct MHD_Connection *connection, unsigned status,
+                                 const char *code, const char *message, const char *header,
+                                 const char *value);
 
 #endif
