@@ -300,6 +300,48 @@ static void a_mail_is_what_a_mail_client_reads(void **state)
     remove_directory(directory);
 }
 
+/* A process name that was cut inside a character, and what a terminal would obey. */
+static void any_name_is_clean_in_every_channel(void **state)
+{
+    static const char program[] = "import email, email.policy, sys\n"
+                                  "raw = open(sys.argv[1], 'rb').read()\n"
+                                  "m = email.message_from_bytes(raw, policy=email.policy.default)\n"
+                                  "for part in m.iter_parts():\n"
+                                  "    text = part.get_payload(decode=True).decode('utf-8')\n"
+                                  "    assert 'bug\\u4f60\\u597d\\ufffd' in text, text\n"
+                                  "    assert 'x\\ufffd31m\\ufffdy' in text, text\n"
+                                  "    assert not set(text) & set('\\x9b\\u202e\\x1b'), text\n";
+    static const size_t all[] = {HOOK, CHAT, DISC, MAIL, AM, SHORT};
+    char directory[64], path[96];
+    struct note note;
+    struct text out;
+    cJSON *json;
+
+    make_directory(directory, NULL);
+    snprintf(path, sizeof(path), "%s/mail", directory);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        make_note(&note, channel(all[i]), "mw-1", "bug\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd");
+        note.alerts[0].summary = "bug\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd died";
+        note.alerts[0].reason = "x\xc2\x9b"
+                                "31m\xe2\x80\xaey\xff";
+        note.alerts[0].acked_by = "\xff";
+        render(&note.n, &out);
+        if (all[i] == MAIL) {
+            write_file(path, out.data);
+            program_run((char *[]){"/usr/bin/python3", "-c", (char *)program, path, NULL}, NULL);
+        } else {
+            json = cJSON_Parse(out.data);
+            assert_non_null(json);
+            cJSON_Delete(json);
+            assert_int_equal(text_clean_prefix(out.data, out.len), out.len);
+            assert_non_null(strstr(out.data, "\xe5\xa5\xbd\xef\xbf\xbd"));
+        }
+        text_free(&out);
+        free_note(&note);
+    }
+    remove_directory(directory);
+}
+
 static const char *header(const struct attempt *attempt, const char *name)
 {
     for (size_t i = 0; i < attempt->request.header_count; i++)
@@ -352,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_template_decides_what_is_said),
         cmocka_unit_test(a_hundred_long_alerts_fit),
         cmocka_unit_test(a_mail_is_what_a_mail_client_reads),
+        cmocka_unit_test(any_name_is_clean_in_every_channel),
         cmocka_unit_test(the_signature_is_that_of_standard_webhooks),
     };
 

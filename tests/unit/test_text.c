@@ -210,6 +210,7 @@ static void json_strings(void **state)
         {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
         {"\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
         {"\x80z", "\"\xef\xbf\xbdz\""},
+        {"\xc2\x9b 2J\xe2\x80\xae", "\"\\u009b 2J\\u202e\""},
         {NULL, "null"},
     };
     struct text t;
@@ -255,6 +256,46 @@ static void utf8_prefixes(void **state)
     assert_int_equal(utf8_valid_prefix("a\0b", 3), 3);
 }
 
+#define FFFD "\xef\xbf\xbd"
+
+static void what_people_read_is_clean(void **state)
+{
+    static const struct {
+        const char *bytes, *clean, *lines;
+    } cases[] = {
+        {"", "", ""},
+        {"plain \xc3\xa9 \xf0\x9f\x8c\x99", "plain \xc3\xa9 \xf0\x9f\x8c\x99",
+         "plain \xc3\xa9 \xf0\x9f\x8c\x99"},
+        {"a\nb\tc\r", "a b c" FFFD, "a\nb\tc" FFFD},
+        {"\x1b[2J\x7f", FFFD "[2J" FFFD, FFFD "[2J" FFFD},
+        {"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", FFFD FFFD FFFD "\xc2\xa0", FFFD FFFD FFFD "\xc2\xa0"},
+        /* U+061C, U+200E, U+200F; U+200D joins emoji */
+        {"\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x8d", FFFD FFFD FFFD "\xe2\x80\x8d",
+         FFFD FFFD FFFD "\xe2\x80\x8d"},
+        /* U+2027, U+2028, U+202E, U+202F, U+2065, U+2066, U+2069, U+206A */
+        {"\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf",
+         "\xe2\x80\xa7" FFFD FFFD "\xe2\x80\xaf", "\xe2\x80\xa7" FFFD FFFD "\xe2\x80\xaf"},
+        {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa",
+         "\xe2\x81\xa5" FFFD FFFD "\xe2\x81\xaa", "\xe2\x81\xa5" FFFD FFFD "\xe2\x81\xaa"},
+        /* A name cut inside a character. */
+        {"bug\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd", "bug\xe4\xbd\xa0\xe5\xa5\xbd" FFFD FFFD,
+         "bug\xe4\xbd\xa0\xe5\xa5\xbd" FFFD FFFD},
+    };
+    struct text t;
+
+    text_init(&t, 1000);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text_reset(&t);
+        text_add_clean(&t, cases[i].bytes);
+        assert_string_equal(t.data ? t.data : "", cases[i].clean);
+        assert_int_equal(text_clean_prefix(t.data ? t.data : "", t.len), t.len);
+        text_reset(&t);
+        text_add_clean_lines(&t, cases[i].bytes);
+        assert_string_equal(t.data ? t.data : "", cases[i].lines);
+    }
+    text_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +307,7 @@ int main(void)
         cmocka_unit_test(json_strings),
         cmocka_unit_test(json_strings_are_cut_between_characters),
         cmocka_unit_test(utf8_prefixes),
+        cmocka_unit_test(what_people_read_is_clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

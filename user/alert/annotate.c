@@ -8,18 +8,23 @@
 /* In a storm nobody reads who was behind each of a thousand alerts, and finding out costs. */
 #define EXPLAINED_MAX 256
 
+static void replace(char **at, struct text *text)
+{
+    free(*at);
+    *at = text->failed ? (text->data ? strdup(text->data) : NULL) : text_steal(text);
+}
+
 void annotate_set_reason(struct alert *alert, const char *reason)
 {
     const char *known = alert->latest_reason ? alert->latest_reason : alert->reason;
-    char *copy;
+    struct text clean;
 
     if (!reason || (known && strcmp(known, reason) == 0))
         return;
-    copy = strdup(reason);
-    if (!copy)
-        return;
-    free(alert->latest_reason);
-    alert->latest_reason = copy;
+    text_init(&clean, ANNOTATION_BYTES_MAX);
+    text_add_clean(&clean, reason);
+    replace(&alert->latest_reason, &clean);
+    text_free(&clean);
 }
 
 void annotate_take_reason(struct alert *alert)
@@ -29,12 +34,6 @@ void annotate_take_reason(struct alert *alert)
     free(alert->reason);
     alert->reason = alert->latest_reason;
     alert->latest_reason = NULL;
-}
-
-static void replace(char **at, struct text *text)
-{
-    free(*at);
-    *at = text->failed ? (text->data ? strdup(text->data) : NULL) : text_steal(text);
 }
 
 static void say_summary(struct alert *alert)
@@ -65,11 +64,14 @@ static bool is_over(const struct alert *alert)
 /* What cannot be said any more stays as it was said. */
 static void say_rest(struct alert_manager *m, struct alert *alert, bool begins)
 {
-    struct text text;
+    struct text text, names;
 
     text_init(&text, ANNOTATION_BYTES_MAX);
+    text_init(&names, ANNOTATION_BYTES_MAX);
     if (m->input->explain && (begins || !is_over(alert)))
-        m->input->explain(m->input->ctx, alert->labels, &text);
+        m->input->explain(m->input->ctx, alert->labels, &names);
+    text_add_clean(&text, names.data ? names.data : "");
+    text_free(&names);
     if (begins || text.len)
         replace(&alert->offenders, &text);
     text_reset(&text);

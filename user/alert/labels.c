@@ -1,4 +1,5 @@
 #include "alert/labels.h"
+#include "base/text.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static size_t insert(struct label_pair *sorted, size_t count, struct label_pair 
     return count + 1;
 }
 
-int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count)
+static int create(struct labels **ret, const struct label_pair *pairs, size_t count)
 {
     struct label_pair sorted[LABELS_MAX + 1];
     size_t kept = 0, filled = 0, bytes = 0, at = 0;
@@ -71,6 +72,43 @@ int labels_create(struct labels **ret, const struct label_pair *pairs, size_t co
     labels->fingerprint = fnv_bytes(FNV_START, text, bytes);
     *ret = labels;
     return 0;
+}
+
+static bool is_clean(const char *value)
+{
+    size_t n = value ? strlen(value) : 0;
+
+    return text_clean_prefix(value, n) == n;
+}
+
+/* Who reads a label takes it for the name of something: it is made safe here, once for all. */
+int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count)
+{
+    struct label_pair safe[3 * LABELS_MAX];
+    struct text cleaned[3 * LABELS_MAX];
+    size_t cleaned_count = 0;
+    int r = 0;
+
+    if (count > sizeof(safe) / sizeof(safe[0]))
+        return -E2BIG;
+    for (size_t i = 0; i < count; i++) {
+        struct text *text = &cleaned[cleaned_count];
+
+        safe[i] = pairs[i];
+        if (is_clean(pairs[i].value))
+            continue;
+        text_init(text, LABELS_BYTES_MAX);
+        text_add_clean(text, pairs[i].value);
+        safe[i].value = text->data;
+        cleaned_count++;
+        if (text->failed)
+            r = -E2BIG;
+    }
+    if (r == 0)
+        r = create(ret, safe, count);
+    while (cleaned_count > 0)
+        text_free(&cleaned[--cleaned_count]);
+    return r;
 }
 
 struct labels *labels_ref(struct labels *labels)

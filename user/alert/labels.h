@@ -19,8 +19,8 @@ struct label_pair {
 
 struct labels;
 
-/* Copies; of equal names the last counts. The caller owns one reference. -E2BIG beyond the two
- * bounds. */
+/* Copies; values become what text_add_clean() makes of them; of equal names the last counts. The
+ * caller owns one reference. -E2BIG beyond the two bounds. */
 int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count);
 struct labels *labels_ref(struct labels *labels);
 void labels_unref(struct labels *labels); /* NULL is fine */

@@ -26,10 +26,21 @@ void text_add_u64(struct text *t, uint64_t v);
  */
 void text_add_double(struct text *t, double v);
 /* A JSON string in quotes ("null" for NULL); at most `max_bytes` of `s` are taken. Bytes that are
- * not UTF-8 become U+FFFD: names of processes and mounts may hold anything. */
+ * not UTF-8 become U+FFFD; what text_clean_prefix() stops at is escaped. */
 void text_add_json_string(struct text *t, const char *s, size_t max_bytes);
+/* What comes from outside and people read: bytes that are not UTF-8 and what text_clean_prefix()
+ * stops at become U+FFFD, ends of lines and tabulators a space. */
+void text_add_clean(struct text *t, const char *s);
+/* The same, but of several lines: those two stay. */
+void text_add_clean_lines(struct text *t, const char *s);
+/* How many bytes from the start are UTF-8 without controls: C0, DEL, C1, those of the direction of
+ * writing and the separators of lines and paragraphs. */
+size_t text_clean_prefix(const char *s, size_t n);
 /* How many bytes from the start are valid UTF-8. */
 size_t utf8_valid_prefix(const char *s, size_t n);
+/* Of the character at the start; 0 when it is none. `n` is not 0. */
+size_t utf8_character_bytes(const char *s, size_t n);
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The content, handed to the caller, who frees it. NULL when `failed`. */
 char *text_steal(struct text *t);

@@ -1,49 +1,6 @@
 #include "base/text.h"
 #include <string.h>
 
-/* The length of the valid UTF-8 sequence at `s` (RFC 3629: no overlong forms, no surrogates, at
- * most U+10FFFF), or 0. The bytes are NUL-terminated or `n` long, whichever ends first. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t length, i;
-
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (length > n)
-        return 0;
-    if (s[0] == 0xe0)
-        low = 0xa0;
-    else if (s[0] == 0xed)
-        high = 0x9f;
-    else if (s[0] == 0xf0)
-        low = 0x90;
-    else if (s[0] == 0xf4)
-        high = 0x8f;
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (i = 2; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return length;
-}
-
-size_t utf8_valid_prefix(const char *s, size_t n)
-{
-    size_t i = 0, length;
-
-    while (i < n) {
-        length = utf8_sequence((const unsigned char *)s + i, n - i);
-        if (!length)
-            break;
-        i += length;
-    }
-    return i;
-}
-
 static void add_escaped(struct text *t, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -57,6 +14,15 @@ static void add_escaped(struct text *t, unsigned char c)
         text_add_n(t, named[c], 2);
     else
         text_add_n(t, escape, sizeof(escape));
+}
+
+/* What is escaped beyond ASCII has two or three bytes. */
+static void add_escaped_character(struct text *t, const unsigned char *s, size_t length)
+{
+    unsigned code = length == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
+                                : (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+
+    text_printf(t, "\\u%04x", code);
 }
 
 static bool plain(unsigned char c)
@@ -105,11 +71,13 @@ void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
             add_escaped(t, bytes[i++]);
             continue;
         }
-        length = utf8_sequence(bytes + i, n - i);
-        if (length)
+        length = utf8_character_bytes(s + i, n - i);
+        if (!length)
+            text_add(t, REPLACEMENT);
+        else if (text_clean_prefix(s + i, length) == length)
             text_add_n(t, s + i, length);
         else
-            text_add_n(t, "\xef\xbf\xbd", 3);
+            add_escaped_character(t, bytes + i, length);
         i += length ? length : 1;
     }
     text_add_char(t, '"');

@@ -91,7 +91,7 @@ static cJSON *exchange(const struct options *options, const char *what, const ch
         cli_error("%s", error);
         return NULL;
     }
-    json = cJSON_ParseWithLength(answer.body, answer.len);
+    json = client_parse(answer.body, answer.len);
     free(answer.body);
     if (!json) {
         cli_error("http://%s: the answer is not JSON: no moonwatch there?", url.authority);

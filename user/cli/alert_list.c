@@ -10,13 +10,6 @@ static const char *text_of(const cJSON *object, const char *key)
     return text ? text : "";
 }
 
-/* Names of processes and comments of people may hold what a terminal takes for a command. */
-static void print_clean(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < ' ' || *text == 127 ? '?' : *text);
-}
-
 /* "2026-01-31T12:00:00Z" of a longer one. */
 static void print_time(const char *time, const char *otherwise)
 {
@@ -35,7 +28,7 @@ static void print_labels(const cJSON *labels)
         if (strcmp(each->string, "alertname") == 0)
             continue;
         printf("%s%s=\"", before, each->string);
-        print_clean(text_of(labels, each->string));
+        fputs(text_of(labels, each->string), stdout);
         putchar('"');
         before = ", ";
     }
@@ -48,7 +41,7 @@ static void print_note(const char *name, const char *text)
     if (!*text)
         return;
     printf("                  %s: ", name);
-    print_clean(text);
+    fputs(text, stdout);
     putchar('\n');
 }
 
@@ -85,7 +78,7 @@ int alert_list_print_silences(const cJSON *answer)
         printf("%-16s  until ", text_of(one, "id"));
         print_time(text_of(one, "ends_at"), "-");
         fputs("  ", stdout);
-        print_clean(text_of(one, "matchers"));
+        fputs(text_of(one, "matchers"), stdout);
         putchar('\n');
         print_note("by", text_of(one, "creator"));
         print_note("comment", text_of(one, "comment"));
@@ -104,7 +97,7 @@ static void print_channels(const cJSON *channels)
         if (strcmp(state, "ok") == 0)
             continue;
         printf("CHANNEL %s%s%s is %s: ", text_of(one, "name"), *peer ? " " : "", peer, state);
-        print_clean(text_of(one, "error"));
+        fputs(text_of(one, "error"), stdout);
         putchar('\n');
     }
 }

@@ -105,7 +105,7 @@ static int run(const struct action *action, const char *name, const struct optio
     if (client_find_token(options->token_file, action->acts, &token) < 0 ||
         ask(action, &url, name, token, &answer) < 0)
         return EXIT_FAILED;
-    json = cJSON_ParseWithLength(answer.body, answer.len);
+    json = client_parse(answer.body, answer.len);
     free(answer.body);
     if (!json) {
         cli_error("http://%s: the answer is not JSON: no moonwatch there?", url.authority);

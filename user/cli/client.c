@@ -1,6 +1,7 @@
 #include "cli/client.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "config/config.h"
@@ -18,6 +19,32 @@ const char *client_error_message(const cJSON *json)
     const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "message"));
 
     return message ? message : "no reason given";
+}
+
+/* Names of processes and comments of people may hold what a terminal takes for a command. */
+static void clean(cJSON *json)
+{
+    struct text text;
+    cJSON *each;
+
+    cJSON_ArrayForEach (each, json)
+        clean(each);
+    if (!cJSON_IsString(json) || text_clean_prefix(json->valuestring, strlen(json->valuestring)) ==
+                                     strlen(json->valuestring))
+        return;
+    text_init(&text, SIZE_MAX / 2);
+    text_add_clean(&text, json->valuestring);
+    cJSON_SetValuestring(json, text.failed ? "" : text.data);
+    text_free(&text);
+}
+
+cJSON *client_parse(const char *body, size_t len)
+{
+    cJSON *json = cJSON_ParseWithLength(body, len);
+
+    if (json)
+        clean(json);
+    return json;
 }
 
 int client_read_token(const char *path, char **ret)

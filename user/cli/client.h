@@ -16,6 +16,8 @@ int client_read_token(const char *path, char **ret);
 int client_find_token(const char *path, bool admin, char **ret);
 /* Escapes every byte that may mean something in a path or a query. */
 void client_escape(const char *text, char *out, size_t size);
+/* An answer, with texts that a terminal may be shown; NULL when it is no JSON. */
+cJSON *client_parse(const char *body, size_t len);
 /* To standard output; an exit code. */
 int client_print_json(const cJSON *answers);
 

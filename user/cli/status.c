@@ -44,7 +44,7 @@ static int fetch_part(const struct http_url *url, const char *path, const char *
 
     if (http_get(url, path, token, &answer, error) < 0)
         return -1;
-    json = cJSON_ParseWithLength(answer.body, answer.len);
+    json = client_parse(answer.body, answer.len);
     free(answer.body);
     if (!json) {
         snprintf(error, HTTP_ERROR_BYTES,

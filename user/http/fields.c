@@ -146,7 +146,7 @@ static cJSON *create_string(const char *value)
     struct text quoted;
     cJSON *item;
 
-    if (utf8_valid_prefix(value, strlen(value)) == strlen(value))
+    if (text_clean_prefix(value, strlen(value)) == strlen(value))
         return cJSON_CreateString(value);
     text_init(&quoted, (size_t)16 * FIELD_TEXT_BYTES);
     text_add_json_string(&quoted, value, FIELD_TEXT_BYTES);

@@ -41,29 +41,28 @@ static size_t step(const char *s, size_t left, size_t max_bytes)
 /* A process may have any name; a line break in it must not become a header. */
 static void add_subject(struct text *out, const char *subject)
 {
-    char clean[SUBJECT_BYTES_MAX + 1];
-    size_t n = step(subject, strlen(subject), SUBJECT_BYTES_MAX), word;
+    struct text clean;
+    size_t n, word;
     bool ascii = true;
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)subject[i];
-
-        clean[i] = (char)(c < ' ' || c == 0x7f ? ' ' : c);
-        ascii &= c < 0x80;
-    }
-    clean[n] = '\0';
+    text_init(&clean, SUBJECT_BYTES_MAX);
+    text_add_clean(&clean, subject);
+    n = clean.data ? utf8_valid_prefix(clean.data, clean.len) : 0;
+    for (size_t i = 0; i < n; i++)
+        ascii &= (unsigned char)clean.data[i] < 0x80;
     text_add(out, "Subject: ");
-    if (ascii && !strstr(clean, "=?")) {
-        text_add(out, clean);
+    if (ascii && (n == 0 || !strstr(clean.data, "=?"))) {
+        text_add_n(out, clean.data ? clean.data : "", n);
     } else {
         for (size_t i = 0; i < n; i += word) {
-            word = step(clean + i, n - i, WORD_BYTES);
+            word = step(clean.data + i, n - i, WORD_BYTES);
             text_add(out, i ? "\r\n =?UTF-8?B?" : "=?UTF-8?B?");
-            add_base64(out, clean + i, word);
+            add_base64(out, clean.data + i, word);
             text_add(out, "?=");
         }
     }
     text_add(out, "\r\n");
+    text_free(&clean);
 }
 
 static void add_date(struct text *out, uint64_t realtime_ns)
@@ -89,10 +88,17 @@ static void add_id(struct text *out, const char *header, const char *id, const c
 }
 
 /* Base64: its lines have no ends that matter and no line begins with a dot. */
-static void add_part(struct text *out, const char *boundary, const char *type, const char *body)
+static void add_part(struct text *out, const char *boundary, const char *type, const char *content)
 {
-    size_t left = strlen(body), n;
+    struct text clean;
+    const char *body;
+    size_t left, n;
 
+    text_init(&clean, out->limit);
+    text_add_clean_lines(&clean, content);
+    body = clean.data ? clean.data : "";
+    left = clean.len;
+    out->failed |= clean.failed;
     text_printf(out,
                 "--%s\r\nContent-Type: %s; charset=utf-8\r\n"
                 "Content-Transfer-Encoding: base64\r\n\r\n",
@@ -102,6 +108,7 @@ static void add_part(struct text *out, const char *boundary, const char *type, c
         add_base64(out, body, n);
         text_add(out, "\r\n");
     }
+    text_free(&clean);
 }
 
 void mail_write(const struct mail *mail, struct text *out)

@@ -1,0 +1,108 @@
+/* Names of processes, mounts, cgroups and people may hold any bytes: what they become before
+ * anybody reads them. */
+#include "base/text.h"
+#include <string.h>
+
+/* RFC 3629: no overlong forms, no surrogates, at most U+10FFFF. */
+size_t utf8_character_bytes(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t length, i;
+
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (length > n)
+        return 0;
+    if (s[0] == 0xe0)
+        low = 0xa0;
+    else if (s[0] == 0xed)
+        high = 0x9f;
+    else if (s[0] == 0xf0)
+        low = 0x90;
+    else if (s[0] == 0xf4)
+        high = 0x8f;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (i = 2; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+size_t utf8_valid_prefix(const char *s, size_t n)
+{
+    size_t i = 0, length;
+
+    while (i < n) {
+        length = utf8_character_bytes(s + i, n - i);
+        if (!length)
+            break;
+        i += length;
+    }
+    return i;
+}
+
+/* C0 and C1 are commands to a terminal. What changes the direction of writing, or ends a line where
+ * nobody sees it, makes a text look like another one. */
+static bool is_harmful(const unsigned char *s, size_t length)
+{
+    if (length == 1)
+        return s[0] < 0x20 || s[0] == 0x7f;
+    if (length == 2)
+        return (s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xd8 && s[1] == 0x9c);
+    if (length != 3 || s[0] != 0xe2)
+        return false;
+    /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+    return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+           (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+}
+
+size_t text_clean_prefix(const char *s, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n) {
+        size_t length = utf8_character_bytes(s + i, n - i);
+
+        if (!length || is_harmful((const unsigned char *)s + i, length))
+            break;
+        i += length;
+    }
+    return i;
+}
+
+static void add(struct text *t, const char *s, bool lines)
+{
+    size_t left = strlen(s);
+
+    while (left > 0) {
+        size_t clean = text_clean_prefix(s, left), length;
+
+        text_add_n(t, s, clean);
+        s += clean;
+        left -= clean;
+        if (left == 0)
+            return;
+        if (*s == '\n' || *s == '\t')
+            text_add_char(t, lines ? *s : ' ');
+        else
+            text_add(t, REPLACEMENT);
+        length = utf8_character_bytes(s, left);
+        s += length ? length : 1;
+        left -= length ? length : 1;
+    }
+}
+
+void text_add_clean(struct text *t, const char *s)
+{
+    add(t, s, false);
+}
+
+void text_add_clean_lines(struct text *t, const char *s)
+{
+    add(t, s, true);
+}
