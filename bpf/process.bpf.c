@@ -1,5 +1,6 @@
 /* Forks, execs and exits per cgroup, and a record for each process that ended abnormally. */
 #include "abi/process.h"
+#include "abi/exit.h"
 #include "emit.bpf.h"
 #include "identity.bpf.h"
 #include <bpf/bpf_core_read.h>
@@ -8,13 +9,6 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h */
-#define BIT_OF_SIGNAL(n) (1ULL << (n))
-
-/* Fatal signals that people and supervisors send on purpose. The others mean that the program
- * failed, which is acted on at once. An OOM kill (SIGKILL) has a record of its own. */
-#define SIGNALS_ON_PURPOSE                                                                         \
-    (BIT_OF_SIGNAL(1) /* HUP */ | BIT_OF_SIGNAL(2) /* INT */ | BIT_OF_SIGNAL(9) /* KILL */ |       \
-     BIT_OF_SIGNAL(13) /* PIPE */ | BIT_OF_SIGNAL(15) /* TERM */)
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -114,22 +108,66 @@ static __always_inline bool ends_process(u64 *ctx, struct task_struct *task)
     return bpf_map_update_elem(&process_ended, &key, &seen, BPF_NOEXIST) == 0;
 }
 
+/* In its own PID namespace, the innermost one. */
+static __always_inline int number_in_namespace(struct pid *pid, u32 level)
+{
+    u64 at = (u64)pid + bpf_core_field_offset(struct pid, numbers) +
+             (u64)level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+    int number = 0;
+
+    bpf_probe_read_kernel(&number, sizeof(number), (void *)at);
+    return number;
+}
+
+static __always_inline u32 facts_of(struct task_struct *task)
+{
+    struct task_struct *leader = task->group_leader, *parent = leader->real_parent;
+    struct pid *own = leader->thread_pid, *session = leader->signal->pids[PIDTYPE_SID];
+    u32 facts = leader->signal->tty ? EXIT_ON_TERMINAL : 0;
+    u32 level;
+
+    if (cgroup_id_of(parent) == cgroup_id_of(task))
+        return facts;
+    if (session != own && session->tasks[PIDTYPE_PID].first)
+        return facts;
+    level = own->level;
+    if (level == parent->thread_pid->level)
+        return facts | EXIT_HEADS_CGROUP;
+    if (number_in_namespace(BPF_CORE_READ(leader, thread_pid), level) == 1)
+        facts |= EXIT_HEADS_CGROUP | EXIT_HEADS_NAMESPACE;
+    return facts;
+}
+
+static __always_inline bool is_urgent(u32 signal, u32 status, u32 facts)
+{
+    return exit_is_crash(signal, facts) ||
+           (facts & EXIT_HEADS_CGROUP && exit_is_failure(signal, status));
+}
+
 static __always_inline void emit_exit(struct task_struct *task, u32 signal, u32 status)
 {
     struct task_struct *leader = task->group_leader;
     struct record_exit *record = emit_reserve(RECORD_EXIT, sizeof(*record));
+    u32 facts;
 
     if (!record)
         return;
+    facts = facts_of(task);
     record->cgroup_id = cgroup_id_of(task);
     record->age_ns = record->head.time_ns - leader->start_time;
     record->pid = task->tgid;
     record->ppid = leader->real_parent->tgid;
     record->signal = signal;
     record->status = status;
+    record->facts = facts;
+    record->pad = 0;
     bpf_probe_read_kernel(record->comm, sizeof(record->comm), leader->comm);
-    emit_submit(record,
-                signal && !(SIGNALS_ON_PURPOSE & BIT_OF_SIGNAL(signal)) ? EMIT_URGENT : EMIT_LAZY);
+    bpf_probe_read_kernel(record->parent_comm, sizeof(record->parent_comm),
+                          leader->real_parent->comm);
+    record->cgroup_name[0] = '\0';
+    bpf_probe_read_kernel_str(record->cgroup_name, sizeof(record->cgroup_name),
+                              task->cgroups->dfl_cgrp->kn->name);
+    emit_submit(record, is_urgent(signal, status, facts) ? EMIT_URGENT : EMIT_LAZY);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -59,11 +59,13 @@ static uint64_t ns_of_seconds(double seconds)
 static void on_record(void *ctx, const struct record_head *record, size_t size)
 {
     struct agent *agent = ctx;
+    char cgroup[CGROUP_PATH_BYTES];
 
     if (agent->live && live_record(agent->live, record))
         return;
     collectors_record(agent->collectors, record, size);
-    if (agent_log_record(agent->log, record))
+    collectors_cgroup(agent->collectors, record, cgroup);
+    if (agent_log_record(agent->log, record, cgroup))
         agent->event_pending = true;
 }
 

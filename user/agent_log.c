@@ -1,53 +1,67 @@
 #include "agent_log.h"
 #include "base/text.h"
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The default action of these leaves a core: the process did not end because somebody asked. */
-static bool is_crash(uint32_t signo)
+/* NULL, which is shown as null, when there is none. */
+static const char *unit_in(const char *cgroup, char buffer[CGROUP_PATH_BYTES])
 {
-    static const int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+    size_t bytes;
+    const char *unit = unit_of(cgroup, &bytes);
 
-    for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
-        if ((int)signo == crashes[i])
-            return true;
-    return false;
+    snprintf(buffer, CGROUP_PATH_BYTES, "%.*s", (int)bytes, unit);
+    return bytes ? buffer : NULL;
 }
 
-static bool log_exit(struct log *log, const struct record_head *head)
+static bool log_exit(struct log *log, const struct record_head *head, const char *cgroup)
 {
+    static const struct {
+        enum log_level level;
+        const char *message;
+    } said[ENDED_KIND_COUNT] = {
+        [ENDED_CRASHED] = {LOG_LEVEL_ERROR, "Process crashed"},
+        [ENDED_FAILED] = {LOG_LEVEL_WARNING, "Service failed"},
+    };
     const struct record_exit *record = (const struct record_exit *)head;
+    enum exit_kind kind = exit_kind_of(record);
+    char unit[CGROUP_PATH_BYTES];
 
-    if (!is_crash(record->signal))
+    if (!said[kind].message)
         return false;
-    LOG_ERROR(log, "health_monitor", "Process crashed", LOG_STRING("comm", record->comm),
-              LOG_U64("pid", record->pid), LOG_STRING("signal", strsignal((int)record->signal)),
-              LOG_DOUBLE("age_seconds", (double)record->age_ns / NS_PER_SECOND));
+    LOG_AT(log, said[kind].level, "health_monitor", said[kind].message,
+           LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
+           LOG_STRING("unit", unit_in(cgroup, unit)), LOG_STRING("cgroup", *cgroup ? cgroup : NULL),
+           LOG_STRING("signal", record->signal ? strsignal((int)record->signal) : NULL),
+           LOG_U64("exit_status", record->status),
+           LOG_DOUBLE("age_seconds", (double)record->age_ns / NS_PER_SECOND));
     return true;
 }
 
-static bool log_oom(struct log *log, const struct record_head *head)
+static bool log_oom(struct log *log, const struct record_head *head, const char *cgroup)
 {
     const struct record_oom *record = (const struct record_oom *)head;
+    char unit[CGROUP_PATH_BYTES];
 
     LOG_CRITICAL(log, "health_monitor", "Out of memory: process killed",
                  LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
+                 LOG_STRING("unit", unit_in(cgroup, unit)),
+                 LOG_STRING("cgroup", *cgroup ? cgroup : NULL),
                  LOG_STRING("scope", record->limit_cgroup_id ? "cgroup" : "host"),
                  LOG_U64("limit_bytes", record->limit_bytes),
                  LOG_U64("anon_rss_bytes", record->anon_rss_bytes));
     return true;
 }
 
-bool agent_log_record(struct log *log, const struct record_head *record)
+bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup)
 {
-    static bool (*const loggers[RECORD_TYPE_COUNT])(struct log *, const struct record_head *) = {
+    static bool (*const loggers[RECORD_TYPE_COUNT])(struct log *, const struct record_head *,
+                                                    const char *) = {
         [RECORD_EXIT] = log_exit,
         [RECORD_OOM] = log_oom,
     };
 
     return record->type < RECORD_TYPE_COUNT && loggers[record->type] &&
-           loggers[record->type](log, record);
+           loggers[record->type](log, record, cgroup);
 }
 
 static bool cause_differs(const struct program_view *a, const struct program_view *b)

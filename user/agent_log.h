@@ -20,8 +20,9 @@ void agent_log_start(struct log *log, const char *address, const struct probe *p
 void agent_log_health(struct log *log, const struct snapshot *snapshot,
                       const struct health *health);
 
-/* Logs the records worth a line; true when the agent should judge at once. */
-bool agent_log_record(struct log *log, const struct record_head *record);
+/* Logs the records worth a line; true when the agent should judge at once. `cgroup` is where it
+ * happened; "": not known. */
+bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup);
 
 void agent_log_breaker(struct log *log, const char *upstream, const struct breaker_transition *t);
 void agent_log_fallback(struct log *log, const char *upstream, const struct fallback_switch *s);

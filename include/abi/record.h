@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #define COMM_BYTES 16
+#define CGROUP_NAME_BYTES 64
 
 enum record_type {
     RECORD_SLOW_WAIT,
@@ -49,7 +50,13 @@ struct record_exit {
     __u32 ppid;
     __u32 signal; /* 0 when it exited by itself */
     __u32 status; /* exit status 0..255 when signal is 0 */
+    __u32 facts;  /* enum exit_fact */
+    __u32 pad;
     char comm[COMM_BYTES];
+    char parent_comm[COMM_BYTES];
+    /* The last part of its path, cut, with a NUL: a service's cgroup is gone when the agent asks.
+     */
+    char cgroup_name[CGROUP_NAME_BYTES];
 };
 
 /* The OOM killer chose a victim. Sizes in bytes. */

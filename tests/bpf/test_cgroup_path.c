@@ -1,5 +1,6 @@
 /* Ids of real cgroups against the directories they came from. */
 #include "collect/cgroup_path.h"
+#include "collect/event_path.h"
 #include "own_cgroup.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,6 +86,30 @@ static void a_cgroup_that_is_gone_is_remembered_for_a_while(void **state)
     assert_null(found.path);
 }
 
+/* Two that differ only beyond what events show. */
+static void paths_that_are_cut_still_differ(void **state)
+{
+    char deep[2][700], shown[2][CGROUP_PATH_BYTES], middle[600];
+    uint64_t ids[2], hashes[2];
+
+    (void)state;
+    make(CGROUP_UNIFIED);
+    snprintf(middle, sizeof(middle), "%s/%0200d", cgroup, 0);
+    assert_true(cgroup_make(middle) > 0);
+    for (int i = 0; i < 2; i++) {
+        snprintf(deep[i], sizeof(deep[i]), "%s/%090d.service", middle, i);
+        ids[i] = cgroup_make(deep[i]);
+        hashes[i] = event_path(shown[i], paths, ids[i], 1);
+        assert_int_equal(strlen(shown[i]), CGROUP_PATH_BYTES - 1);
+    }
+    for (int i = 0; i < 2; i++)
+        cgroup_remove(deep[i]);
+    cgroup_remove(middle);
+    assert_true(hashes[0] != hashes[1]);
+    assert_string_not_equal(shown[0], shown[1]);
+    assert_memory_equal(shown[0], shown[1], 200);
+}
+
 /* More than the table begins with; the ids that never were are forgotten again. */
 static void many_ids_that_never_were(void **state)
 {
@@ -118,6 +143,7 @@ int main(void)
         cmocka_unit_test_teardown(a_unified_cgroup_has_its_path, clean_up),
         cmocka_unit_test_teardown(a_memory_cgroup_has_its_path, clean_up),
         cmocka_unit_test_teardown(a_cgroup_that_is_gone_is_remembered_for_a_while, clean_up),
+        cmocka_unit_test_teardown(paths_that_are_cut_still_differ, clean_up),
         cmocka_unit_test_teardown(many_ids_that_never_were, clean_up),
         cmocka_unit_test_teardown(without_a_mount_the_reason_is_said, clean_up),
     };

@@ -12,7 +12,7 @@ import pytest
 from alerting import (
     ALWAYS, CRASH, NEVER, SELDOM, Ticks, act, at, crash, crashes, find, firing, ours, over, reload, start, with_rules,
 )
-from conftest import DEADLINE_SECONDS, cgroup2_mount, wait_for
+from conftest import DEADLINE_SECONDS, Cgroup, cgroup2_mount, wait_for
 from test_http import check_unknowns, openapi, validator
 from test_metrics import parse, series
 
@@ -42,6 +42,34 @@ def test_a_crash_is_an_alert_at_once(start):
     past = over(agent, "ProcessCrash")
     assert past["state"] == "resolved" and at(past["ends_at"]) > at(past["starts_at"])
     assert {a["labels"]["comm"] for a in find(agent, "ProcessCrash", "history")} == set(names)
+
+
+LOOP = {"name": "Loop", "kind": "event", "event": "crash_loop"}
+
+
+def test_a_service_that_fails_again_and_again_is_a_loop(start, cgroup2):
+    """As systemd starts it: from outside of its cgroup, at the head of a session. What it starts itself
+    may fail as often as it likes."""
+    service = Cgroup(cgroup2.path.with_suffix(".service"))
+    agent = start(LOOP, more=SELDOM)
+    try:
+        for _ in range(2):
+            service.popen(["sh", "-c", "for i in 1 2 3 4; do /bin/false; done; exit 3"], start_new_session=True).wait()
+        agent.wait_log(lambda e: e.get("msg") == "Service failed" and e["unit"] == service.path.name)
+        assert not find(agent, "Loop")
+        third = service.popen(["sh", "-c", "exit 1"], start_new_session=True)
+        third.wait()
+        alert = firing(agent, "Loop")
+        assert alert["labels"] == {
+            "alertname": "Loop", "event": "crash_loop", "comm": "sh", "unit": service.path.name,
+            "cgroup": "/" + service.path.name,
+        }
+        said = [e for e in agent.events() if e.get("msg") == "Service failed" and e["unit"] == service.path.name]
+        assert [e["exit_status"] for e in said] == [3, 3, 1]
+        assert said[-1]["pid"] == third.pid and said[-1]["cgroup"] == "/" + service.path.name
+        assert said[-1]["signal"] is None
+    finally:
+        service.remove()
 
 
 # Forks at once: a storm is faster than the ticks that it may cause.

@@ -130,6 +130,8 @@ def test_an_oom_kill_appears_with_its_capsule(agent, memory_cgroup):
     )
     assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
     row = wait_for_row(agent, "oom_kills", process.pid)
+    said = agent.wait_log(lambda e: e.get("pid") == process.pid)
+    assert said["cgroup"] == "/" + memory_cgroup.path.name and said["level"] == "CRITICAL"
     assert row["scope"] == "cgroup"
     assert row["cgroup"] == row["limit_cgroup"] == "/" + memory_cgroup.path.name
     assert row["limit_bytes"] == limit

@@ -175,6 +175,31 @@ static void each_crash_counts_once(void **state)
     close_seen(&seen);
 }
 
+static void a_failing_service_is_a_crash_loop(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    for (unsigned i = 1; i <= 3; i++) {
+        crash(f, "python3", 6 + i, 0, i);
+        f->crashes[0].kind = ENDED_FAILED;
+        f->crashes[0].record.status = 1;
+        snprintf(f->crashes[0].cgroup_path, CGROUP_PATH_BYTES, "/system.slice/web.service/app");
+        tick(f, &seen, &input);
+        assert_int_equal(input.event_count, i < 3 ? 1 : 2);
+        expect_firing(&seen, "CrashLoop", i == 3);
+    }
+    expect_firing(&seen, "ProcessCrash", 0);
+    expect_firing(&seen, "CrashLoop", 1);
+    assert_string_equal(labels_get(seen.view.labels, "unit"), "web.service");
+    assert_string_equal(seen.view.summary, "3 failures in 5 min: python3 (pid 9) ended with exit "
+                                           "status 1 after 60 s in cgroup "
+                                           "/system.slice/web.service/app");
+    close_seen(&seen);
+}
+
 /* Rows that were told stay in the list, whatever the totals of others do. */
 static void an_old_crash_is_no_news(void **state)
 {
@@ -238,10 +263,37 @@ static void an_oom_kill_names_the_cgroup(void **state)
     tick(f, &seen, &input);
     expect_firing(&seen, "OomKill", 1);
     assert_string_equal(labels_get(seen.view.labels, "cgroup"), "/db.service");
+    assert_string_equal(labels_get(seen.view.labels, "unit"), "db.service");
     assert_string_equal(
         seen.view.summary,
         "db (pid 5, 60 MiB) was killed: cgroup /db.service reached its limit of 64 MiB");
     assert_string_equal(seen.view.offenders, "db (pid 5) 60 MiB");
+    close_seen(&seen);
+}
+
+/* Two in one tick: each alert has its own. */
+static void an_oom_alert_names_its_own_offenders(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    for (int i = 0; i < 2; i++) {
+        f->ooms[i].number = (uint64_t)(2 - i);
+        snprintf(f->ooms[i].record.comm, COMM_BYTES, "%s", i ? "db" : "web");
+        snprintf(f->ooms[i].limit_path, CGROUP_PATH_BYTES, "/%s.service", i ? "db" : "web");
+        f->ooms[i].top_count = 1;
+        snprintf(f->ooms[i].top[0].comm, COMM_BYTES, "%s", i ? "db" : "web");
+        f->ooms[i].top[0].rss_bytes = 1 << 20;
+    }
+    f->snapshot.events.oom_rows = f->snapshot.events.oom_count = 2;
+    tick(f, &seen, &input);
+    expect_firing(&seen, "OomKill", 2);
+    assert_string_equal(seen.view.offenders, strcmp(labels_get(seen.view.labels, "comm"), "db") == 0
+                                                 ? "db (pid 0) 1 MiB"
+                                                 : "web (pid 0) 1 MiB");
+    assert_string_equal(labels_get(seen.view.labels, "comm"), "db");
     close_seen(&seen);
 }
 
@@ -373,9 +425,11 @@ int main(void)
         FIXTURE_TEST(a_full_disk_fires_with_its_mount),
         FIXTURE_TEST(memory_names_the_largest),
         FIXTURE_TEST(each_crash_counts_once),
+        FIXTURE_TEST(a_failing_service_is_a_crash_loop),
         FIXTURE_TEST(an_old_crash_is_no_news),
         FIXTURE_TEST(what_came_too_fast_is_said),
         FIXTURE_TEST(an_oom_kill_names_the_cgroup),
+        FIXTURE_TEST(an_oom_alert_names_its_own_offenders),
         FIXTURE_TEST(what_cannot_be_read_is_an_alert),
         FIXTURE_TEST(a_breaker_that_opens_is_told_once),
         FIXTURE_TEST(a_service_that_gets_worse_is_an_alert),

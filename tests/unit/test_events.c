@@ -1,4 +1,5 @@
 /* The event collector, fed by hand. */
+#include "abi/exit.h"
 #include "collect/collector.h"
 #include "model/task_table.h"
 #include <setjmp.h>
@@ -183,6 +184,71 @@ static void three_crashes_of_one_service_are_a_loop(void **state)
     assert_int_equal(shot.events.crash_loop_count, 0);
 }
 
+/* The main process of a service ended with this status after so many seconds. */
+static void fail_at(const char *unit, const char *comm, uint32_t status, uint64_t second,
+                    uint64_t age_seconds)
+{
+    struct record_exit record = {
+        .head = {.type = RECORD_EXIT, .time_ns = second * NS_PER_SECOND},
+        .status = status,
+        .age_ns = age_seconds * NS_PER_SECOND,
+        .facts = EXIT_HEADS_CGROUP,
+        .cgroup_id = second, /* systemd makes a new one each time */
+    };
+
+    snprintf(record.comm, sizeof(record.comm), "%s", comm);
+    snprintf(record.cgroup_name, sizeof(record.cgroup_name), "%s", unit);
+    event_collector.on_record(collector, &record.head, 1);
+}
+
+static void a_service_that_fails_again_and_again_is_a_loop(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 80; i++)
+        fail_at("web.service", i % 2 ? "python3" : "(python3)", i % 3 ? 1 : 2, 100 + 2 * i, 1);
+    fail_at("db.service", "db", 1, 260, 1);
+    sample_at(262);
+    assert_int_equal(shot.events.crash_rows, 81);
+    assert_int_equal(shot.events.crashes[0].kind, ENDED_FAILED);
+    assert_true(shot.events.failures_total == 81);
+    assert_true(shot.events.crashes_total == 0);
+    assert_int_equal(shot.events.crash_loop_count, 1);
+    assert_int_equal(shot.events.crash_loops[0].count, 80);
+    assert_string_equal(shot.events.crash_loops[0].last.cgroup_path, "web.service");
+}
+
+/* A job that a timer starts every minute is one failure each time; a slow loop is one all the same,
+ * and one that a manager slows down goes on to be. */
+static void a_failing_job_is_no_loop(void **state)
+{
+    (void)state;
+    for (uint64_t minute = 1; minute <= 10; minute++) {
+        fail_at("backup.service", "backup", 1, 60 * minute + 20, 20);
+        sample_at(60 * minute + 21);
+        assert_int_equal(shot.events.crash_loop_count, 0);
+    }
+    for (uint64_t i = 0; i < 3; i++)
+        fail_at("slow.service", "slow", 1, 1000 + 90 * i, 60);
+    sample_at(1181);
+    assert_int_equal(shot.events.crash_loop_count, 1);
+    fail_at("slow.service", "slow", 1, 1270, 1);
+    sample_at(1271);
+    assert_int_equal(shot.events.crash_loops[0].count, 4);
+}
+
+static void an_end_of_a_stop_is_no_failure(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 5; i++) {
+        fail_at("web.service", "java", 143, 100 + 2 * i, 1);
+        fail_at("session-1.scope", "bash", 1, 100 + 2 * i, 1);
+    }
+    sample_at(120);
+    assert_int_equal(shot.events.crash_rows, 0);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+    assert_true(shot.events.abnormal_exits_total == 10);
+}
+
 static void each_type_of_record_has_a_name(void **state)
 {
     (void)state;
@@ -287,6 +353,9 @@ int main(void)
         FED(what_is_shown_stands_still_between_ticks),
         FED(each_crash_of_a_burst_can_be_read_once),
         FED(three_crashes_of_one_service_are_a_loop),
+        FED(a_service_that_fails_again_and_again_is_a_loop),
+        FED(a_failing_job_is_no_loop),
+        FED(an_end_of_a_stop_is_no_failure),
         FED(each_type_of_record_has_a_name),
         FED(a_capsule_of_the_host_lists_its_largest),
         FED(a_capsule_of_a_cgroup_lists_only_that),

@@ -183,7 +183,7 @@ static void mistakes_in_rules_are_found_at_the_check(void **state)
         {"\"kind\":\"status\",\"summary\":\"{{ $labels.mount }}\"", "/summary",
          "there is no label mount (allowed: component, check, subject"},
         {"\"kind\":\"event\",\"event\":\"crash\",\"summary\":\"{{ $labels.pid }}\"", "/summary",
-         "there is no label pid (allowed: event, comm, cgroup, signal"},
+         "there is no label pid (allowed: event, comm, cgroup, unit, signal"},
         {"\"kind\":\"absent\",\"metric\":\"m\",\"match\":{\"a\":\"b\"},"
          "\"summary\":\"{{$labels.a}}{{$labels.c}}\"",
          "/summary", "there is no label c (allowed: alertname, severity, a)"},

@@ -82,7 +82,7 @@ static int parse_event(struct recording_column *column, const char *name, const 
     }
     snprintf(error, RECORDING_ERROR_BYTES,
              "%.60s: there is no such event (allowed: crash, oom, breaker, stall, probe_shed, "
-             "records_lost, crash_loop)",
+             "records_lost, crash_loop, service_failed)",
              header);
     return -EINVAL;
 }

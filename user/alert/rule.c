@@ -24,7 +24,7 @@ static const char *const events[] = {
     [RULE_EVENT_CRASH] = "crash",           [RULE_EVENT_OOM] = "oom",
     [RULE_EVENT_BREAKER] = "breaker",       [RULE_EVENT_STALL] = "stall",
     [RULE_EVENT_PROBE_SHED] = "probe_shed", [RULE_EVENT_RECORDS_LOST] = "records_lost",
-    [RULE_EVENT_CRASH_LOOP] = "crash_loop",
+    [RULE_EVENT_CRASH_LOOP] = "crash_loop", [RULE_EVENT_SERVICE_FAILED] = "service_failed",
 };
 
 #define NAMES_OF(table, count)                                                                     \

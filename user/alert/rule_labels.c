@@ -3,7 +3,7 @@
 #include "alert/rule_table.h"
 #include <string.h>
 
-#define NAMES_MAX 5
+#define NAMES_MAX 6
 
 struct row {
     const char *begins; /* of the metric, or the event */
@@ -36,6 +36,7 @@ static const struct row metrics[] = {
     {"moonwatch_run_queue_delay_", {"class", "le"}},
     {"moonwatch_oom_victims_total", {NULL}},
     {"moonwatch_crashes_total", {NULL}},
+    {"moonwatch_main_process_failures_total", {NULL}},
     {"moonwatch_bpf_program_info", {"program", "target", "concern", "state", "reason"}},
     {"moonwatch_bpf_program_", {"program"}},
     {"moonwatch_records_", {"type"}},
@@ -44,13 +45,14 @@ static const struct row metrics[] = {
 };
 
 static const struct row events[RULE_EVENT_COUNT] = {
-    [RULE_EVENT_CRASH] = {"crash", {"event", "comm", "cgroup", "signal"}},
-    [RULE_EVENT_OOM] = {"oom", {"event", "comm", "cgroup"}},
+    [RULE_EVENT_CRASH] = {"crash", {"event", "comm", "cgroup", "unit", "signal"}},
+    [RULE_EVENT_OOM] = {"oom", {"event", "comm", "cgroup", "unit"}},
     [RULE_EVENT_BREAKER] = {"breaker", {"event", "upstream", "state"}},
-    [RULE_EVENT_STALL] = {"stall", {"event", "comm", "cgroup"}},
+    [RULE_EVENT_STALL] = {"stall", {"event", "comm", "cgroup", "unit"}},
     [RULE_EVENT_PROBE_SHED] = {"probe_shed", {"event", "program", "concern"}},
     [RULE_EVENT_RECORDS_LOST] = {"records_lost", {"event", "type"}},
-    [RULE_EVENT_CRASH_LOOP] = {"crash_loop", {"event", "comm", "cgroup"}},
+    [RULE_EVENT_CRASH_LOOP] = {"crash_loop", {"event", "comm", "cgroup", "unit"}},
+    [RULE_EVENT_SERVICE_FAILED] = {"service_failed", {"event", "comm", "cgroup", "unit", "status"}},
 };
 
 static const struct row status_row = {"status", {"component", "check", "subject"}};

@@ -22,6 +22,20 @@ static const char *path_or(const char *path, const char *otherwise)
     return path[0] ? path : otherwise;
 }
 
+static void label_cgroup(struct source_row *row, const char *path)
+{
+    size_t bytes;
+    const char *unit = unit_of(path, &bytes);
+
+    source_row_label(row, "cgroup", "%s", path);
+    source_row_label(row, "unit", "%.*s", (int)bytes, unit);
+}
+
+const char *oom_place(const struct oom_capsule *oom)
+{
+    return oom->global ? "" : path_or(oom->limit_path, oom->cgroup_path);
+}
+
 static bool add_oom(struct alert_source *source, const void *event)
 {
     const struct oom_capsule *oom = event;
@@ -31,8 +45,7 @@ static bool add_oom(struct alert_source *source, const void *event)
     if (!row)
         return false;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, oom->record.comm);
-    source_row_label(row, "cgroup", "%s",
-                     oom->global ? "" : path_or(oom->limit_path, oom->cgroup_path));
+    label_cgroup(row, oom_place(oom));
     phrase_init(&p, row->reason, sizeof(row->reason));
     phrase_add(&p, "%.*s (pid %u, ", COMM_BYTES, oom->record.comm, oom->record.pid);
     phrase_bytes(&p, (double)(oom->record.anon_rss_bytes + oom->record.file_rss_bytes));
@@ -50,10 +63,11 @@ static bool add_oom(struct alert_source *source, const void *event)
 
 static void say_crash(struct phrase *p, const struct crash *crash)
 {
-    const char *abbreviation = sigabbrev_np((int)crash->record.signal);
+    char cause[EXIT_CAUSE_BYTES];
 
-    phrase_add(p, "%.*s (pid %u) was ended by SIG%s after ", COMM_BYTES, crash->record.comm,
-               crash->record.pid, abbreviation ? abbreviation : "?");
+    phrase_add(p, "%.*s (pid %u) %s %s after ", COMM_BYTES, crash->record.comm, crash->record.pid,
+               crash->kind == ENDED_FAILED ? "ended" : "was ended",
+               exit_cause(&crash->record, cause));
     phrase_duration(p, (double)crash->record.age_ns / NS_PER_SECOND);
     if (crash->cgroup_path[0]) {
         phrase_add(p, " in cgroup ");
@@ -69,7 +83,7 @@ static struct source_row *add_of_service(struct alert_source *source, enum rule_
     if (!row)
         return NULL;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, crash->record.comm);
-    source_row_label(row, "cgroup", "%s", crash->cgroup_path);
+    label_cgroup(row, crash->cgroup_path);
     return row;
 }
 
@@ -83,7 +97,8 @@ static bool add_crash_loop(struct alert_source *source, const struct crash *cras
         return false;
     row->value = crash->repeats;
     phrase_init(&p, row->reason, sizeof(row->reason));
-    phrase_add(&p, "%u crashes in 5 min: ", crash->repeats);
+    phrase_add(&p, "%u %s in 5 min: ", crash->repeats,
+               crash->kind == ENDED_FAILED ? "failures" : "crashes");
     say_crash(&p, crash);
     return true;
 }
@@ -92,12 +107,17 @@ static bool add_crash(struct alert_source *source, const void *event)
 {
     const struct crash *crash = event;
     const char *abbreviation = sigabbrev_np((int)crash->record.signal);
-    struct source_row *row = add_of_service(source, RULE_EVENT_CRASH, crash);
+    bool failed = crash->kind == ENDED_FAILED;
+    struct source_row *row =
+        add_of_service(source, failed ? RULE_EVENT_SERVICE_FAILED : RULE_EVENT_CRASH, crash);
     struct phrase p;
 
     if (!row)
         return false;
-    source_row_label(row, "signal", "SIG%s", abbreviation ? abbreviation : "?");
+    if (failed)
+        source_row_label(row, "status", "%u", crash->record.status);
+    else
+        source_row_label(row, "signal", "SIG%s", abbreviation ? abbreviation : "?");
     phrase_init(&p, row->reason, sizeof(row->reason));
     say_crash(&p, crash);
     return crash->repeats < CRASH_LOOP_MIN || add_crash_loop(source, crash);
@@ -112,7 +132,7 @@ static bool add_stall(struct alert_source *source, const void *event)
     if (!row)
         return false;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, stall->record.comm);
-    source_row_label(row, "cgroup", "%s", stall->cgroup_path);
+    label_cgroup(row, stall->cgroup_path);
     phrase_init(&p, row->reason, sizeof(row->reason));
     phrase_add(&p, "%.*s (pid %u) stood still in memory reclaim for ", COMM_BYTES,
                stall->record.comm, stall->record.pid);

@@ -44,6 +44,19 @@ static void add_process(const struct snapshot *snapshot, const struct process_ro
     text_printf(out, "%s%s", out->len ? ", " : "", said);
 }
 
+/* The newest that the alert tells of. */
+static const struct oom_capsule *find_oom(const struct event_snapshot *events,
+                                          const struct labels *alert)
+{
+    const char *comm = labels_get(alert, "comm"), *cgroup = labels_get(alert, "cgroup");
+
+    for (size_t i = 0; i < events->oom_rows; i++)
+        if (strncmp(events->ooms[i].record.comm, comm, COMM_BYTES) == 0 &&
+            strcmp(oom_place(&events->ooms[i]), cgroup) == 0)
+            return &events->ooms[i];
+    return NULL;
+}
+
 void source_explain(void *ctx, const struct labels *alert, struct text *out)
 {
     const struct alert_source *source = ctx;
@@ -52,10 +65,10 @@ void source_explain(void *ctx, const struct labels *alert, struct text *out)
     enum top_order order;
 
     if (strcmp(labels_get(alert, "event"), "oom") == 0) {
-        const struct event_snapshot *events = &source->snapshot->events;
+        const struct oom_capsule *oom = find_oom(&source->snapshot->events, alert);
 
-        for (size_t i = 0; events->oom_count > 0 && i < events->ooms[0].top_count; i++)
-            add_process(source->snapshot, &events->ooms[0].top[i], TOP_RSS, out);
+        for (size_t i = 0; oom && i < oom->top_count; i++)
+            add_process(source->snapshot, &oom->top[i], TOP_RSS, out);
         return;
     }
     if (!order_of(check, &order))

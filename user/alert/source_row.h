@@ -4,7 +4,7 @@
 
 #include "alert/source.h"
 
-#define ROW_LABELS_MAX 4
+#define ROW_LABELS_MAX 5
 #define ROW_VALUE_BYTES 288 /* a cgroup's or a mount's path */
 #define ROW_REASON_BYTES 256
 #define PROGRAMS_MAX 64
@@ -52,6 +52,9 @@ void source_row_label(struct source_row *row, const char *name, const char *form
 
 /* Rows for what happened since the tick before; false when out of memory. */
 bool source_add_events(struct alert_source *source, const struct alert_facts *facts);
+
+/* The cgroup that an OOM kill is told of: the one at its limit, else the victim's; "": the host. */
+const char *oom_place(const struct oom_capsule *oom);
 
 void source_explain(void *ctx, const struct labels *alert, struct text *out);
 

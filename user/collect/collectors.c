@@ -1,4 +1,5 @@
 #include "collect/collectors.h"
+#include "collect/event_path.h"
 #include "collect/last_known.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -117,6 +118,20 @@ void collectors_record(struct collectors *collectors, const struct record_head *
     for (size_t i = 0; i < COLLECTOR_COUNT; i++)
         if (table[i]->on_record)
             table[i]->on_record(collectors->state[i], record, realtime_ns);
+}
+
+void collectors_cgroup(struct collectors *collectors, const struct record_head *record,
+                       char ret[CGROUP_PATH_BYTES])
+{
+    uint64_t now_ns = clock_monotonic_ns(collectors->env.clock);
+    const struct record_oom *oom = (const void *)record;
+
+    ret[0] = '\0';
+    if (record->type == RECORD_EXIT)
+        event_exit_path(ret, collectors->env.cgroups, (const void *)record, now_ns);
+    else if (record->type == RECORD_OOM)
+        event_path(ret, collectors->env.memory_cgroups,
+                   oom->limit_cgroup_id ? oom->limit_cgroup_id : oom->cgroup_id, now_ns);
 }
 
 const struct snapshot *collectors_snapshot(const struct collectors *collectors)

@@ -15,6 +15,9 @@ void collectors_sample(struct collectors *collectors, uint64_t now_ns);
 /* Hands a ring-buffer record to every collector that wants it. */
 void collectors_record(struct collectors *collectors, const struct record_head *record,
                        size_t size);
+/* Where the process of an exit or an OOM kill was, as event_path() has it; "" for others. */
+void collectors_cgroup(struct collectors *collectors, const struct record_head *record,
+                       char ret[CGROUP_PATH_BYTES]);
 const struct snapshot *collectors_snapshot(const struct collectors *collectors);
 
 /* As found at the start: VISIBILITY_PARTS of them. */

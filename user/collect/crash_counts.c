@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* More than can crash at once on a host that still runs. When all places are taken the one with the
  * fewest crashes gives way, so that programs that crash once do not push a loop out. */
@@ -10,6 +11,10 @@
  * an alert. */
 #define SLICE_NS (5 * NS_PER_SECOND)
 #define SLICES 60
+
+/* A manager that starts a service again does so sooner. A timer or cron does not, but at the next
+ * full minute: a job that fails each time is no loop. */
+#define RESTART_NS (31 * NS_PER_SECOND)
 
 struct crash_count {
     uint64_t identity;
@@ -85,12 +90,56 @@ static struct crash_count *place(struct crash_counts *counts, uint64_t identity,
     return least;
 }
 
+static bool was_restarted(const struct crash_count *c, const struct crash *crash)
+{
+    const struct record_exit *record = &crash->record;
+    uint64_t ended_ns = c->last.record.head.time_ns;
+
+    return record->head.time_ns < ended_ns + record->age_ns ||
+           record->head.time_ns - record->age_ns - ended_ns < RESTART_NS;
+}
+
+static bool is_whole(const struct crash *crash)
+{
+    return crash->cgroup_path[0] == '/';
+}
+
+static bool may_be_one(const struct crash *a, const struct crash *b)
+{
+    bool main = exit_of_main_process(&a->record);
+
+    return a->record.cgroup_name[0] && main == exit_of_main_process(&b->record) &&
+           strncmp(a->record.cgroup_name, b->record.cgroup_name, CGROUP_NAME_BYTES) == 0 &&
+           (main || strncmp(a->record.comm, b->record.comm, COMM_BYTES) == 0);
+}
+
+/* A cgroup that was gone when its end was read has only the last part of its path: it is the one
+ * whose path is known from another time. */
+static uint64_t recognize(struct crash_counts *counts, uint64_t identity, struct crash *crash)
+{
+    for (size_t i = 0; i < counts->count; i++) {
+        struct crash_count *c = &counts->services[i];
+
+        if (is_whole(&c->last) == is_whole(crash) || !may_be_one(&c->last, crash))
+            continue;
+        if (is_whole(crash))
+            c->identity = identity;
+        else
+            memcpy(crash->cgroup_path, c->last.cgroup_path, sizeof(crash->cgroup_path));
+        return c->identity;
+    }
+    return identity;
+}
+
 void crash_counts_add(struct crash_counts *counts, uint64_t identity, struct crash *crash)
 {
     uint64_t slice = crash->record.head.time_ns / SLICE_NS;
-    struct crash_count *c = place(counts, identity, slice);
+    struct crash_count *c = place(counts, recognize(counts, identity, crash), slice);
 
     move_to(c, slice);
+    if (crash->kind == ENDED_FAILED && c->last.number && sum(c) < CRASH_LOOP_MIN &&
+        !was_restarted(c, crash))
+        memset(c->slices, 0, sizeof(c->slices));
     if (slice + SLICES > c->slice)
         c->slices[slice % SLICES]++;
     crash->repeats = sum(c);

@@ -4,6 +4,7 @@
 #include "collect/collector.h"
 #include "collect/crash_counts.h"
 #include "collect/event_list.h"
+#include "collect/event_path.h"
 #include "collect/oom_capsule.h"
 #include <errno.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct event_state {
     struct crash exits[EVENTS_KEPT]; /* crashes and other exits by time */
     size_t exit_count;
     struct crash_counts *counts;
+    uint64_t failures_total; /* among the crashes */
 };
 
 static void keep_oom(struct event_state *s, const struct record_head *head, uint64_t realtime_ns)
@@ -29,22 +31,33 @@ static void keep_oom(struct event_state *s, const struct record_head *head, uint
     oom_capsule_begin(capsule, s->memory_cgroups, clock_monotonic_ns(s->clock));
 }
 
+/* The main process stands for its service whatever it is called: an interpreter, or the manager's
+ * own name before it has begun. */
+static uint64_t identity_of(const struct record_exit *record, uint64_t cgroup)
+{
+    return exit_of_main_process(record)
+               ? cgroup
+               : fnv_bytes(cgroup, record->comm, strnlen(record->comm, COMM_BYTES));
+}
+
 static void keep_exit(struct event_state *s, const struct record_head *head, uint64_t realtime_ns)
 {
     const struct record_exit *record = (const void *)head;
-    bool is_crash = signal_is_crash(record->signal);
+    enum exit_kind kind = exit_kind_of(record);
+    bool is_crash = kind == ENDED_CRASHED || kind == ENDED_FAILED;
     struct event_list *list = is_crash ? &s->crashes : &s->other_exits;
     struct crash *crash = event_list_add(list);
-    uint64_t now_ns = clock_monotonic_ns(s->clock), identity;
+    uint64_t cgroup;
 
     crash->realtime_ns = realtime_ns;
     crash->record = *record;
-    identity = event_path(crash->cgroup_path, s->cgroups, record->cgroup_id, now_ns);
+    crash->kind = kind;
+    cgroup = event_exit_path(crash->cgroup_path, s->cgroups, record, clock_monotonic_ns(s->clock));
     if (!is_crash)
         return;
+    s->failures_total += kind == ENDED_FAILED;
     crash->number = list->total;
-    crash_counts_add(s->counts,
-                     fnv_bytes(identity, record->comm, strnlen(record->comm, COMM_BYTES)), crash);
+    crash_counts_add(s->counts, identity_of(record, cgroup), crash);
 }
 
 static void keep_connect_failed(struct event_state *s, const struct record_head *head,
@@ -123,7 +136,8 @@ static void event_sample(void *state, uint64_t now_ns, struct snapshot *snapshot
     event_list_publish(&s->stalls);
 
     e->ooms_total = (double)s->ooms.total;
-    e->crashes_total = (double)s->crashes.total;
+    e->crashes_total = (double)(s->crashes.total - s->failures_total);
+    e->failures_total = (double)s->failures_total;
     e->abnormal_exits_total = (double)(s->crashes.total + s->other_exits.total);
     e->connects_failed_total = (double)s->connects_failed.total;
     e->stalls_total = (double)s->stalls.total;

@@ -13,10 +13,4 @@ void oom_capsule_begin(struct oom_capsule *capsule, struct cgroup_paths *memory_
 void oom_capsule_complete(struct oom_capsule *capsule, const struct task_table *tasks,
                           struct cgroup_paths *memory_cgroups, uint64_t now_ns);
 
-/* "/" and the path, "" when it is not known. Of one that is too long the beginning and a hash of
- * the whole, so that two never look the same. Returns a hash of the whole; of the id when there is
- * no path. */
-uint64_t event_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths, uint64_t id,
-                    uint64_t now_ns);
-
 #endif

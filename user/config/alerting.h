@@ -33,7 +33,8 @@ enum rule_event {
     RULE_EVENT_STALL,
     RULE_EVENT_PROBE_SHED,
     RULE_EVENT_RECORDS_LOST,
-    RULE_EVENT_CRASH_LOOP, /* a service crashed three times or more in five minutes */
+    RULE_EVENT_CRASH_LOOP,     /* a service crashed or failed three times in five minutes */
+    RULE_EVENT_SERVICE_FAILED, /* its main process ended with a status that is no success */
     RULE_EVENT_COUNT,
 };
 

@@ -11,7 +11,8 @@ static const char *const kinds[] = {"threshold", "status",   "event",  "degradat
                                     "anomaly",   "forecast", "absent", NULL};
 static const char *const later_kinds[] = {"anomaly", "forecast", NULL};
 static const char *const events[] = {"crash",      "oom",          "breaker",    "stall",
-                                     "probe_shed", "records_lost", "crash_loop", NULL};
+                                     "probe_shed", "records_lost", "crash_loop", "service_failed",
+                                     NULL};
 
 #define IN_RULE(member) .offset = offsetof(struct config_rule, member)
 

@@ -1,6 +1,5 @@
 #include "health/finding.h"
 #include "health/phrase.h"
-#include <signal.h>
 #include <string.h>
 
 /* As long as a person who is paged needs to come and read the reason, and the default cooldown of
@@ -81,7 +80,7 @@ static void say_crash_loop(const struct snapshot *snapshot, const struct crash_l
 {
     const struct crash *crash = &loop->last;
     const struct record_exit *record = &crash->record;
-    const char *abbreviation = sigabbrev_np((int)record->signal);
+    char cause[EXIT_CAUSE_BYTES];
     struct phrase p;
 
     phrase_init(&p, finding->text, sizeof(finding->text));
@@ -90,8 +89,9 @@ static void say_crash_loop(const struct snapshot *snapshot, const struct crash_l
         phrase_add(&p, " in cgroup ");
         phrase_path(&p, crash->cgroup_path);
     }
-    phrase_add(&p, " crashed %u times in 5 min, last by SIG%s ", loop->count,
-               abbreviation ? abbreviation : "?");
+    phrase_add(&p, " %s %u times in 5 min, last ",
+               crash->kind == ENDED_FAILED ? "failed" : "crashed", loop->count);
+    phrase_add(&p, "%s ", exit_cause(record, cause));
     phrase_duration(&p, age_seconds(snapshot, &record->head));
     phrase_add(&p, " ago (pid %u)", record->pid);
 }

@@ -59,6 +59,11 @@ void metrics_events(struct exposition *e, struct metrics *m, const struct metric
                         "Processes ended by a signal of their own making, since the agent started.",
                         struct event_snapshot, crashes_total, 1)},
         {CONCERN_PROCESS,
+         DOUBLE_COUNTER("moonwatch_main_process_failures",
+                        "Main processes of services and containers that ended with a status that "
+                        "is no success, since the agent started.",
+                        struct event_snapshot, failures_total, 1)},
+        {CONCERN_PROCESS,
          DOUBLE_COUNTER("moonwatch_abnormal_exits",
                         "Records of processes ended by a signal or with a non-zero status.",
                         struct event_snapshot, abnormal_exits_total, 1)},

@@ -133,6 +133,8 @@ static const struct field crash_events_fields[] = {
         .about = "of these, by a signal that is a crash"),
     ROW("abnormal_exits_total", FIELD_DOUBLE, abnormal_exits_total,
         .about = "by a signal or with a non-zero status, since the agent started"),
+    ROW("main_process_failures_total", FIELD_DOUBLE, failures_total,
+        .about = "of services and containers, that ended with a status that is no success"),
     LIST("abnormal_exits", abnormal_exits, exit_count, &crash_table, struct crash,
          .about = "crashes among them are kept longer"),
 };

@@ -161,17 +161,13 @@ static const struct field oom_fields[] = {
 
 const struct field_table oom_table = FIELD_TABLE("OomKill", oom_fields, "An OOM kill.");
 
-static const char *const exit_kinds[] = {"crash", "killed", "exit", NULL};
+static const char *const exit_kinds[] = {"crash", "failed", "killed", "exit", NULL};
 
 static const char *exit_kind(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
 {
-    const struct record_exit *record = &((const struct crash *)object)->record;
-
     (void)ctx;
     (void)buffer;
-    if (signal_is_crash(record->signal))
-        return exit_kinds[0];
-    return exit_kinds[record->signal ? 1 : 2];
+    return exit_kind_name(((const struct crash *)object)->kind);
 }
 
 static const char *crash_cause(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
@@ -193,7 +189,8 @@ static const char *crash_cgroup(const void *object, const void *ctx, char buffer
     const char *path = ((const struct crash *)object)->cgroup_path;
 
     (void)ctx;
-    return *path ? rooted(path, buffer) : NULL;
+    (void)buffer;
+    return *path ? path : NULL;
 }
 
 #define TYPE struct crash
@@ -203,8 +200,9 @@ static const struct field crash_fields[] = {
     ROW("ppid", FIELD_U32, record.ppid),
     ROW("comm", FIELD_CHARS, record.comm),
     COMPUTED("kind", exit_kind, .choices = exit_kinds,
-             .about = "crash: by a signal the program brought on itself; killed: by another "
-                      "signal; exit: with a non-zero status"),
+             .about = "crash: by a signal the program brought on itself; failed: a service's main "
+                      "process, with a non-zero status; killed: by another signal; exit: any other "
+                      "process with a non-zero status"),
     COMPUTED("cause", crash_cause, .about = "\"signal 11 (SIGSEGV)\" or \"exit status 3\""),
     ROW("signal", FIELD_U32, record.signal, .about = "0: it ended by itself"),
     ROW("exit_status", FIELD_U32, record.status, .about = "when it ended by itself"),

@@ -24,10 +24,32 @@ struct oom_capsule {
     struct process_row top[TOP_COUNT]; /* by RSS, inside the cgroup at its limit when not global */
 };
 
+enum exit_kind {
+    ENDED_CRASHED, /* by a signal that the program brought on itself */
+    ENDED_FAILED,  /* a service's main process ended with a status that is no success */
+    ENDED_KILLED,  /* by a signal that was sent to end it */
+    ENDED_STATUS,  /* any other process with a status, which is everyday life */
+    ENDED_KIND_COUNT,
+};
+
+const char *exit_kind_name(enum exit_kind kind); /* "crash", "failed", "killed", "exit" */
+#define EXIT_CAUSE_BYTES 24
+/* "by SIGSEGV", "with exit status 3" */
+const char *exit_cause(const struct record_exit *record, char buffer[EXIT_CAUSE_BYTES]);
+enum exit_kind exit_kind_of(const struct record_exit *record);
+/* What a service manager, a container's shim or a supervisor started, not what that started. */
+bool exit_of_main_process(const struct record_exit *record);
+
+/* The innermost unit in a cgroup's path, so many bytes of it; 0: there is none. */
+const char *unit_of(const char *cgroup_path, size_t *ret_bytes);
+
 struct crash {
     uint64_t realtime_ns;
-    uint64_t number;  /* among the crashes; 0: it is none */
-    uint32_t repeats; /* crashes of the same service in the last five minutes, this one included */
+    enum exit_kind kind;
+    uint64_t number; /* among those that crashed or failed; 0: neither */
+    /* Of the same service in the last five minutes, this one included; of failures those after
+     * which it was started again soon. */
+    uint32_t repeats;
     struct record_exit record;
     char cgroup_path[CGROUP_PATH_BYTES];
 };
@@ -43,9 +65,6 @@ struct stall {
     struct record_stall record;
     char cgroup_path[CGROUP_PATH_BYTES];
 };
-
-/* A signal that the program brought on itself, not one that was sent to end it. */
-bool signal_is_crash(uint32_t signal);
 
 /* systemd gives up on a unit at 5 starts in 10 s; a slower loop goes on for ever and is what has to
  * be told. */
@@ -64,6 +83,7 @@ struct event_snapshot {
     double ooms_total;
     double abnormal_exits_total; /* by a signal or with a non-zero status */
     double crashes_total;        /* of these, by a signal that is a crash */
+    double failures_total;       /* and of main processes that failed */
     double connects_failed_total, stalls_total;
     size_t oom_count, exit_count, connect_failed_count, stall_count;
     size_t oom_rows, crash_rows, stall_rows;
@@ -71,7 +91,7 @@ struct event_snapshot {
     /* Half of the places are kept for crashes: a shell script's exits with status 1 do not push
      * them out. */
     const struct crash *abnormal_exits;
-    const struct crash *crashes;
+    const struct crash *crashes; /* and failures */
     const struct crash_loop *crash_loops;
     size_t crash_loop_count;
     const struct connect_failed *connects_failed;

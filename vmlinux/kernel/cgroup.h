@@ -1,6 +1,7 @@
 /* Control groups. */
 struct kernfs_node {
     u64 id;
+    const char *name;
 };
 
 struct cgroup_subsys_state {

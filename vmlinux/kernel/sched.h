@@ -24,11 +24,35 @@ struct task_io_accounting {
     u64 write_bytes;
 };
 
+struct hlist_node;
+struct hlist_head {
+    struct hlist_node *first;
+};
+
+struct pid_namespace;
+struct upid {
+    int nr;
+    struct pid_namespace *ns;
+};
+
+/* Their order has been this since 4.19. */
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
+
+struct pid {
+    unsigned int level;
+    struct hlist_head tasks[PIDTYPE_MAX];
+    struct upid numbers[1]; /* one per level */
+};
+
+struct tty_struct;
+
 struct signal_struct {
     atomic_t live; /* threads that have not begun to exit */
     int nr_threads;
     int group_exit_code;
     unsigned int flags;
+    struct pid *pids[PIDTYPE_MAX];
+    struct tty_struct *tty;
     short oom_score_adj;
     u64 cutime; /* of children that ended and were waited for, theirs included */
     u64 cstime;
@@ -61,6 +85,7 @@ struct task_struct {
     int tgid;
     struct task_struct *real_parent;
     struct task_struct *group_leader;
+    struct pid *thread_pid;
     struct sched_entity se;
     struct sched_info sched_info;
     struct mm_struct *mm;
