@@ -1,5 +1,6 @@
 #include "agent_alerts.h"
 #include "alert/keeper.h"
+#include "alert/matcher.h"
 #include "alert/source.h"
 #include "base/file.h"
 #include "http/metric_samples.h"
@@ -20,7 +21,7 @@ struct agent_alerts {
     struct alert_manager *manager;
     struct alert_source *source;
     struct metric_samples *samples; /* NULL: no rule wanted more than the source has, ever */
-    bool wants_samples, ticked;
+    bool wants_samples, ticked, undecided_said;
     uint64_t look_ns; /* when to look for metrics that rules want in vain; 0: done */
     struct notify *notify;
     struct alert_keeper *state;
@@ -157,6 +158,20 @@ static bool wants(void *ctx, const char *metric)
     return !alert_source_has(metric) && alert_manager_wants(a->manager, metric);
 }
 
+/* What hides took these for no match, what tells for a match: somebody may wonder about both. */
+static void tick(struct agent_alerts *a, const struct alert_input *input)
+{
+    uint64_t before = matchers_undecided_total();
+
+    alert_manager_tick(a->manager, input);
+    if (matchers_undecided_total() > before && !a->undecided_said)
+        LOG_WARNING(a->sources.log, "alert_manager",
+                    "A regular expression of a rule, route, silence or mute window takes too long "
+                    "over a value: nothing is kept from being told by it",
+                    LOG_U64("values", matchers_undecided_total() - before));
+    a->undecided_said = matchers_undecided_total() > before;
+}
+
 /* Out of memory: the next tick tries again. */
 static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
 {
@@ -173,7 +188,7 @@ static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
                                                 &alert_facts.sample_count) < 0)
         return;
     if (alert_source_fill(a->source, &alert_facts, &input) == 0)
-        alert_manager_tick(a->manager, &input);
+        tick(a, &input);
 }
 
 struct look {

@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from alerting import (
@@ -299,6 +300,11 @@ BAD_QUERIES = [
     ("severity=high", "info, warning, error, critical"),
     ("matcher=x", "column 2"),
     ("matcher=x%3D~%5B", "matcher"),
+    ("matcher=" + quote('a=~"x+++++++++++++++++++++|y"'), "a repeat of a repeat"),
+    ("matcher=" + quote(r'a=~"[\\]x{255}{255}{255}"'), "missing terminating ]"),
+    ("matcher=" + quote('a=~"(a{100}){100}"'), "more than 1000 times"),
+    ("matcher=" + quote(",".join(["a=b"] * 17)), "more than 16"),
+    ("matcher=" + quote('long=~"(?:a?){200}a{200}"'), "take too long over these alerts"),
     ("since=yesterday", "seconds since 1970"),
     ("limit=-1", "limit"),
     ("limit=1e3", "limit"),
@@ -309,7 +315,8 @@ BAD_QUERIES = [
 
 
 def test_bad_queries(start):
-    agent = start(ALWAYS)
+    agent = start({**ALWAYS, "labels": {"long": "a" * 300}})
+    wait_for(lambda: find(agent, "Always"), what="the alert")
     for query, word in BAD_QUERIES:
         status, _, text = agent.request("/alerts?" + query)
         error = json.loads(text)["error"]

@@ -155,7 +155,10 @@ static void bad_matchers_say_what_and_where(void **state)
         {"a=~\"[\"", "the regular expression is wrong: "},
         {"a=~\"*(\"", "the regular expression is wrong: "},
         {"a=~\"(a)\\\\1\"", "a back reference \\1"},
-        {"a=~\"((a{1,99}){1,99}){1,99}\"", "{...} repeats more than 200 times"},
+        {"a=~\"((a{1,99}){1,99}){1,99}\"", "{...} repeats more than 1000 times"},
+        {"a=~\"x+++++++++++++++++++++|y\"", "a repeat of a repeat (+)"},
+        {"a=~\"[\\\\]x{255}{255}{255}\"", "missing terminating ]"},
+        {"a=~\"[\\\\\\\\]x{255}{255}{255}\"", "a repeat of a repeat ({255})"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

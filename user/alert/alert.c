@@ -273,4 +273,5 @@ uint64_t alert_manager_revision(const struct alert_manager *m)
 void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret)
 {
     *ret = m->counters;
+    ret->undecided = matchers_undecided_total();
 }

@@ -116,6 +116,7 @@ struct alert_counters {
     uint64_t overflowed; /* alerts beyond those there is room for; they are in the digest */
     uint64_t unrouted;   /* alerts that no route matches */
     uint64_t escalated;
+    uint64_t undecided; /* regular expressions that did not say, in queries too */
     uint64_t notifications[NOTICE_KIND_COUNT];
 };
 void alert_manager_counters(const struct alert_manager *m, struct alert_counters *ret);

@@ -14,6 +14,8 @@
 #define CRITICALS_MAX 16384
 /* As Prometheus' staleness: a series that is gone for so long is gone. */
 #define STALE_NS (300 * (int64_t)NS_PER_SECOND)
+/* Of the processor and a tick, for what silences match: thousands of alerts. */
+#define SILENCES_CPU_NS (20 * NS_PER_MS)
 #define FLAPPING_CHANGES_MAX 16
 #define CHANGES_KEPT 16
 #define CHANGE_BYTES 120
@@ -139,6 +141,7 @@ struct alert_manager {
         size_t count, capacity;
     } * sources;
     bool sources_ready;
+    uint64_t silence_left_ns; /* for the regular expressions of silences, in this tick */
 };
 
 /* evaluate.c */

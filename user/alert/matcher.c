@@ -1,20 +1,22 @@
 #include "alert/matcher.h"
 #include "alert/matcher_parse.h"
+#include "alert/regex.h"
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct matcher {
     enum matcher_operator op;
-    bool compiled;
-    regex_t regex;
+    struct regex *regex; /* NULL: the value itself */
     char *name, *value;
 };
 
+/* Of one list. */
+#define REGEXES_BYTES_MAX (64 << 10)
+
 struct matchers {
-    size_t count;
+    size_t count, regex_bytes;
     struct matcher list[];
 };
 
@@ -23,38 +25,33 @@ void matchers_destroy(struct matchers *matchers)
     if (!matchers)
         return;
     for (size_t i = 0; i < matchers->count; i++) {
-        if (matchers->list[i].compiled)
-            regfree(&matchers->list[i].regex);
+        regex_destroy(matchers->list[i].regex);
         free(matchers->list[i].name);
         free(matchers->list[i].value);
     }
     free(matchers);
 }
 
-static int compile(struct matcher *matcher, char error[MATCHER_ERROR_BYTES])
+static int compile(struct matchers *matchers, struct matcher *matcher,
+                   char error[MATCHER_ERROR_BYTES])
 {
-    char anchored[MATCHER_VALUE_BYTES + 8], why[96];
+    char why[MATCHER_ERROR_BYTES - 40];
     int r;
 
     if (matcher->op != MATCHER_REGEX && matcher->op != MATCHER_NOT_REGEX)
         return 0;
-    if (!matcher_regex_bounded(matcher->value, error))
+    r = regex_compile(&matcher->regex, matcher->value, why, sizeof(why));
+    if (r == -EINVAL)
+        snprintf(error, MATCHER_ERROR_BYTES, "the regular expression is wrong: %s", why);
+    if (r < 0)
+        return r;
+    matchers->regex_bytes += regex_bytes(matcher->regex);
+    if (matchers->regex_bytes > REGEXES_BYTES_MAX) {
+        snprintf(error, MATCHER_ERROR_BYTES,
+                 "the regular expressions take more than %d bytes when compiled",
+                 REGEXES_BYTES_MAX);
         return -EINVAL;
-    /* An unbalanced one must not be completed by the parentheses around it. */
-    for (int i = 0; i < 2; i++) {
-        snprintf(anchored, sizeof(anchored), i == 0 ? "%s" : "^(%s)$", matcher->value);
-        r = regcomp(&matcher->regex, anchored, REG_EXTENDED | REG_NOSUB);
-        if (r == REG_ESPACE)
-            return -ENOMEM;
-        if (r != 0) {
-            regerror(r, &matcher->regex, why, sizeof(why));
-            snprintf(error, MATCHER_ERROR_BYTES, "the regular expression is wrong: %s", why);
-            return -EINVAL;
-        }
-        if (i == 0)
-            regfree(&matcher->regex);
     }
-    matcher->compiled = true;
     return 0;
 }
 
@@ -73,12 +70,14 @@ static int add(struct matchers **matchers, enum matcher_operator op, const char 
     if (!grown)
         return -ENOMEM;
     *matchers = grown;
+    if (count == 0)
+        grown->regex_bytes = 0;
     grown->count = count + 1;
     matcher = &grown->list[count];
     *matcher = (struct matcher){.op = op, .name = strdup(name), .value = strdup(value)};
     if (!matcher->name || !matcher->value)
         return -ENOMEM;
-    return compile(matcher, error);
+    return compile(grown, matcher, error);
 }
 
 static int add_text(struct matchers **matchers, const char *text, char error[MATCHER_ERROR_BYTES])
@@ -160,25 +159,49 @@ size_t matchers_count(const struct matchers *matchers)
     return matchers->count;
 }
 
-static bool holds(const struct matcher *matcher, const char *value)
+/* `undecided`: what counts when a regular expression does not say. */
+static bool holds(const struct matcher *matcher, const char *value, bool undecided,
+                  uint64_t *left_ns)
 {
-    bool same = matcher->compiled ? regexec(&matcher->regex, value, 0, NULL, 0) == 0
-                                  : strcmp(matcher->value, value) == 0;
+    bool wanted = matcher->op == MATCHER_EQUAL || matcher->op == MATCHER_REGEX;
+    enum regex_answer answer;
 
-    return same == (matcher->op == MATCHER_EQUAL || matcher->op == MATCHER_REGEX);
+    if (!matcher->regex)
+        return (strcmp(matcher->value, value) == 0) == wanted;
+    answer = regex_match(matcher->regex, value, left_ns);
+    return answer == REGEX_UNDECIDED ? undecided : (answer == REGEX_YES) == wanted;
 }
 
-bool matchers_match(const struct matchers *matchers, const struct labels *labels,
-                    const char *severity)
+static bool all_hold(const struct matchers *matchers, const struct labels *labels,
+                     const char *severity, bool undecided, uint64_t *left_ns)
 {
     for (size_t i = 0; i < matchers->count; i++) {
         const struct matcher *matcher = &matchers->list[i];
         bool overlaid = severity && strcmp(matcher->name, "severity") == 0;
 
-        if (!holds(matcher, overlaid ? severity : labels_get(labels, matcher->name)))
+        if (!holds(matcher, overlaid ? severity : labels_get(labels, matcher->name), undecided,
+                   left_ns))
             return false;
     }
     return true;
+}
+
+bool matchers_match(const struct matchers *matchers, const struct labels *labels,
+                    const char *severity)
+{
+    return all_hold(matchers, labels, severity, false, NULL);
+}
+
+bool matchers_match_within(const struct matchers *matchers, const struct labels *labels,
+                           const char *severity, uint64_t *left_ns)
+{
+    return all_hold(matchers, labels, severity, false, left_ns);
+}
+
+bool matchers_may_match(const struct matchers *matchers, const struct labels *labels,
+                        const char *severity)
+{
+    return all_hold(matchers, labels, severity, true, NULL);
 }
 
 static const char *last_value(const struct label_pair *pairs, size_t count, const char *name)
@@ -189,11 +212,12 @@ static const char *last_value(const struct label_pair *pairs, size_t count, cons
     return "";
 }
 
-bool matchers_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
-                          size_t count)
+bool matchers_may_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
+                              size_t count)
 {
     for (size_t i = 0; i < matchers->count; i++)
-        if (!holds(&matchers->list[i], last_value(pairs, count, matchers->list[i].name)))
+        if (!holds(&matchers->list[i], last_value(pairs, count, matchers->list[i].name), true,
+                   NULL))
             return false;
     return true;
 }
@@ -201,9 +225,14 @@ bool matchers_match_pairs(const struct matchers *matchers, const struct label_pa
 bool matchers_match_nothing(const struct matchers *matchers)
 {
     for (size_t i = 0; i < matchers->count; i++)
-        if (!holds(&matchers->list[i], ""))
+        if (!holds(&matchers->list[i], "", true, NULL))
             return false;
     return true;
+}
+
+uint64_t matchers_undecided_total(void)
+{
+    return regex_undecided_total();
 }
 
 void matchers_format(const struct matchers *matchers, struct text *out)

@@ -1,6 +1,7 @@
 /* Matchers over labels, as in Prometheus and Alertmanager: `name="value"` and with !=, =~, !~. All
- * of a list have to hold; a label that is not there is "". Regular expressions are POSIX extended
- * ones that match the whole value.
+ * of a list have to hold; a label that is not there is "". Regular expressions are those of
+ * alert/regex.h. One that does not say whether it matches must not hide an alert: what hides takes
+ * it for no match, what tells for a match.
  */
 #ifndef MOONWATCH_ALERT_MATCHER_H
 #define MOONWATCH_ALERT_MATCHER_H
@@ -28,15 +29,24 @@ int matchers_create(struct matchers **ret, const struct config_map *equal,
 void matchers_destroy(struct matchers *matchers); /* NULL is fine */
 
 size_t matchers_count(const struct matchers *matchers);
-/* `severity` stands for the label of that name, which changes while an alert lives; NULL: what the
- * labels say. */
+/* Whether they match for sure. `severity` stands for the label of that name, which changes while an
+ * alert lives; NULL: what the labels say. */
 bool matchers_match(const struct matchers *matchers, const struct labels *labels,
                     const char *severity);
+/* The same; regular expressions use up `*left_ns` of the processor's time, then they match nothing.
+ */
+bool matchers_match_within(const struct matchers *matchers, const struct labels *labels,
+                           const char *severity, uint64_t *left_ns);
+/* Whether it is not sure that they do not match. */
+bool matchers_may_match(const struct matchers *matchers, const struct labels *labels,
+                        const char *severity);
 /* The same over pairs that are not in a set yet; of equal names the last counts. */
-bool matchers_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
-                          size_t count);
-/* Whether the list matches what has no label at all, so that it matches nearly everything. */
+bool matchers_may_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
+                              size_t count);
+/* Whether the list may match what has no label at all, so that it matches nearly everything. */
 bool matchers_match_nothing(const struct matchers *matchers);
+/* Regular expressions that did not say, ever. */
+uint64_t matchers_undecided_total(void);
 /* The list in the form that matchers_parse() takes, with braces. */
 void matchers_format(const struct matchers *matchers, struct text *out);
 

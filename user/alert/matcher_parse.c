@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* glibc unrolls intervals, nested ones by their product: (((a{1,100}){1,100}){1,100}) takes
- * gigabytes. */
-#define REPEATS_MAX 200
-
 static const char *const operators[] = {
     [MATCHER_EQUAL] = "=",
     [MATCHER_NOT_EQUAL] = "!=",
@@ -151,38 +147,4 @@ int matcher_parse_one(struct matcher_text *ret, const char **at, const char *sta
         return r;
     *at = skip_blanks(*at);
     return 0;
-}
-
-bool matcher_regex_bounded(const char *regex, char error[MATCHER_ERROR_BYTES])
-{
-    double repeats = 1;
-    bool in_brackets = false;
-
-    for (const char *s = regex; *s; s++) {
-        if (*s == '\\') {
-            s++;
-            /* Matching them takes exponential time. */
-            if (isdigit((unsigned char)*s)) {
-                snprintf(error, MATCHER_ERROR_BYTES, "a back reference \\%c is not allowed", *s);
-                return false;
-            }
-            if (!*s)
-                break;
-        } else if (*s == '[') {
-            in_brackets = true;
-        } else if (*s == ']') {
-            in_brackets = false;
-        } else if (*s == '{' && !in_brackets) {
-            const char *bound = s + 1 + strcspn(s + 1, ",}");
-            double least = strtod(s + 1, NULL), most = *bound == ',' ? strtod(bound + 1, NULL) : 0;
-
-            repeats *= (most > least ? most : least) + 1;
-        }
-    }
-    if (repeats > REPEATS_MAX) {
-        snprintf(error, MATCHER_ERROR_BYTES, "{...} repeats more than %d times in all",
-                 REPEATS_MAX);
-        return false;
-    }
-    return true;
 }

@@ -18,7 +18,5 @@ struct matcher_text {
 int matcher_parse_one(struct matcher_text *ret, const char **at, const char *start,
                       char error[MATCHER_ERROR_BYTES]);
 const char *matcher_operator_text(enum matcher_operator o); /* "=~" */
-/* Whether glibc's matcher takes the expression in bounded time and memory; else says why not. */
-bool matcher_regex_bounded(const char *regex, char error[MATCHER_ERROR_BYTES]);
 
 #endif

@@ -242,7 +242,7 @@ void plan_destroy(struct plan *plan)
 int plan_route(const struct plan *plan, const struct labels *labels, enum severity severity)
 {
     for (size_t i = 0; i < plan->route_count; i++)
-        if (matchers_match(plan->routes[i].match, labels, severity_text(severity)))
+        if (matchers_may_match(plan->routes[i].match, labels, severity_text(severity)))
             return (int)i;
     return -1;
 }

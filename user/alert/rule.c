@@ -199,7 +199,7 @@ enum verdict rule_judge_sample(const struct rule *rule, const struct alert_sampl
     const struct config_rule *config = rule->config;
     double clear;
 
-    if (!matchers_match_pairs(rule->match, sample->labels, sample->label_count))
+    if (!matchers_may_match_pairs(rule->match, sample->labels, sample->label_count))
         return VERDICT_NO;
     if (isnan(sample->value))
         return VERDICT_UNKNOWN;
@@ -220,7 +220,7 @@ enum verdict rule_judge_sample(const struct rule *rule, const struct alert_sampl
 enum verdict rule_judge_condition(const struct rule *rule, const struct alert_condition *condition)
 {
     if (condition->kind != rule->config->kind ||
-        !matchers_match_pairs(rule->match, condition->labels, condition->label_count))
+        !matchers_may_match_pairs(rule->match, condition->labels, condition->label_count))
         return VERDICT_NO;
     switch (condition->status) {
     case STATUS_UNHEALTHY:
@@ -237,7 +237,7 @@ enum verdict rule_judge_condition(const struct rule *rule, const struct alert_co
 bool rule_takes_event(const struct rule *rule, const struct alert_event *event)
 {
     return rule->config->kind == RULE_EVENT && rule->config->event == event->event &&
-           matchers_match_pairs(rule->match, event->labels, event->label_count);
+           matchers_may_match_pairs(rule->match, event->labels, event->label_count);
 }
 
 enum severity rule_severity(const struct rule *rule, enum status status)

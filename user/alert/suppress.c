@@ -76,6 +76,7 @@ static void find_sources(struct alert_manager *m)
 void suppress_prepare(struct alert_manager *m)
 {
     m->sources_ready = false;
+    m->silence_left_ns = SILENCES_CPU_NS;
 }
 
 static bool is_inhibited(struct alert_manager *m, const struct alert *alert)
@@ -91,7 +92,7 @@ static bool is_inhibited(struct alert_manager *m, const struct alert *alert)
         if (m->sources[i].count == 0 || !matchers_match(inhibit->target, alert->labels, severity))
             continue;
         /* As in Alertmanager, what is both is not inhibited, or it would inhibit itself. */
-        if (matchers_match(inhibit->source, alert->labels, severity))
+        if (matchers_may_match(inhibit->source, alert->labels, severity))
             continue;
         hash = equal_hash(inhibit, alert);
         if (bsearch(&hash, m->sources[i].hashes, m->sources[i].count, sizeof(hash), by_value))
@@ -100,13 +101,14 @@ static bool is_inhibited(struct alert_manager *m, const struct alert *alert)
     return false;
 }
 
-static bool is_silenced(const struct alert_manager *m, const struct alert *alert)
+static bool is_silenced(struct alert_manager *m, const struct alert *alert)
 {
     for (size_t i = 0; i < m->silence_count; i++) {
         const struct silence *silence = &m->silences[i];
 
         if (m->realtime_ns >= silence->start_ns && m->realtime_ns < silence->end_ns &&
-            matchers_match(silence->matchers, alert->labels, severity_text(alert->severity)))
+            matchers_match_within(silence->matchers, alert->labels, severity_text(alert->severity),
+                                  &m->silence_left_ns))
             return true;
     }
     return false;

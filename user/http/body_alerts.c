@@ -14,21 +14,27 @@
 #define QUERY_ERROR_BYTES 256
 /* An ack that is longer is one that nobody remembers. */
 #define ACK_SECONDS_MAX (366.0 * 86400)
+/* What one request may use of the loop's time and memory. */
+#define MATCHING_NS (5 * NS_PER_MS)
+#define MATCHERS_IN_QUERY_MAX 16
 
 struct filter {
     int state, severity; /* -1: any */
     const char *name;    /* NULL: any */
     struct matchers *matchers;
+    uint64_t left_ns;   /* for the matchers' regular expressions */
+    uint64_t undecided; /* of these, ever, before this request */
     uint64_t since_ns;
     size_t limit;
 };
 
 /* What the filter lets through, growing. */
 struct selection {
-    const struct filter *filter;
+    struct filter *filter;
     struct alert_view *views;
     size_t count, capacity;
-    uint64_t firing, pending;
+    uint64_t firing, pending, omitted;
+    bool sorted; /* by weight; else as they came */
     bool failed;
 };
 
@@ -98,7 +104,11 @@ static int read_filter(const struct body_env *env, struct filter *ret,
     char why[MATCHER_ERROR_BYTES];
     int r;
 
-    *ret = (struct filter){.state = -1, .severity = -1, .limit = ALERTS_LIMIT_DEFAULT};
+    *ret = (struct filter){.state = -1,
+                           .severity = -1,
+                           .limit = ALERTS_LIMIT_DEFAULT,
+                           .left_ns = MATCHING_NS,
+                           .undecided = matchers_undecided_total()};
     if (!env->query)
         return 0;
     ret->name = env->query(env->query_ctx, "alertname");
@@ -110,10 +120,13 @@ static int read_filter(const struct body_env *env, struct filter *ret,
     r = matchers_parse(&ret->matchers, matcher, why);
     if (r == -EINVAL)
         snprintf(error, QUERY_ERROR_BYTES, "matcher: %s", why);
-    return r;
+    if (r < 0 || matchers_count(ret->matchers) <= MATCHERS_IN_QUERY_MAX)
+        return r;
+    snprintf(error, QUERY_ERROR_BYTES, "matcher: more than %d matchers", MATCHERS_IN_QUERY_MAX);
+    return -EINVAL;
 }
 
-static bool passes(const struct filter *filter, const struct alert_view *view)
+static bool passes(struct filter *filter, const struct alert_view *view)
 {
     uint64_t latest_ns = view->ends_realtime_ns ? view->ends_realtime_ns : view->starts_realtime_ns;
 
@@ -126,7 +139,39 @@ static bool passes(const struct filter *filter, const struct alert_view *view)
     if (view->state != ALERT_PENDING && latest_ns < filter->since_ns)
         return false;
     return !filter->matchers ||
-           matchers_match(filter->matchers, view->labels, severity_text(view->severity));
+           matchers_match_within(filter->matchers, view->labels, severity_text(view->severity),
+                                 &filter->left_ns);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct alert_view *left = a, *right = b;
+
+    if (left->state != right->state)
+        return left->state == ALERT_FIRING ? -1 : 1;
+    if (left->severity != right->severity)
+        return left->severity > right->severity ? -1 : 1;
+    if (left->starts_realtime_ns != right->starts_realtime_ns)
+        return left->starts_realtime_ns > right->starts_realtime_ns ? -1 : 1;
+    return strcmp(left->id, right->id);
+}
+
+static void sort(struct selection *s)
+{
+    if (s->sorted && s->count > 0)
+        qsort(s->views, s->count, sizeof(*s->views), by_weight);
+}
+
+/* The memory of a request does not grow with the alerts there are. */
+static void cut(struct selection *s)
+{
+    size_t limit = s->filter->limit;
+
+    sort(s);
+    if (s->count <= limit)
+        return;
+    s->omitted += s->count - limit;
+    s->count = limit;
 }
 
 static void select_view(struct selection *s, const struct alert_view *view)
@@ -136,6 +181,8 @@ static void select_view(struct selection *s, const struct alert_view *view)
 
     if (s->failed || !passes(s->filter, view))
         return;
+    if (s->count == s->capacity && s->count >= 2 * s->filter->limit + 64)
+        cut(s);
     if (s->count == s->capacity) {
         grown = realloc(s->views, capacity * sizeof(*grown));
         if (!grown) {
@@ -159,25 +206,6 @@ static void on_alert(void *ctx, const struct alert_view *view)
         select_view(s, view);
 }
 
-static int by_weight(const void *a, const void *b)
-{
-    const struct alert_view *left = a, *right = b;
-
-    if (left->state != right->state)
-        return left->state == ALERT_FIRING ? -1 : 1;
-    if (left->severity != right->severity)
-        return left->severity > right->severity ? -1 : 1;
-    if (left->starts_realtime_ns != right->starts_realtime_ns)
-        return left->starts_realtime_ns > right->starts_realtime_ns ? -1 : 1;
-    return strcmp(left->id, right->id);
-}
-
-static size_t cut(size_t count, size_t limit, uint64_t *ret_omitted)
-{
-    *ret_omitted = count > limit ? count - limit : 0;
-    return count > limit ? limit : count;
-}
-
 /* From malloc. */
 static struct notify_channel_view *gather_channels(const struct notify *notify,
                                                    struct alerts_body *body)
@@ -193,10 +221,10 @@ static struct notify_channel_view *gather_channels(const struct notify *notify,
     return views;
 }
 
-static int answer(const struct body_env *env, const struct filter *filter, struct body *ret)
+static int answer(const struct body_env *env, struct filter *filter, struct body *ret)
 {
     const struct alert_manager *alerts = env->sources->alerts;
-    struct selection active = {.filter = filter}, past = {.filter = filter};
+    struct selection active = {.filter = filter, .sorted = true}, past = {.filter = filter};
     struct alerts_body body = {.realtime_ns = env->snapshot->realtime_ns};
     CLEANUP_FREE struct notify_channel_view *channels = NULL;
     int r = -ENOMEM;
@@ -214,15 +242,21 @@ static int answer(const struct body_env *env, const struct filter *filter, struc
         body.missing = "this agent has no alerts";
     }
     channels = gather_channels(env->sources->notify, &body);
-    if (active.count > 0)
-        qsort(active.views, active.count, sizeof(*active.views), by_weight);
+    cut(&active);
+    cut(&past);
     body.firing = active.firing;
     body.pending = active.pending;
     body.alerts = active.views;
-    body.count = cut(active.count, filter->limit, &body.omitted);
+    body.count = active.count;
+    body.omitted = active.omitted;
     body.history = past.views;
-    body.history_count = cut(past.count, filter->limit, &body.history_omitted);
-    if (!active.failed && !past.failed)
+    body.history_count = past.count;
+    body.history_omitted = past.omitted;
+    if (matchers_undecided_total() > filter->undecided)
+        r = error_body(ret, 400, "bad_query",
+                       "matcher: the regular expressions take too long over these alerts "
+                       "(allowed: simpler ones, or fewer alerts by alertname, state or severity)");
+    else if (!active.failed && !past.failed)
         r = body_render(ret, 200, &alerts_table, &body, NULL);
     free(active.views);
     free(past.views);

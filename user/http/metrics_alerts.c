@@ -109,6 +109,9 @@ void metrics_alerts(struct exposition *e, struct metrics *m, const struct metric
                     struct alert_counters, overflowed, 1),
         U64_COUNTER("moonwatch_alerts_escalated", "Steps of escalation.", struct alert_counters,
                     escalated, 1),
+        U64_COUNTER("moonwatch_alert_matches_undecided",
+                    "Regular expressions that took too long over a value: they hide nothing.",
+                    struct alert_counters, undecided, 1),
     };
     static const struct metric_family silences = {"moonwatch_silences", METRIC_GAUGE,
                                                   "Silences that are not over."};
