@@ -292,7 +292,7 @@ static int postgres_start(void **ret, const struct endpoint_check_sources *sourc
 {
     const struct pq_api *api = pq_api(reason);
     struct postgres_run *run;
-    char *password;
+    char *password = NULL;
     int r = api ? 0 : -ELIBACC;
 
     if (r == 0 && target->config->ca_file)
