@@ -2,7 +2,6 @@
 #include "alert/keeper.h"
 #include "alert/matcher.h"
 #include "alert/source.h"
-#include "base/file.h"
 #include "http/metric_samples.h"
 #include <errno.h>
 #include <limits.h>
@@ -60,8 +59,6 @@ static int create_notify(struct agent_alerts *a, const struct config *config)
     if (snprintf(path, sizeof(path), "%s/" OUTBOX_NAME, a->sources.state_directory) >=
         (int)sizeof(path))
         return -ENAMETOOLONG;
-    /* When it cannot be made, the outbox says what it cannot keep, and sends all the same. */
-    dir_create_all(a->sources.state_directory, 0755);
     return notify_create(&a->notify, &notify, a->sources.loop, a->sources.clock, a->sources.log);
 }
 

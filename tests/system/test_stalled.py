@@ -1,14 +1,16 @@
-"""What the agent leans on stops answering: whoever reads its log."""
+"""What the agent leans on stops answering: whoever reads its log, the disk of its state."""
 
 import os
 import pty
 import signal
 import socket
 import subprocess
+import sys
 import termios
 
 import pytest
 
+from alerting import ALWAYS, receiver, told_at_once, with_rules
 from conftest import DEADLINE_SECONDS, wait_for, wait_until
 from traffic import free_port
 
@@ -109,3 +111,82 @@ def test_a_start_that_fails_ends_though_nobody_reads_why(make_agent, stderr):
     agent.config_path.write_text("{")
     launch(agent, stderr)
     assert agent.process.wait(DEADLINE_SECONDS) == 2
+
+
+# A file system whose server never answers, on argv[1], for each line read: as a network's that is gone.
+HANG = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for line in sys.stdin:
+    if line == "hang\\n":
+        fd = os.open("/dev/fuse", os.O_RDWR)
+        options = f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()
+        if libc.mount(b"hung", sys.argv[1].encode(), b"fuse", 0, options):
+            sys.exit(os.strerror(ctypes.get_errno()))
+    else:
+        os.close(fd)
+        libc.umount2(sys.argv[1].encode(), 2)
+    print(flush=True)
+"""
+
+
+class Disk:
+    """The state directory, in a mount namespace that agents enter."""
+
+    def __init__(self, path):
+        self.path = path
+        path.mkdir()
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", sys.executable, "-c", HANG, str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+
+    def say(self, word):
+        self.holder.stdin.write(word + "\n")
+        self.holder.stdin.flush()
+        assert self.holder.stdout.readline() == "\n"
+
+    def hold(self, agent):
+        enter = ["nsenter", "--target", str(self.holder.pid), "--mount"]
+        agent.command = [*enter, *agent.command]
+        agent.environment["STATE_DIRECTORY"] = str(self.path)
+        return agent
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait(DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("no /dev/fuse to make a disk that hangs")
+    disk = Disk(tmp_path / "disk")
+    yield disk
+    disk.close()
+
+
+def test_a_state_directory_that_hangs_from_the_start(make_agent, receiver, disk):
+    """It starts without the state, serves, pages, and what it could not read is there afterwards."""
+    (disk.path / "alerts.json").write_text("{}")
+    disk.say("hang")
+    agent = disk.hold(make_agent(config=with_rules(ALWAYS, **told_at_once(receiver)))).start()
+    unread = [e for e in agent.events() if "cannot be read" in e.get("msg", "")]
+    assert [e["error"] for e in unread] == ["its disk does not answer"]
+    agent.next_tick()
+    wait_for(lambda: receiver.of("firing"), what="a page that no disk keeps")
+    agent.wait_log(lambda e: e.get("msg") == "The alerts cannot be saved")
+    assert agent.metric("moonwatch_outbox_not_durable_total") > 0
+    disk.say("answer")
+    wait_for((disk.path / "alerts.json.unread").exists, what="what could not be read")
+    assert (disk.path / "alerts.json.unread").read_text() == "{}"
+    wait_for((disk.path / "alerts.json").exists, what="the state")
+    assert agent.stop() == 0
+
+
+def test_a_state_directory_that_hangs_at_the_end(make_agent, disk):
+    agent = disk.hold(make_agent(config=with_rules(ALWAYS))).start()
+    agent.next_tick()
+    disk.say("hang")
+    agent.next_tick()
+    assert agent.stop() == 0

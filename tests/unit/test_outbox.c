@@ -1,126 +1,11 @@
 /* The outbox: what was put is there until it is removed, whatever happens to the process, the
  * database or the disk. */
-#include "alert/outbox.h"
+#include "outbox_fixture.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#define DEADLINE_SECONDS 60
-#define KEYS_MAX 2048
-
-static char directory[64], path[128];
-
-/* Stands in for libc's, the first that the thread calls: holds it there, as a slow disk would,
- * while the test has the lock. */
-static pthread_mutex_t slow_disk = PTHREAD_MUTEX_INITIALIZER;
-
-int pthread_setname_np(pthread_t thread, const char *name)
-{
-    pthread_mutex_lock(&slow_disk);
-    return pthread_mutex_unlock(&slow_disk);
-}
-
-struct inbox {
-    struct outbox *outbox;
-    size_t count, durable, recovered;
-    char keys[KEYS_MAX][32];
-    size_t body_bytes;
-    unsigned attempts;
-    uint64_t next_attempt_ns;
-};
-
-static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
-{
-    struct inbox *inbox = ctx;
-
-    assert_true(inbox->count < KEYS_MAX);
-    snprintf(inbox->keys[inbox->count++], sizeof(inbox->keys[0]), "%s", entry->key);
-    inbox->durable += durable;
-    inbox->recovered += recovered;
-    inbox->body_bytes = entry->body_bytes;
-    inbox->attempts = entry->attempts;
-    inbox->next_attempt_ns = entry->next_attempt_ns;
-}
-
-static void open_inbox(struct inbox *inbox, uint64_t max_bytes)
-{
-    const struct outbox_config config = {.path = path, .max_bytes = max_bytes};
-    const struct outbox_ops ops = {on_ready, inbox};
-
-    memset(inbox, 0, sizeof(*inbox));
-    assert_int_equal(outbox_create(&inbox->outbox, &config, &ops), 0);
-}
-
-static time_t now_seconds(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec;
-}
-
-/* Dispatches until so many entries were ready. */
-static void wait_for(struct inbox *inbox, size_t count)
-{
-    time_t deadline = now_seconds() + DEADLINE_SECONDS;
-
-    while (inbox->count < count) {
-        struct pollfd fd = {outbox_fd(inbox->outbox), POLLIN, 0};
-
-        poll(&fd, 1, 1000);
-        outbox_dispatch(inbox->outbox);
-        if (now_seconds() > deadline)
-            fail_msg("%zu of %zu entries are ready", inbox->count, count);
-    }
-}
-
-static void put(struct inbox *inbox, const char *key, size_t body_bytes)
-{
-    char *body = calloc(1, body_bytes + 1);
-    int r;
-
-    memset(body, 'b', body_bytes);
-    while ((r = outbox_put(inbox->outbox, &(struct outbox_entry){.channel = "ops",
-                                                                 .key = key,
-                                                                 .body = body,
-                                                                 .body_bytes = body_bytes,
-                                                                 .created_ns = 1})) == -EAGAIN)
-        wait_for(inbox, inbox->count + 1);
-    assert_int_equal(r, 0);
-    free(body);
-}
-
-static int set_up(void **state)
-{
-    snprintf(directory, sizeof(directory), "/tmp/moonwatch-outbox-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    snprintf(path, sizeof(path), "%s/outbox.sqlite", directory);
-    return 0;
-}
-
-static int clean_up(void **state)
-{
-    char command[160];
-
-    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-    return system(command);
-}
-
 static void what_was_put_is_ready_and_stays_until_removed(void **state)
 {
     struct outbox_view view;
@@ -273,12 +158,12 @@ static void a_full_database_delivers_what_it_cannot_store(void **state)
     outbox_destroy(inbox.outbox);
 }
 
-static void a_directory_that_is_not_there_delivers_too(void **state)
+static void a_directory_that_cannot_be_delivers_too(void **state)
 {
     struct outbox_view view;
     struct inbox inbox;
 
-    snprintf(path, sizeof(path), "%s/none/outbox.sqlite", directory);
+    snprintf(path, sizeof(path), "/dev/null/none/outbox.sqlite");
     open_inbox(&inbox, 0);
     put(&inbox, "a", 10);
     wait_for(&inbox, 1);
@@ -286,6 +171,18 @@ static void a_directory_that_is_not_there_delivers_too(void **state)
     outbox_view(inbox.outbox, &view);
     assert_false(view.open);
     assert_non_null(strstr(view.error, "unable to open database file"));
+    outbox_destroy(inbox.outbox);
+}
+
+static void a_directory_is_made(void **state)
+{
+    struct inbox inbox;
+
+    snprintf(path, sizeof(path), "%s/below/it/outbox.sqlite", directory);
+    open_inbox(&inbox, 0);
+    put(&inbox, "a", 10);
+    wait_for(&inbox, 1);
+    assert_int_equal(inbox.durable, 1);
     outbox_destroy(inbox.outbox);
 }
 
@@ -428,7 +325,8 @@ int main(void)
         TEST(a_file_that_is_no_database_is_moved_aside),
         TEST(a_damaged_database_is_moved_aside),
         TEST(a_full_database_delivers_what_it_cannot_store),
-        TEST(a_directory_that_is_not_there_delivers_too),
+        TEST(a_directory_that_cannot_be_delivers_too),
+        TEST(a_directory_is_made),
         TEST(a_burst_is_bounded_and_complete),
         TEST(killed_at_each_step_nothing_is_lost),
     };

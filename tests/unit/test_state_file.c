@@ -1,8 +1,12 @@
 /* The saved state is the old one or the new one, never a part, and says why when it is neither. */
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/state_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,10 +19,23 @@
 
 #include <cmocka.h>
 
+#define DEADLINE_NS (60 * NS_PER_SECOND)
+
 struct place {
-    char directory[64], path[128], next[128], damaged[128];
+    char directory[64], path[128], next[128], damaged[128], unread[128];
     struct state_file *file;
 };
+
+/* Stands in for cJSON's, which the thread calls with what it has read: holds it there, as a disk
+ * that hangs would, while the test has the lock. */
+static pthread_mutex_t slow_disk = PTHREAD_MUTEX_INITIALIZER;
+
+cJSON *cJSON_ParseWithLength(const char *value, size_t length)
+{
+    pthread_mutex_lock(&slow_disk);
+    pthread_mutex_unlock(&slow_disk);
+    return cJSON_ParseWithLengthOpts(value, length, NULL, 0);
+}
 
 static int set_up(void **state)
 {
@@ -30,6 +47,7 @@ static int set_up(void **state)
     snprintf(place->path, sizeof(place->path), "%s/alerts.json", place->directory);
     snprintf(place->next, sizeof(place->next), "%s/alerts.json.new", place->directory);
     snprintf(place->damaged, sizeof(place->damaged), "%s/alerts.json.damaged", place->directory);
+    snprintf(place->unread, sizeof(place->unread), "%s/alerts.json.unread", place->directory);
     assert_int_equal(state_file_create(&place->file, place->directory, "alerts.json"), 0);
     *state = place;
     return 0;
@@ -43,6 +61,7 @@ static int tear_down(void **state)
     unlink(place->path);
     unlink(place->next);
     unlink(place->damaged);
+    unlink(place->unread);
     for (int i = 0; i < 3; i++) {
         rmdir(place->directory);
         *strrchr(place->directory, '/') = '\0';
@@ -196,6 +215,110 @@ static void a_damaged_one_is_moved_aside(void **state)
     assert_int_equal(state_file_move_aside(place->file), -ENOENT);
 }
 
+static void put(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect_content(const char *path, const char *content)
+{
+    char text[64] = "";
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    assert_string_equal(text, content);
+}
+
+/* Nobody can say what is in there. */
+static void what_cannot_be_read_is_kept(void **state)
+{
+    struct place *place = *state;
+    struct stat st;
+    cJSON *json;
+
+    assert_int_equal(dir_create_all(place->directory, 0700), 0);
+    assert_int_equal(mkfifo(place->path, 0600), 0);
+    assert_int_equal(state_file_read(place->file, &json), FILE_NOT_REGULAR);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(state_file_write(place->file, document(i)), 0);
+        assert_true(state_file_wait(place->file));
+        assert_null(view_of(place).error);
+        assert_float_equal(number_in(place), i, 0);
+        /* The second time what is there is ours. */
+        assert_int_equal(stat(place->unread, &st), 0);
+        assert_true(S_ISFIFO(st.st_mode));
+    }
+}
+
+/* A damaged one stays where it is when it cannot be moved. */
+static void what_cannot_be_moved_aside_is_kept(void **state)
+{
+    struct place *place = *state;
+    cJSON *json;
+
+    assert_int_equal(dir_create_all(place->directory, 0700), 0);
+    assert_int_equal(mkdir(place->damaged, 0700), 0);
+    put(place->path, "{");
+    assert_int_equal(state_file_read(place->file, &json), -EBADMSG);
+    assert_int_equal(state_file_move_aside(place->file), -EISDIR);
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    assert_true(state_file_wait(place->file));
+    assert_float_equal(number_in(place), 1, 0);
+    expect_content(place->unread, "{");
+    assert_int_equal(rmdir(place->damaged), 0);
+}
+
+static void a_disk_that_hangs_is_not_waited_for(void **state)
+{
+    struct place *place = *state;
+    uint64_t began_ns = clock_monotonic_ns(clock_system());
+    struct pollfd done = {.fd = state_file_fd(place->file), .events = POLLIN};
+    cJSON *json;
+
+    assert_int_equal(dir_create_all(place->directory, 0700), 0);
+    put(place->path, "{\"n\":1}");
+    pthread_mutex_lock(&slow_disk);
+    assert_int_equal(state_file_read(place->file, &json), -ETIMEDOUT);
+    assert_int_equal(state_file_write(place->file, document(2)), -EBUSY);
+    assert_false(state_file_wait(place->file));
+    assert_true(clock_monotonic_ns(clock_system()) - began_ns < DEADLINE_NS);
+    /* It comes back: too late for what it says, which is kept. */
+    pthread_mutex_unlock(&slow_disk);
+    while (state_file_busy(place->file))
+        poll(&done, 1, 1000);
+    assert_false(view_of(place).stalled);
+    assert_int_equal(state_file_write(place->file, document(2)), 0);
+    assert_true(state_file_wait(place->file));
+    assert_float_equal(number_in(place), 2, 0);
+    expect_content(place->unread, "{\"n\":1}");
+}
+
+static void an_end_is_bounded(void **state)
+{
+    struct place *place = *state;
+    uint64_t began_ns = clock_monotonic_ns(clock_system());
+    int fd;
+
+    assert_int_equal(dir_create_all(place->directory, 0700), 0);
+    assert_int_equal(mkfifo(place->next, 0600), 0);
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    state_file_destroy(place->file);
+    place->file = NULL;
+    assert_true(clock_monotonic_ns(clock_system()) - began_ns < DEADLINE_NS);
+    /* The thread ends when its disk comes back, and releases what it had. */
+    fd = open(place->next, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    while (access(place->next, F_OK) == 0)
+        usleep(10000); /* on purpose: between two looks */
+    close(fd);
+}
+
 #define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -207,6 +330,10 @@ int main(void)
         PLACE_TEST(what_a_kill_left_is_overwritten),
         PLACE_TEST(a_failure_leaves_the_old_one),
         PLACE_TEST(a_damaged_one_is_moved_aside),
+        PLACE_TEST(what_cannot_be_read_is_kept),
+        PLACE_TEST(what_cannot_be_moved_aside_is_kept),
+        PLACE_TEST(a_disk_that_hangs_is_not_waited_for),
+        PLACE_TEST(an_end_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 /* A failed write is tried again, and said once. */
 #define SAVE_RETRY_NS (10 * NS_PER_SECOND)
 #define BOOT_ID_BYTES 64
+#define HANGS "its disk does not answer"
 
 struct alert_keeper {
     struct alert_keeper_sources sources;
@@ -73,8 +74,10 @@ static void load(struct alert_keeper *s)
     if (r == -EBADMSG || r == -EINVAL)
         move_aside(s, r == -EBADMSG ? "it is no JSON document" : "it is of another version");
     else if (r < 0 && r != -ENOENT)
-        LOG_ERROR(s->sources.log, LOGGER, "The saved alerts cannot be read",
-                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", file_error(r)));
+        LOG_ERROR(s->sources.log, LOGGER, "The saved alerts cannot be read, beginning anew",
+                  LOG_STRING("path", state_file_path(s->file)),
+                  LOG_STRING("error", r == -ETIMEDOUT ? HANGS : file_error(r)),
+                  LOG_STRING("kept_as", "alerts.json.unread"));
     else if (r == 0)
         LOG_INFO(s->sources.log, LOGGER, "Alerts go on where they were",
                  LOG_U64("alerts", alert_manager_count(manager)),
@@ -96,11 +99,23 @@ static void save(struct alert_keeper *s, uint64_t now_ns)
     s->save_anyway_ns = now_ns + SAVE_ANYWAY_NS;
 }
 
+static void say_it_hangs(struct alert_keeper *s)
+{
+    if (!s->failing)
+        LOG_ERROR(s->sources.log, LOGGER, "The alerts cannot be saved",
+                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", HANGS));
+    s->failing = true;
+}
+
 static void look_after_writes(struct alert_keeper *s, uint64_t now_ns)
 {
     struct state_file_view view;
 
     state_file_view(s->file, &view);
+    if (view.stalled) {
+        say_it_hangs(s);
+        return;
+    }
     if (view.failures_total == s->failures) {
         s->failing = s->failing && view.error;
         return;
@@ -136,10 +151,12 @@ static void on_alarm(void *ctx, uint64_t now_ns)
 void alert_keeper_changed(struct alert_keeper *s)
 {
     uint64_t now_ns = clock_monotonic_ns(s->sources.clock), due_ns;
+    bool busy;
 
-    if (state_file_busy(s->file))
-        return;
+    busy = state_file_busy(s->file);
     look_after_writes(s, now_ns);
+    if (busy)
+        return;
     /* Not put off by one change after the other. */
     if (s->armed || !wants_save(s, now_ns))
         return;
@@ -179,6 +196,15 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
     return 0;
 }
 
+static bool wait_for_disk(struct alert_keeper *s)
+{
+    bool done = state_file_wait(s->file);
+
+    if (!done)
+        say_it_hangs(s);
+    return done;
+}
+
 void alert_keeper_destroy(struct alert_keeper *s, bool save_now)
 {
     uint64_t now_ns;
@@ -186,12 +212,11 @@ void alert_keeper_destroy(struct alert_keeper *s, bool save_now)
     if (!s)
         return;
     now_ns = clock_monotonic_ns(s->sources.clock);
-    if (s->file)
-        state_file_wait(s->file);
-    if (save_now && (wants_save(s, now_ns) || alert_manager_count(s->sources.manager) > 0)) {
+    if (save_now && wait_for_disk(s) &&
+        (wants_save(s, now_ns) || alert_manager_count(s->sources.manager) > 0)) {
         save(s, now_ns);
-        state_file_wait(s->file);
-        look_after_writes(s, now_ns);
+        if (wait_for_disk(s))
+            look_after_writes(s, now_ns);
     }
     loop_remove(s->written);
     loop_remove(s->alarm);

@@ -25,9 +25,10 @@ struct alert_keeper_sources {
     void *ctx;
 };
 
-/* Imports what the agent before left; a damaged file is moved aside. */
+/* Imports what the agent before left; a damaged file is moved aside, and what cannot be read, or
+ * hangs, is kept as alerts.json.unread. */
 int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources);
-/* `save`: once more, however long the disk takes. NULL is fine. */
+/* `save`: once more, unless the disk hangs. NULL is fine. */
 void alert_keeper_destroy(struct alert_keeper *s, bool save);
 
 /* After the manager may have changed; and with each tick, for what only gets older. */

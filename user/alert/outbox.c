@@ -2,6 +2,7 @@
 #include "alert/outbox_queue.h"
 #include "alert/outbox_store.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,10 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How long the thread waits before it tries a database again that could not be opened. */
 #define REOPEN_SECONDS 5
+/* A disk that takes longer for one batch keeps nobody from being told: what waits is sent as what
+ * cannot be stored is. */
+#define STALL_NS (2 * NS_PER_SECOND)
+/* What an end may take longer for a disk that hangs. */
+#define END_WAIT_NS (5 * NS_PER_SECOND)
 
 struct outbox {
     char *path;
@@ -29,8 +36,10 @@ struct outbox {
     /* Between both, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;
-    size_t working;              /* items in the hands of the thread */
+    bool stop, ended, abandoned; /* both of the latter: whoever comes last releases */
+    size_t working;              /* items in the hands of the thread, ... */
+    struct outbox_item *batch;   /* ... which leaves what others read of them as it is */
+    uint64_t busy_since_ns;      /* of the thread; 0: it waits for work */
     struct outbox_queue work;    /* from the loop; bounded */
     struct outbox_queue results; /* to the loop: bounded by the work and by the database */
     struct outbox_view view;
@@ -113,6 +122,8 @@ static int open_store(struct outbox *outbox)
         r = sqlite_library_open(&outbox->library);
     if (r < 0)
         set_error(outbox, "cannot load libsqlite3.so.0 (Debian: libsqlite3-0)", strerror(-r));
+    if (r == 0) /* when it cannot be made, opening says why */
+        dir_create_parent(outbox->path, 0755);
     /* Once more for a new one in the place of a damaged one. */
     for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
         r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
@@ -147,15 +158,16 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
     return 0;
 }
 
-/* All of the batch in one transaction, so that a storm costs one fsync. */
-static int apply_all(struct outbox *outbox, const struct outbox_queue *batch)
+/* `count` of them in one transaction, so that a storm costs one fsync. */
+static int apply_all(struct outbox *outbox, struct outbox_item *first, size_t count)
 {
+    struct outbox_item *item = first;
     int r = open_store(outbox);
 
     if (r < 0)
         return r;
     r = outbox_store_begin(outbox->store);
-    for (struct outbox_item *item = batch->first; r == 0 && item; item = item->next)
+    for (size_t i = 0; r == 0 && i < count; i++, item = item->next)
         r = apply(outbox, item);
     if (r == 0)
         r = outbox_store_commit(outbox->store);
@@ -168,30 +180,32 @@ static int apply_all(struct outbox *outbox, const struct outbox_queue *batch)
 
 static int work_on(struct outbox *outbox, const struct outbox_queue *batch)
 {
-    int r = apply_all(outbox, batch);
+    int r = apply_all(outbox, batch->first, batch->count);
 
     if (r == -EUCLEAN && outbox->store) {
         close_store(outbox);
         outbox->retry_open_ns = 0;
         if (move_aside(outbox) == 0)
-            r = apply_all(outbox, batch);
+            r = apply_all(outbox, batch->first, batch->count);
     }
     /* Removing needs no room of its own in a new transaction; a message that is too large for the
      * allowance must not take the others with it. */
     if (r == -ENOSPC && batch->count > 1) {
-        for (struct outbox_item *item = batch->first; item; item = item->next) {
-            struct outbox_queue one = {item, item, 1};
-            struct outbox_item *next = item->next;
-
-            item->next = NULL;
-            item->durable = apply_all(outbox, &one) == 0;
-            item->next = next;
-        }
+        for (struct outbox_item *item = batch->first; item; item = item->next)
+            item->durable = apply_all(outbox, item, 1) == 0;
         return r;
     }
     for (struct outbox_item *item = batch->first; item; item = item->next)
         item->durable = r == 0;
     return r;
+}
+
+/* Under the lock. */
+static void set_idle(struct outbox *outbox)
+{
+    outbox->working = 0;
+    outbox->batch = NULL;
+    outbox->busy_since_ns = 0;
 }
 
 /* Under the lock: what the loop has to hear of. */
@@ -207,8 +221,8 @@ static void hand_over(struct outbox *outbox, struct outbox_queue *batch, int r)
 
             outbox->view.stored += item->durable && item->is_new;
             outbox->view.duplicates += known;
-            outbox->view.not_durable += !item->durable;
-            if (!known) {
+            outbox->view.not_durable += !item->durable && !item->released;
+            if (!known && !item->released) {
                 outbox_queue_push(&outbox->results, item);
                 continue;
             }
@@ -228,11 +242,24 @@ static void wake_loop(struct outbox *outbox)
         return;
 }
 
+static void release(struct outbox *outbox)
+{
+    sqlite_library_close(&outbox->library);
+    outbox_queue_clear(&outbox->work);
+    outbox_queue_clear(&outbox->results);
+    pthread_mutex_destroy(&outbox->lock);
+    pthread_cond_destroy(&outbox->wake);
+    if (outbox->event_fd >= 0)
+        close(outbox->event_fd);
+    free(outbox->path);
+    free(outbox);
+}
+
 static void *run_thread(void *ctx)
 {
     struct outbox *outbox = ctx;
     struct outbox_queue batch = {0};
-    bool stop = false;
+    bool stop = false, abandoned;
     int r;
 
     pthread_setname_np(pthread_self(), "outbox");
@@ -242,10 +269,13 @@ static void *run_thread(void *ctx)
     wake_loop(outbox);
     while (!stop || batch.count > 0) {
         pthread_mutex_lock(&outbox->lock);
+        set_idle(outbox);
         while (outbox->work.count == 0 && !outbox->stop)
             pthread_cond_wait(&outbox->wake, &outbox->lock);
         outbox_queue_append(&batch, &outbox->work);
         outbox->working = batch.count;
+        outbox->batch = batch.first;
+        outbox->busy_since_ns = clock_monotonic_ns(clock_system());
         stop = outbox->stop;
         pthread_mutex_unlock(&outbox->lock);
         if (batch.count == 0)
@@ -253,11 +283,17 @@ static void *run_thread(void *ctx)
         r = work_on(outbox, &batch);
         pthread_mutex_lock(&outbox->lock);
         hand_over(outbox, &batch, r);
-        outbox->working = 0;
+        set_idle(outbox);
         pthread_mutex_unlock(&outbox->lock);
         wake_loop(outbox);
     }
     close_store(outbox);
+    pthread_mutex_lock(&outbox->lock);
+    outbox->ended = true;
+    abandoned = outbox->abandoned;
+    pthread_mutex_unlock(&outbox->lock);
+    if (abandoned)
+        release(outbox);
     return NULL;
 }
 
@@ -267,6 +303,7 @@ static int start(struct outbox *outbox)
     sigset_t all, before;
     int r;
 
+    outbox->busy_since_ns = clock_monotonic_ns(clock_system());
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = -pthread_create(&outbox->thread, NULL, run_thread, outbox);
@@ -301,26 +338,32 @@ int outbox_create(struct outbox **ret, const struct outbox_config *config,
     return 0;
 }
 
+/* False: the thread releases the outbox, should it ever end. */
+static bool end_thread(struct outbox *outbox)
+{
+    uint64_t until_ns = clock_monotonic_ns(clock_system()) + END_WAIT_NS;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+                                   .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
+    bool ended;
+
+    pthread_mutex_lock(&outbox->lock);
+    outbox->stop = true;
+    pthread_cond_signal(&outbox->wake);
+    pthread_mutex_unlock(&outbox->lock);
+    if (pthread_clockjoin_np(outbox->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    pthread_detach(outbox->thread);
+    pthread_mutex_lock(&outbox->lock);
+    outbox->abandoned = true;
+    ended = outbox->ended;
+    pthread_mutex_unlock(&outbox->lock);
+    return ended;
+}
+
 void outbox_destroy(struct outbox *outbox)
 {
-    if (!outbox)
-        return;
-    if (outbox->started) {
-        pthread_mutex_lock(&outbox->lock);
-        outbox->stop = true;
-        pthread_cond_signal(&outbox->wake);
-        pthread_mutex_unlock(&outbox->lock);
-        pthread_join(outbox->thread, NULL);
-    }
-    sqlite_library_close(&outbox->library);
-    outbox_queue_clear(&outbox->work);
-    outbox_queue_clear(&outbox->results);
-    pthread_mutex_destroy(&outbox->lock);
-    pthread_cond_destroy(&outbox->wake);
-    if (outbox->event_fd >= 0)
-        close(outbox->event_fd);
-    free(outbox->path);
-    free(outbox);
+    if (outbox && (!outbox->started || end_thread(outbox)))
+        release(outbox);
 }
 
 int outbox_fd(const struct outbox *outbox)
@@ -328,10 +371,19 @@ int outbox_fd(const struct outbox *outbox)
     return outbox->event_fd;
 }
 
+static void make_ready(struct outbox *outbox, struct outbox_queue *results)
+{
+    struct outbox_item *item;
+
+    while ((item = outbox_queue_pop(results))) {
+        outbox->ops.ready(outbox->ops.ctx, &item->entry, item->durable, item->recovered);
+        outbox_item_free(item);
+    }
+}
+
 void outbox_dispatch(struct outbox *outbox)
 {
     struct outbox_queue results = {0};
-    struct outbox_item *item;
     uint64_t count;
 
     if (read(outbox->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
@@ -339,10 +391,45 @@ void outbox_dispatch(struct outbox *outbox)
     pthread_mutex_lock(&outbox->lock);
     outbox_queue_append(&results, &outbox->results);
     pthread_mutex_unlock(&outbox->lock);
-    while ((item = outbox_queue_pop(&results))) {
-        outbox->ops.ready(outbox->ops.ctx, &item->entry, item->durable, item->recovered);
-        outbox_item_free(item);
+    make_ready(outbox, &results);
+}
+
+/* Under the lock. */
+static bool is_stalled(const struct outbox *outbox)
+{
+    return outbox->busy_since_ns &&
+           clock_monotonic_ns(clock_system()) >= outbox->busy_since_ns + STALL_NS;
+}
+
+/* Under the lock. Copies, since the thread has these, or will. Without memory for one the next tick
+ * tries again. */
+static void take_waiting(struct outbox *outbox, struct outbox_item *first,
+                         struct outbox_queue *ready)
+{
+    for (struct outbox_item *item = first; item; item = item->next) {
+        struct outbox_item *copy = NULL;
+
+        if (item->kind == OUTBOX_PUT && !item->released)
+            copy = outbox_item_create(OUTBOX_READY, &item->entry);
+        if (!copy)
+            continue;
+        item->released = true;
+        outbox->view.not_durable++;
+        outbox_queue_push(ready, copy);
     }
+}
+
+void outbox_tick(struct outbox *outbox)
+{
+    struct outbox_queue ready = {0};
+
+    pthread_mutex_lock(&outbox->lock);
+    if (is_stalled(outbox)) {
+        take_waiting(outbox, outbox->batch, &ready);
+        take_waiting(outbox, outbox->work.first, &ready);
+    }
+    pthread_mutex_unlock(&outbox->lock);
+    make_ready(outbox, &ready);
 }
 
 static int enqueue(struct outbox *outbox, enum outbox_kind kind, const struct outbox_entry *entry)
@@ -391,5 +478,7 @@ void outbox_view(struct outbox *outbox, struct outbox_view *ret)
     pthread_mutex_lock(&outbox->lock);
     *ret = outbox->view;
     ret->queued = outbox->work.count + outbox->working;
+    if (is_stalled(outbox))
+        snprintf(ret->error, sizeof(ret->error), "%.150s: its disk does not answer", outbox->path);
     pthread_mutex_unlock(&outbox->lock);
 }

@@ -2,9 +2,9 @@
  * once, across crashes and restarts, each with its idempotency key.
  *
  * The database is worked on by a thread behind a bounded queue, so that a slow disk delays no tick.
- * What cannot be stored is sent all the same, and the view says that it was not durable: a full
- * disk must not silence the alert that says so. A damaged database is moved aside and a new one
- * begun.
+ * What cannot be stored, or not within 2 s since the disk hangs, is sent all the same, and the view
+ * says that it was not durable: a full disk must not silence the alert that says so. A damaged
+ * database is moved aside and a new one begun.
  *
  * All functions are for one thread, that of the event loop.
  */
@@ -37,7 +37,8 @@ struct outbox_ops {
 };
 
 struct outbox_config {
-    const char *path;   /* "/var/lib/moonwatch/outbox.sqlite"; its directory exists */
+    const char
+        *path; /* "/var/lib/moonwatch/outbox.sqlite"; its directory is made when it is needed */
     uint64_t max_bytes; /* of the database; 0: OUTBOX_BYTES_DEFAULT */
 };
 
@@ -47,12 +48,15 @@ struct outbox;
  * there is none yet, with the first entry. Errors of these are in the view. */
 int outbox_create(struct outbox **ret, const struct outbox_config *config,
                   const struct outbox_ops *ops);
-/* Finishes what is queued; what was not handed over stays in the database. NULL is fine. */
+/* Finishes what is queued, unless the disk hangs for 5 s: that is left to its thread. What was not
+ * handed over stays in the database. NULL is fine. */
 void outbox_destroy(struct outbox *outbox);
 
 /* Readable when outbox_dispatch() has something to do. */
 int outbox_fd(const struct outbox *outbox);
 void outbox_dispatch(struct outbox *outbox);
+/* Now and then: makes ready what waits for a disk that hangs. */
+void outbox_tick(struct outbox *outbox);
 
 /* Copies the entry. A key that is there already is not made ready again. -EAGAIN: the queue is
  * full; -EINVAL: no channel or key. */

@@ -11,6 +11,7 @@ struct outbox_item {
     enum outbox_kind kind;
     struct outbox_entry entry; /* its strings and body stand behind the item */
     bool is_new, durable, recovered;
+    bool released; /* a copy was made ready, since the disk hangs */
 };
 
 /* All zero is empty. */

@@ -231,3 +231,15 @@ int dir_create_all(const char *path, mode_t mode)
         return -errno;
     return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
+
+int dir_create_parent(const char *path, mode_t mode)
+{
+    char parent[PATH_MAX];
+    int err = join(parent, NULL, path);
+    char *slash = err ? NULL : strrchr(parent, '/');
+
+    if (!slash || slash == parent)
+        return err;
+    *slash = '\0';
+    return dir_create_all(parent, mode);
+}

@@ -45,7 +45,8 @@ int file_read_all(const char *root, const char *relative, size_t limit, char **r
 /* Reads ROOT/RELATIVE as one unsigned integer ("max" gives UINT64_MAX); -EINVAL if it is none. */
 int file_read_u64(const char *root, const char *relative, unsigned long long *ret);
 
-/* mkdir -p; 0 or a negative errno. */
+/* mkdir -p, of the directory and of the one a file is in; 0 or a negative errno. */
 int dir_create_all(const char *path, mode_t mode);
+int dir_create_parent(const char *path, mode_t mode);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,18 +16,30 @@
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 24
+/* Longer than a busy disk takes; a start and an end wait so long three times at most. */
+#define WAIT_NS (5 * NS_PER_SECOND)
+#define STALL_NS (10 * NS_PER_SECOND)
+
+enum job { JOB_READ, JOB_WRITE, JOB_MOVE_ASIDE };
 
 struct state_file {
     char directory[PATH_MAX], path[PATH_MAX + 32], next[PATH_MAX + 32];
-    bool running; /* the thread is to be joined */
+    bool running;  /* the thread is to be joined */
+    bool given_up; /* it was waited for in vain */
+    bool unread;   /* what is there could not be read: it is kept when it is replaced */
     pthread_t thread;
     int done_fd; /* readable once the thread has nothing left to do */
+    uint64_t began_ns;
     /* The thread's, until it is joined. */
-    cJSON *json;
+    enum job job;
+    cJSON *json; /* to be written, or read */
     int result;
     uint64_t took_ns, bytes;
     struct state_file_view view;
     char error[STATE_FILE_ERROR_BYTES];
+    /* Under the lock: whoever comes last, the thread or its owner, frees. */
+    pthread_mutex_t lock;
+    bool ended, abandoned;
 };
 
 int state_file_create(struct state_file **ret, const char *directory, const char *name)
@@ -45,6 +58,7 @@ int state_file_create(struct state_file **ret, const char *directory, const char
         free(file);
         return err;
     }
+    pthread_mutex_init(&file->lock, NULL);
     snprintf(file->directory, sizeof(file->directory), "%s", directory);
     snprintf(file->path, sizeof(file->path), "%s/%s", directory, name);
     snprintf(file->next, sizeof(file->next), "%s/%s.new", directory, name);
@@ -53,13 +67,31 @@ int state_file_create(struct state_file **ret, const char *directory, const char
     return 0;
 }
 
-void state_file_destroy(struct state_file *file)
+static void release(struct state_file *file)
 {
-    if (!file)
-        return;
-    state_file_wait(file);
+    cJSON_Delete(file->json);
+    pthread_mutex_destroy(&file->lock);
     close(file->done_fd);
     free(file);
+}
+
+void state_file_destroy(struct state_file *file)
+{
+    bool ended;
+
+    if (!file)
+        return;
+    if (state_file_wait(file)) {
+        release(file);
+        return;
+    }
+    pthread_detach(file->thread);
+    pthread_mutex_lock(&file->lock);
+    file->abandoned = true;
+    ended = file->ended;
+    pthread_mutex_unlock(&file->lock);
+    if (ended)
+        release(file);
 }
 
 const char *state_file_path(const struct state_file *file)
@@ -67,7 +99,7 @@ const char *state_file_path(const struct state_file *file)
     return file->path;
 }
 
-int state_file_read(const struct state_file *file, cJSON **ret)
+static int read_document(const struct state_file *file, cJSON **ret)
 {
     CLEANUP_FREE char *text = NULL;
     size_t len;
@@ -79,11 +111,11 @@ int state_file_read(const struct state_file *file, cJSON **ret)
     return *ret ? 0 : -EBADMSG;
 }
 
-int state_file_move_aside(const struct state_file *file)
+static int move_to(const struct state_file *file, const char *suffix)
 {
     char aside[sizeof(file->path) + 16];
 
-    snprintf(aside, sizeof(aside), "%s.damaged", file->path);
+    snprintf(aside, sizeof(aside), "%s.%s", file->path, suffix);
     return rename(file->path, aside) < 0 ? -errno : 0;
 }
 
@@ -121,6 +153,10 @@ static int replace(struct state_file *file, const char *text)
     if (fd < 0)
         return -errno;
     r = write_all(fd, text, strlen(text));
+    if (r == 0 && file->unread) {
+        r = move_to(file, "unread");
+        r = r == -ENOENT ? 0 : r;
+    }
     if (r == 0 && rename(file->next, file->path) < 0)
         r = -errno;
     if (r < 0) {
@@ -131,37 +167,78 @@ static int replace(struct state_file *file, const char *text)
 }
 
 /* Printing is the longer half of it for a large state. */
-static void *run(void *arg)
+static int write_document(struct state_file *file)
 {
-    struct state_file *file = arg;
-    uint64_t began_ns = clock_monotonic_ns(clock_system());
     CLEANUP_FREE char *text = cJSON_PrintUnformatted(file->json);
 
     cJSON_Delete(file->json);
     file->json = NULL;
     file->bytes = text ? strlen(text) : 0;
-    file->result = text ? replace(file, text) : -ENOMEM;
-    file->took_ns = clock_monotonic_ns(clock_system()) - began_ns;
-    eventfd_write(file->done_fd, 1);
+    return text ? replace(file, text) : -ENOMEM;
+}
+
+static int perform(struct state_file *file)
+{
+    switch (file->job) {
+    case JOB_READ:
+        return read_document(file, &file->json);
+    case JOB_WRITE:
+        return write_document(file);
+    case JOB_MOVE_ASIDE:
+        break;
+    }
+    return move_to(file, "damaged");
+}
+
+static void *run(void *arg)
+{
+    struct state_file *file = arg;
+    bool abandoned;
+
+    file->result = perform(file);
+    file->took_ns = clock_monotonic_ns(clock_system()) - file->began_ns;
+    pthread_mutex_lock(&file->lock);
+    file->ended = true;
+    abandoned = file->abandoned;
+    if (!abandoned)
+        eventfd_write(file->done_fd, 1);
+    pthread_mutex_unlock(&file->lock);
+    if (abandoned)
+        release(file);
     return NULL;
 }
 
-static void join(struct state_file *file)
+static void note_write(struct state_file *file)
 {
-    eventfd_t ended;
-
-    pthread_join(file->thread, NULL);
-    eventfd_read(file->done_fd, &ended); /* -EAGAIN: it was read before */
-    file->running = false;
     file->view.writes_total++;
     file->view.last_seconds = (double)file->took_ns / NS_PER_SECOND;
     file->view.last_bytes = file->bytes;
     file->view.error = NULL;
-    if (file->result == 0)
+    if (file->result == 0) {
+        file->unread = false;
         return;
+    }
     file->view.failures_total++;
     snprintf(file->error, sizeof(file->error), "%.160s: %s", file->path, strerror(-file->result));
     file->view.error = file->error;
+}
+
+static void join(struct state_file *file)
+{
+    bool late = file->given_up;
+    eventfd_t ended;
+
+    pthread_join(file->thread, NULL);
+    eventfd_read(file->done_fd, &ended); /* -EAGAIN: it was read before */
+    if (file->job == JOB_WRITE)
+        note_write(file);
+    else
+        file->unread = (file->result < 0 || late) && file->result != -ENOENT;
+    if (late) {
+        cJSON_Delete(file->json);
+        file->json = NULL;
+    }
+    file->running = file->given_up = false;
 }
 
 bool state_file_busy(struct state_file *file)
@@ -178,15 +255,69 @@ int state_file_fd(const struct state_file *file)
     return file->done_fd;
 }
 
-void state_file_wait(struct state_file *file)
+bool state_file_wait(struct state_file *file)
 {
-    if (file->running)
-        join(file);
+    struct pollfd done = {.fd = file->done_fd, .events = POLLIN};
+    uint64_t until_ns = clock_monotonic_ns(clock_system()) + WAIT_NS, now_ns;
+
+    while (state_file_busy(file) && !file->given_up) {
+        now_ns = clock_monotonic_ns(clock_system());
+        file->given_up = now_ns >= until_ns;
+        if (!file->given_up)
+            poll(&done, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
+    }
+    return !file->running;
+}
+
+static int start(struct state_file *file, enum job job)
+{
+    sigset_t all, before;
+    int r;
+
+    file->job = job;
+    file->ended = false;
+    file->began_ns = clock_monotonic_ns(clock_system());
+    /* Signals are for the loop. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = -pthread_create(&file->thread, NULL, run, file);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    file->running = r == 0;
+    return r;
+}
+
+/* Starts the job and waits for it. */
+static int finish(struct state_file *file, enum job job)
+{
+    int r = state_file_busy(file) ? -EBUSY : start(file, job);
+
+    if (r < 0)
+        return r;
+    if (!state_file_wait(file)) {
+        file->unread = true;
+        return -ETIMEDOUT;
+    }
+    return file->result;
+}
+
+int state_file_read(struct state_file *file, cJSON **ret)
+{
+    int r = finish(file, JOB_READ);
+
+    if (r == 0) {
+        *ret = file->json;
+        file->json = NULL;
+    }
+    return r;
+}
+
+int state_file_move_aside(struct state_file *file)
+{
+    return finish(file, JOB_MOVE_ASIDE);
 }
 
 int state_file_write(struct state_file *file, cJSON *json)
 {
-    sigset_t all, before;
     int r;
 
     if (!json)
@@ -196,21 +327,16 @@ int state_file_write(struct state_file *file, cJSON *json)
         return -EBUSY;
     }
     file->json = json;
-    /* Signals are for the loop. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&file->thread, NULL, run, file);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0) {
+    r = start(file, JOB_WRITE);
+    if (r < 0) {
         cJSON_Delete(json);
         file->json = NULL;
-        return -r;
     }
-    file->running = true;
-    return 0;
+    return r;
 }
 
 void state_file_view(const struct state_file *file, struct state_file_view *ret)
 {
     *ret = file->view;
+    ret->stalled = file->running && clock_monotonic_ns(clock_system()) - file->began_ns >= STALL_NS;
 }

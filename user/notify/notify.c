@@ -19,7 +19,8 @@ struct notify {
     struct lane **lanes;
     uint64_t *remind_ns; /* of each lane, monotonic: when it is reminded next */
     size_t count;
-    size_t bytes; /* of all that waits */
+    size_t bytes;      /* of all that waits */
+    bool outbox_fails; /* and it was said */
 };
 
 const char *notify_state_text(enum notify_state state)
@@ -293,8 +294,21 @@ static void remind(const struct notify *n, struct lane *lane, const struct alert
     text_free(&r.payload);
 }
 
+static void look_after_outbox(struct notify *n)
+{
+    struct outbox_view view;
+
+    outbox_tick(n->env.outbox);
+    outbox_view(n->env.outbox, &view);
+    if (*view.error && !n->outbox_fails)
+        LOG_ERROR(n->env.log, LOGGER, "Notifications are sent without being kept on the disk first",
+                  LOG_STRING("error", view.error));
+    n->outbox_fails = *view.error != '\0';
+}
+
 void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns)
 {
+    look_after_outbox(n);
     for (size_t i = 0; i < n->count; i++) {
         const struct config_channel *channel = lane_receiver(n->lanes[i])->channel;
 

@@ -10,6 +10,7 @@
 
 #define WRITE_EVERY_NS (60 * NS_PER_SECOND)
 #define PROBLEM_BYTES 512
+#define HANGS "its disk does not answer"
 
 struct keeper {
     struct services *services;
@@ -39,7 +40,8 @@ static void recall(struct keeper *keeper)
     if (r == -ENOENT)
         return;
     if (r < 0 && r != -EBADMSG) {
-        say(keeper, "what services have learnt cannot be read", file_error(r));
+        say(keeper, "what services have learnt cannot be read, and is kept as services.json.unread",
+            r == -ETIMEDOUT ? HANGS : file_error(r));
         return;
     }
     if (r == 0)
@@ -85,12 +87,30 @@ int keeper_create(struct keeper **ret, const char *directory, struct services *s
     return 0;
 }
 
+static void say_it_fails(struct keeper *keeper, const char *why)
+{
+    if (!keeper->failed)
+        say(keeper, "what services learn cannot be kept", why);
+    keeper->failed = true;
+}
+
+static bool wait_for_disk(struct keeper *keeper)
+{
+    bool done = state_file_wait(keeper->file);
+
+    if (!done)
+        say_it_fails(keeper, HANGS);
+    return done;
+}
+
 void keeper_destroy(struct keeper *keeper)
 {
     if (!keeper)
         return;
-    state_file_wait(keeper->file);
-    write_now(keeper, clock_monotonic_ns(keeper->clock));
+    if (wait_for_disk(keeper)) {
+        write_now(keeper, clock_monotonic_ns(keeper->clock));
+        wait_for_disk(keeper);
+    }
     state_file_destroy(keeper->file);
     free(keeper);
 }
@@ -102,14 +122,18 @@ void keeper_touch(struct keeper *keeper)
 
 void keeper_tick(struct keeper *keeper, uint64_t now_ns)
 {
+    bool busy = state_file_busy(keeper->file);
     struct state_file_view view;
 
-    if (state_file_busy(keeper->file))
-        return;
     state_file_view(keeper->file, &view);
-    if (view.error && !keeper->failed)
-        say(keeper, "what services learn cannot be kept", view.error);
-    keeper->failed = view.error != NULL;
+    if (view.stalled)
+        say_it_fails(keeper, HANGS);
+    if (busy)
+        return;
+    if (view.error)
+        say_it_fails(keeper, view.error);
+    else
+        keeper->failed = false;
     if (keeper->touched || now_ns - keeper->written_ns >= WRITE_EVERY_NS)
         write_now(keeper, now_ns);
 }

@@ -1,6 +1,6 @@
 /* Keeps what services remember (service/restart.h) in a file: read at the start, written every
- * minute, when a breaker has moved, and at the end. A file that cannot be read is moved aside; one
- * that cannot be written is tried again.
+ * minute, when a breaker has moved, and at the end. A damaged file is moved aside, one that
+ * cannot be read is kept as services.json.unread; one that cannot be written is tried again.
  */
 #ifndef MOONWATCH_SERVICE_KEEPER_H
 #define MOONWATCH_SERVICE_KEEPER_H
