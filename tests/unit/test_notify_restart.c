@@ -1,6 +1,8 @@
 /* What was to be said survives: a kill, a reload, a broken disk, a flood. */
 #include "notify/lane_state.h"
 #include "notify_fixture.h"
+#include <errno.h>
+#include <poll.h>
 #include <sys/wait.h>
 
 static void a_channel_that_is_gone_gives_its_messages_up(void **state)
@@ -197,6 +199,53 @@ static void a_flood_is_bounded_and_what_is_critical_stays(void **state)
     office_end(&o);
 }
 
+static void store(struct outbox *outbox, unsigned i, const char *body)
+{
+    char key[NOTICE_KEY_BYTES];
+    const struct outbox_entry row = {
+        .channel = "chat", .key = key, .body = body, .body_bytes = strlen(body)};
+    int r;
+
+    snprintf(key, sizeof(key), "mw-%u", i);
+    while ((r = outbox_put(outbox, &row)) == -EAGAIN) {
+        struct pollfd fd = {outbox_fd(outbox), POLLIN, 0};
+
+        poll(&fd, 1, 1000);
+        outbox_dispatch(outbox);
+    }
+    assert_int_equal(r, 0);
+}
+
+static void on_stored(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
+{
+    assert_true(durable && !recovered);
+}
+
+static bool more_recovered_than_fit(struct office *o)
+{
+    return office_view(o, 0).queued + office_view(o, 0).dropped_total == LANE_ENTRIES_MAX + 1;
+}
+
+/* What gives way to the last row is the row before it, behind which it belongs. */
+static void more_rows_than_there_is_room_for_are_recovered(void **state)
+{
+    struct outbox_config config;
+    struct outbox *outbox;
+    struct office o;
+
+    office_begin(&o);
+    config = (struct outbox_config){.path = o.outbox};
+    assert_int_equal(outbox_create(&outbox, &config, &(struct outbox_ops){.ready = on_stored}), 0);
+    for (unsigned i = 0; i <= LANE_ENTRIES_MAX; i++)
+        store(outbox, i, i == LANE_ENTRIES_MAX - 1 ? "slack info\n{}" : "slack critical\n{}");
+    outbox_destroy(outbox);
+    office_open(&o, "{\"name\":\"chat\",\"type\":\"slack\",\"url_file\":\"/nonexistent\"}");
+    office_run(&o, more_recovered_than_fit);
+    assert_int_equal(office_view(&o, 0).queued, LANE_ENTRIES_MAX);
+    assert_int_equal(office_view(&o, 0).dropped_total, 1);
+    office_end(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +254,7 @@ int main(void)
         cmocka_unit_test(what_a_killed_agent_had_to_say_is_sent_by_the_next),
         cmocka_unit_test(rows_that_nobody_can_send_are_given_up),
         cmocka_unit_test(a_flood_is_bounded_and_what_is_critical_stays),
+        cmocka_unit_test(more_rows_than_there_is_room_for_are_recovered),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -140,9 +140,22 @@ static struct lane_entry *create_entry(const char *key, const char *head, const 
     return entry;
 }
 
-/* `after` NULL: at the end. */
-static void insert(struct lane *lane, struct lane_entry *after, struct lane_entry *entry)
+/* Before what was put since the start. */
+static struct lane_entry *last_recovered(const struct lane *lane)
 {
+    struct lane_entry *found = NULL;
+
+    for (struct lane_entry *entry = lane->first; entry; entry = entry->next)
+        if (entry == lane->first || (!entry->queued_ns && !entry->reminder))
+            found = entry;
+    return found;
+}
+
+/* `recovered`: it belongs before what was put since the start. */
+static void insert(struct lane *lane, struct lane_entry *entry, bool recovered)
+{
+    struct lane_entry *after;
+
     while (lane->count >= LANE_ENTRIES_MAX || lane->bytes + entry->body_bytes > LANE_BYTES_MAX ||
            *lane->env->bytes + entry->body_bytes > LANES_BYTES_MAX) {
         size_t count = lane->count;
@@ -151,6 +164,8 @@ static void insert(struct lane *lane, struct lane_entry *after, struct lane_entr
         if (lane->count == count)
             break;
     }
+    /* Only now: making room may have taken away the one before it. */
+    after = recovered ? last_recovered(lane) : NULL;
     if (!lane->first) {
         lane->first = lane->last = entry;
     } else if (after && after != lane->last) {
@@ -205,7 +220,7 @@ int lane_put(struct lane *lane, const struct notification *n, const struct text 
                                           .created_ns = entry->created_ns,
                                       });
     entry->storing = entry->in_outbox = r == 0;
-    insert(lane, NULL, entry);
+    insert(lane, entry, false);
     lane_pump(lane);
     return 0;
 }
@@ -222,7 +237,7 @@ int lane_remind(struct lane *lane, const struct text *payload)
     if (!entry)
         return -ENOMEM;
     entry->reminder = true;
-    insert(lane, NULL, entry);
+    insert(lane, entry, false);
     lane_pump(lane);
     return 0;
 }
@@ -255,17 +270,6 @@ static bool read_head(const struct lane *lane, const char *body, size_t bytes,
     return true;
 }
 
-/* Before what was put since the start. */
-static struct lane_entry *last_recovered(const struct lane *lane)
-{
-    struct lane_entry *found = NULL;
-
-    for (struct lane_entry *entry = lane->first; entry; entry = entry->next)
-        if (entry == lane->first || (!entry->queued_ns && !entry->reminder))
-            found = entry;
-    return found;
-}
-
 static void recover(struct lane *lane, const struct outbox_entry *stored)
 {
     uint64_t real_ns = clock_realtime_ns(lane->env->clock);
@@ -296,7 +300,7 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
     if (wait_ns > lane->max_delay_ns)
         wait_ns = lane->max_delay_ns;
     entry->not_before_ns = now_ns + wait_ns;
-    insert(lane, last_recovered(lane), entry);
+    insert(lane, entry, true);
 }
 
 void lane_ready(struct lane *lane, const struct outbox_entry *stored, bool recovered)
