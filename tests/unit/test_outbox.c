@@ -158,6 +158,35 @@ static void a_full_database_delivers_what_it_cannot_store(void **state)
     outbox_destroy(inbox.outbox);
 }
 
+static void assert_private(const char *suffix)
+{
+    char name[sizeof(path) + 8];
+    struct stat st;
+
+    snprintf(name, sizeof(name), "%s%s", path, suffix);
+    assert_int_equal(stat(name, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+/* Also one that an earlier version left open to all. */
+static void nobody_else_reads_it(void **state)
+{
+    mode_t mask = umask(0);
+    struct inbox inbox;
+
+    for (int i = 1; i <= 2; i++) {
+        open_inbox(&inbox, 0);
+        put(&inbox, i == 1 ? "a" : "b", 100);
+        wait_for(&inbox, (size_t)i);
+        assert_private("");
+        assert_private("-wal");
+        assert_private("-shm");
+        outbox_destroy(inbox.outbox);
+        assert_int_equal(chmod(path, 0666), 0);
+    }
+    umask(mask);
+}
+
 static void a_directory_that_cannot_be_delivers_too(void **state)
 {
     struct outbox_view view;
@@ -327,6 +356,7 @@ int main(void)
         TEST(a_full_database_delivers_what_it_cannot_store),
         TEST(a_directory_that_cannot_be_delivers_too),
         TEST(a_directory_is_made),
+        TEST(nobody_else_reads_it),
         TEST(a_burst_is_bounded_and_complete),
         TEST(killed_at_each_step_nothing_is_lost),
     };

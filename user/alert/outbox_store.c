@@ -1,9 +1,12 @@
 #include "alert/outbox_store.h"
 #include "base/clock.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096
@@ -130,6 +133,29 @@ static int prepare(struct outbox_store *store, uint64_t max_bytes)
     return r;
 }
 
+/* What is in it is for the receivers alone: names of processes, mounts, hosts. SQLite gives the
+ * files beside the database its mode; what goes wrong here, SQLite says. */
+static void keep_private(const char *path)
+{
+    static const struct {
+        const char *suffix;
+        int flags;
+    } files[] = {{"", O_CREAT}, {"-wal", 0}, {"-shm", 0}};
+    char name[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        int fd;
+
+        if (snprintf(name, sizeof(name), "%s%s", path, files[i].suffix) >= (int)sizeof(name))
+            return;
+        fd = open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | files[i].flags, 0600);
+        if (fd < 0)
+            continue;
+        fchmod(fd, 0600);
+        close(fd);
+    }
+}
+
 int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *library,
                       const char *path, uint64_t max_bytes)
 {
@@ -141,6 +167,7 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
     store->library = library;
     /* Also when it fails: the caller wants the error's text. */
     *ret = store;
+    keep_private(path);
     code = library->open_v2(path, &store->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     r = code == SQLITE_OK ? prepare(store, max_bytes) : fail(store, code);
