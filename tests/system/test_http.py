@@ -67,6 +67,7 @@ def test_every_route_answers_as_described(agent):
         assert status == 200 or (path == "/health" and status == 503), (path, status)
         assert kind in answer["content"], (path, kind)
         assert headers["Cache-Control"] == "no-store"
+        assert body.endswith("\n") and not body.endswith("\n\n"), path
         if kind != "application/json":
             continue
         parsed = json.loads(body)
@@ -146,7 +147,7 @@ def test_head_is_get_without_the_body(agent):
 
 def test_refusals(agent):
     status, headers, body = agent.request("/nothing")
-    assert status == 404 and headers["Content-Type"] == JSON_TYPE
+    assert status == 404 and headers["Content-Type"] == JSON_TYPE and body.endswith("}\n")
     assert "/openapi.json" in json.loads(body)["error"]["message"]
     for method in ("DELETE", "POST", "PUT", "OPTIONS", "BREW"):
         status, headers, body = agent.request("/health", method=method)
@@ -186,6 +187,10 @@ def test_openmetrics_by_accept(agent):
     )
     assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     assert body.endswith("# EOF\n")
+    _, headers, _ = agent.request("/metrics", headers={"Accept": "application/openmetrics-text;q=0, */*"})
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    status, _, body = agent.request("/metrics", headers={"Accept": "*/*;q=0"})
+    assert status == 406 and json.loads(body)["error"]["code"] == "not_acceptable"
 
 
 def test_names_are_not_believed_to_be_local(agent):

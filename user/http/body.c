@@ -1,6 +1,7 @@
 #include "http/body.h"
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct field thresholds_fields[] = {
@@ -22,12 +23,18 @@ const struct field_table thresholds_table =
 
 int body_print(struct body *ret, unsigned status, cJSON *json)
 {
-    char *data = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *data = json ? cJSON_PrintUnformatted(json) : NULL, *whole;
+    size_t len = data ? strlen(data) : 0;
 
     cJSON_Delete(json);
-    if (!data)
+    whole = data ? realloc(data, len + 2) : NULL;
+    if (!whole) {
+        free(data);
         return -ENOMEM;
-    *ret = (struct body){.data = data, .len = strlen(data), .status = status};
+    }
+    /* A shell's prompt comes on a line of its own. */
+    memcpy(whole + len, "\n", 2);
+    *ret = (struct body){.data = whole, .len = len + 1, .status = status};
     return 0;
 }
 

@@ -1,4 +1,5 @@
 #include "http/site.h"
+#include "http/accept.h"
 #include "http/admission.h"
 #include "http/error.h"
 #include "http/routes.h"
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct MHD_Response *create_response(const struct body *body, const char *type)
 {
@@ -67,16 +69,32 @@ void site_forget_rendered(struct site *site)
     }
 }
 
-static const char *header_of(struct MHD_Connection *connection, const char *name)
+/* What the headers say of a route's two types. */
+struct accept_scan {
+    const struct route *route;
+    struct accept_choice usual, alternative;
+};
+
+static enum MHD_Result scan_accept(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    struct accept_scan *scan = ctx;
+
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_ACCEPT) != 0 || !value)
+        return MHD_YES;
+    accept_consider(value, scan->route->type, &scan->usual);
+    accept_consider(value, scan->route->type_alternative, &scan->alternative);
+    return MHD_YES;
 }
 
-static bool wants_openmetrics(struct MHD_Connection *connection)
+/* 0: the usual type, 1: the alternative, -1: neither. */
+static int choose_type(struct MHD_Connection *connection, const struct route *route)
 {
-    const char *accept = header_of(connection, MHD_HTTP_HEADER_ACCEPT);
+    struct accept_scan scan = {.route = route};
 
-    return accept && strstr(accept, "application/openmetrics-text");
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, scan_accept, &scan);
+    return accept_choose(&scan.usual, &scan.alternative);
 }
 
 /* What an answer depends on beside the route. */
@@ -189,8 +207,8 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
                                     unsigned *ret_status)
 {
     const struct snapshot *snapshot = collectors_snapshot(site->sources.collectors);
-    bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) ||
-                   (route->varies == VARIES_BY_ACCEPT && wants_openmetrics(connection));
+    int type = route->varies == VARIES_BY_ACCEPT ? choose_type(connection, route) : 0;
+    bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) || type == 1;
     struct query_scan scan = {.route = route};
     struct asked asked = {
         .connection = connection,
@@ -203,6 +221,9 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
     unsigned status = site->rendered[route - routes][variant].status;
     enum MHD_Result r;
 
+    if (type < 0)
+        return site_refuse(connection, 406, "not_acceptable",
+                           "the Accept header refuses every type that there is");
     if (route->needs_sample && snapshot->sequence == 0)
         return site_refuse_with(connection, 503, "not_ready", "nothing was sampled yet; try again",
                                 MHD_HTTP_HEADER_RETRY_AFTER, "1");
