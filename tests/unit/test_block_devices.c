@@ -164,29 +164,68 @@ static void test_unreadable(void **state)
     close_view(&v);
 }
 
-/* A host with more devices than there are rows. */
+/* A host with more devices than there are rows: the disks first, then what is used. */
 static void test_bounded(void **state)
 {
-    static char text[64 * 1024];
+    static char text[128 * 1024];
     size_t len = 0;
     struct view v;
 
-    for (int i = 0; i < 400; i++)
-        len += (size_t)sprintf(text + len, "253 %d dm-%d 1 1 1 1 1 1 1 1 0 1 1\n", i, i);
+    for (int i = 0; i < 1400; i++)
+        len += (size_t)sprintf(text + len, "253 %d dm-%d 1 1 1 1 1 1 %d 1 0 1 1\n", i, i, i);
+    sprintf(text + len, "8 0 sda 0 0 0 0 0 0 0 0 0 0 0\n8 16 sdb 0 0 0 0 1 0 1 0 0 0 0\n");
     open_view(&v, text);
+    tree_write(v.tree, "sys/block/sda/device/model", "x\n");
+    tree_write(v.tree, "sys/block/sdb/device/model", "x\n");
     sample(&v, 0);
     sample(&v, 1);
-    assert_int_equal(v.disk.device_count, 256);
+    assert_string_equal(v.disk.devices[0].name, "sdb");
+    assert_string_equal(v.disk.devices[1].name, "sda");
+    assert_string_equal(v.disk.devices[2].name, "dm-1399");
+    assert_true(v.disk.devices_omitted > 0);
+    assert_int_equal(v.disk.device_count + v.disk.devices_omitted, 1402);
+    close_view(&v);
+}
+
+/* What has nothing behind it takes nobody's place. */
+static void test_idle_devices_hide_nothing(void **state)
+{
+    static char text[32 * 1024];
+    char path[64];
+    size_t len = 0;
+    struct view v;
+
+    for (int i = 0; i < 260; i++)
+        len += (size_t)sprintf(text + len, "  43 %d nbd%d 0 0 0 0 0 0 0 0 0 0 0\n", 32 * i, i);
+    open_view(&v, text);
+    for (int i = 0; i < 260; i++) {
+        snprintf(path, sizeof(path), "sys/block/nbd%d/size", i);
+        tree_write(v.tree, path, "0\n");
+    }
+    sample(&v, 0);
+    assert_string_equal(v.disk.devices_missing, "no block device with capacity in /proc/diskstats");
+    sprintf(text + len, "   8       0 sda 100 1 2000 50 200 2 4000 80 3 1000 130\n");
+    tree_write(v.tree, "proc/diskstats", text);
+    sample(&v, 1);
+    assert_null(v.disk.devices_missing);
+    assert_non_null(find(&v, "sda"));
+    assert_int_equal(v.disk.device_count, 1);
+    assert_int_equal(v.disk.devices_omitted, 0);
     close_view(&v);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_devices_only),   cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_busy_time_wraps),      cmocka_unit_test(test_device_is_replaced),
-        cmocka_unit_test(test_capacity_comes_later), cmocka_unit_test(test_garbled),
-        cmocka_unit_test(test_unreadable),           cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_whole_devices_only),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_busy_time_wraps),
+        cmocka_unit_test(test_device_is_replaced),
+        cmocka_unit_test(test_capacity_comes_later),
+        cmocka_unit_test(test_garbled),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_idle_devices_hide_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,25 @@ static void rates_are_per_second_of_the_interval(void **state)
     assert_missing(find(n, "lo")->sent_bytes_per_second, "no time passed");
 }
 
+static void what_has_a_device_comes_first(void **state)
+{
+    const struct network_snapshot *n;
+    struct tree *t = *state;
+    char text[4096] = "";
+    size_t len = 0;
+
+    for (int i = 0; i < 40; i++)
+        len +=
+            (size_t)sprintf(text + len, "veth%d: %d 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n", i, 1000 * i);
+    sprintf(text + len, "eth0: 6 1 0 0 0 0 0 0 7 1 0 0 0 0 0 0\n");
+    write_dev(t, text);
+    tree_write(t, "sys/class/net/eth0/device/vendor", "x\n");
+    n = sample(t, 1);
+    assert_int_equal(n->interface_count, 41);
+    assert_string_equal(n->interfaces[0].name, "eth0");
+    assert_string_equal(n->interfaces[1].name, "veth39");
+}
+
 static void an_interface_comes_and_goes(void **state)
 {
     struct tree *t = *state;
@@ -253,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(reads_every_figure),
         CASE(rates_are_per_second_of_the_interval),
+        CASE(what_has_a_device_comes_first),
         CASE(an_interface_comes_and_goes),
         CASE(many_interfaces_are_kept),
         CASE(counters_that_go_back_give_no_rate),

@@ -1,13 +1,18 @@
 #include "collect/block_devices.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "collect/scan.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* Every row is a label in the metrics. */
-#define ROWS_MAX 256
+/* More than a controller has ports. */
+#define ROWS_MAX 1024
+/* Devices looked at, with and without capacity. */
+#define STATES_MAX 8192
 /* A device's capacity (0: nothing behind it) is looked up this often. */
 #define CAPACITY_EVERY_NS (30 * NS_PER_SECOND)
 /* diskstats counts in sectors of 512 bytes whatever the device's own sector size is. */
@@ -34,7 +39,7 @@ struct device_state {
     char name[sizeof(((struct block_device *)0)->name)];
     uint32_t device;
     bool listed; /* by this sample */
-    bool has_capacity;
+    bool has_capacity, physical;
     bool sampled;
     uint64_t io_ms;    /* as last read: an unsigned int in the kernel, it wraps after 49 days */
     double io_seconds; /* without the wraps */
@@ -46,9 +51,10 @@ struct block_devices {
     struct proc_file diskstats;
     char *buffer;
     size_t capacity;
-    struct device_state states[ROWS_MAX];
-    size_t state_count;
-    struct block_device *rows; /* ROWS_MAX; only the first pages of it are ever touched */
+    struct device_state *states; /* mostly in the file's order */
+    size_t state_count, state_capacity;
+    struct block_device *rows;
+    size_t row_capacity;
     char reason[96];
 };
 
@@ -77,37 +83,52 @@ static bool is_ram_disk(struct scan name)
     return scan_skip(&name, "ram") && scan_is_u64(&name, &number);
 }
 
-static bool has_capacity(const struct block_devices *d, const char *name)
+static void look_up(const struct block_devices *d, struct device_state *state)
 {
-    char relative[128];
+    char directory[sizeof(state->name)], relative[128], path[PATH_MAX];
     unsigned long long sectors;
+    int len;
 
-    snprintf(relative, sizeof(relative), "block/%s/size", name);
     /* "cciss/c0d0" is a directory name in sysfs. */
-    for (char *p = relative + sizeof("block/") - 1; *p; p++)
-        if (*p == '/' && strcmp(p, "/size") != 0)
+    memcpy(directory, state->name, sizeof(directory));
+    for (char *p = directory; *p; p++)
+        if (*p == '/')
             *p = '!';
-    return file_read_u64(d->host->sys, relative, &sectors) != 0 || sectors > 0;
+    snprintf(relative, sizeof(relative), "block/%s/size", directory);
+    state->has_capacity = file_read_u64(d->host->sys, relative, &sectors) != 0 || sectors > 0;
+    len = snprintf(path, sizeof(path), "%s/block/%s/device", d->host->sys, directory);
+    state->physical = len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0;
 }
 
+/* `*cursor` is behind the last one found: the file keeps its order. NULL when there are too many,
+ * or no memory. */
 static struct device_state *find_state(struct block_devices *d, uint32_t device,
-                                       const struct scan *name)
+                                       const struct scan *name, size_t *cursor)
 {
-    struct device_state *state;
-    size_t i = 0;
+    struct device_state *state = NULL;
+    void *states = d->states;
 
-    while (i < d->state_count && d->states[i].device != device)
-        i++;
-    if (i == ROWS_MAX)
-        return NULL;
-    state = &d->states[i];
-    if (i < d->state_count && scan_is(name, state->name))
+    for (size_t i = 0; i < d->state_count && !state; i++) {
+        size_t at = (*cursor + i) % d->state_count;
+
+        if (d->states[at].device == device) {
+            state = &d->states[at];
+            *cursor = at + 1;
+        }
+    }
+    if (state && scan_is(name, state->name))
         return state;
+    if (!state) {
+        if (d->state_count == STATES_MAX ||
+            !array_grow(&states, &d->state_capacity, d->state_count + 1, sizeof(*d->states)))
+            return NULL;
+        d->states = states;
+        state = &d->states[d->state_count++];
+        *cursor = d->state_count;
+    }
     /* New, or another device under a number that was free again. */
     *state = (struct device_state){.device = device};
     scan_copy(name, state->name, sizeof(state->name));
-    if (i == d->state_count)
-        d->state_count++;
     return state;
 }
 
@@ -144,6 +165,7 @@ static void fill_row(struct device_state *state, const uint64_t *columns, uint64
 {
     memcpy(row->name, state->name, sizeof(row->name));
     row->device = state->device;
+    row->physical = state->physical;
     row->reads_total = (double)columns[READS];
     row->writes_total = (double)columns[WRITES];
     row->read_bytes_total = (double)columns[SECTORS_READ] * SECTOR_BYTES;
@@ -172,32 +194,61 @@ static bool parse_line(struct scan *line, uint32_t *ret_device, struct scan *ret
     return true;
 }
 
-static size_t parse(struct block_devices *d, struct scan file, uint64_t now_ns)
+static bool add_row(struct block_devices *d, size_t count)
+{
+    void *rows = d->rows;
+    bool ok = array_grow(&rows, &d->row_capacity, count + 1, sizeof(*d->rows));
+
+    d->rows = rows;
+    return ok;
+}
+
+/* Devices without capacity need no row, but a state: it spares asking each time. */
+static size_t parse(struct block_devices *d, struct scan file, uint64_t now_ns, size_t *ret_omitted)
 {
     uint64_t columns[COLUMN_COUNT];
     struct scan line, name, disk = {NULL, NULL};
+    size_t count = 0, cursor = 0;
     uint32_t device = 0;
-    size_t count = 0;
 
-    while (count < ROWS_MAX && scan_line(&file, &line)) {
+    while (scan_line(&file, &line)) {
         struct device_state *state;
 
         if (!parse_line(&line, &device, &name, columns) || is_ram_disk(name) ||
             is_partition(&name, &disk))
             continue;
         disk = name;
-        state = find_state(d, device, &name);
-        if (!state)
+        state = find_state(d, device, &name, &cursor);
+        if (!state) {
+            (*ret_omitted)++;
             continue;
+        }
         state->listed = true;
         if (now_ns >= state->capacity_due_ns) {
-            state->has_capacity = has_capacity(d, state->name);
+            look_up(d, state);
             state->capacity_due_ns = now_ns + CAPACITY_EVERY_NS;
         }
-        if (state->has_capacity)
+        if (!state->has_capacity)
+            continue;
+        if (add_row(d, count))
             fill_row(state, columns, now_ns, &d->rows[count++]);
+        else
+            (*ret_omitted)++;
     }
     return count;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct block_device *x = a, *y = b;
+    double x_bytes = x->read_bytes_total + x->written_bytes_total;
+    double y_bytes = y->read_bytes_total + y->written_bytes_total;
+
+    if (x->physical != y->physical)
+        return x->physical ? -1 : 1;
+    if (x_bytes != y_bytes)
+        return x_bytes > y_bytes ? -1 : 1;
+    return strcmp(x->name, y->name);
 }
 
 static void forget_unlisted(struct block_devices *d)
@@ -217,11 +268,16 @@ struct block_device *block_devices_sample(struct block_devices *d, uint64_t now_
 
     disk->devices_missing = NULL;
     disk->device_count = 0;
-    disk->devices = d->rows;
+    disk->devices_omitted = 0;
     if (len >= 0) {
-        disk->device_count = parse(d, scan_of(d->buffer, (size_t)len), now_ns);
+        size_t count = parse(d, scan_of(d->buffer, (size_t)len), now_ns, &disk->devices_omitted);
+
         forget_unlisted(d);
-        if (disk->device_count == 0)
+        if (count > 1)
+            qsort(d->rows, count, sizeof(*d->rows), by_rank);
+        disk->device_count = count < ROWS_MAX ? count : ROWS_MAX;
+        disk->devices_omitted += count - disk->device_count;
+        if (count == 0)
             disk->devices_missing = "no block device with capacity in /proc/diskstats";
     } else if (len == -ENODATA) {
         disk->devices_missing = "the host has no block device";
@@ -229,6 +285,7 @@ struct block_device *block_devices_sample(struct block_devices *d, uint64_t now_
         snprintf(d->reason, sizeof(d->reason), "/proc/diskstats: %s", strerror((int)-len));
         disk->devices_missing = d->reason;
     }
+    disk->devices = d->rows;
     return d->rows;
 }
 
@@ -238,11 +295,6 @@ int block_devices_create(struct block_devices **ret, const struct host *host)
 
     if (!d)
         return -ENOMEM;
-    d->rows = calloc(ROWS_MAX, sizeof(*d->rows));
-    if (!d->rows) {
-        free(d);
-        return -ENOMEM;
-    }
     d->host = host;
     proc_file_open(&d->diskstats, host->proc, "diskstats");
     *ret = d;
@@ -256,5 +308,6 @@ void block_devices_destroy(struct block_devices *d)
     proc_file_close(&d->diskstats);
     free(d->buffer);
     free(d->rows);
+    free(d->states);
     free(d);
 }

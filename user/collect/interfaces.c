@@ -1,7 +1,10 @@
 #include "collect/interfaces.h"
 #include "base/clock.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int reserve_one(struct interfaces *s)
 {
@@ -18,6 +21,10 @@ static int reserve_one(struct interfaces *s)
     if (!rows)
         return -ENOMEM;
     s->before = rows;
+    rows = reallocarray(s->ranked, capacity, sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    s->ranked = rows;
     s->capacity = capacity;
     return 0;
 }
@@ -86,10 +93,32 @@ static void set_rates(struct interface *row, const struct interface *before, uin
     row->sent_bytes_per_second = rate(row->sent_bytes_total, before->sent_bytes_total, elapsed_ns);
 }
 
-int interfaces_update(struct interfaces *s, struct scan file, uint64_t now_ns)
+static bool is_physical(const char *sys, const char *name)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/class/net/%s/device", sys, name);
+
+    return len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct interface *x = a, *y = b;
+    double x_bytes = x->received_bytes_total + x->sent_bytes_total;
+    double y_bytes = y->received_bytes_total + y->sent_bytes_total;
+
+    if (x->physical != y->physical)
+        return x->physical ? -1 : 1;
+    if (x_bytes != y_bytes)
+        return x_bytes > y_bytes ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+int interfaces_update(struct interfaces *s, const char *sys, struct scan file, uint64_t now_ns)
 {
     uint64_t elapsed_ns = now_ns - s->sampled_ns;
-    struct interface *swap = s->before;
+    struct interface *swap = s->before, *row;
+    const struct interface *before;
     struct scan line;
 
     s->before = s->rows;
@@ -104,10 +133,17 @@ int interfaces_update(struct interfaces *s, struct scan file, uint64_t now_ns)
         }
         if (!parse_row(line, &s->rows[s->count]))
             continue;
-        set_rates(&s->rows[s->count], find_before(s, s->count), elapsed_ns);
+        row = &s->rows[s->count];
+        before = find_before(s, s->count);
+        row->physical = before ? before->physical : is_physical(sys, row->name);
+        set_rates(row, before, elapsed_ns);
         s->count++;
     }
-    return s->count ? 0 : -EBADMSG;
+    if (!s->count)
+        return -EBADMSG;
+    memcpy(s->ranked, s->rows, s->count * sizeof(*s->rows));
+    qsort(s->ranked, s->count, sizeof(*s->ranked), by_rank);
+    return 0;
 }
 
 void interfaces_forget(struct interfaces *s)
@@ -120,5 +156,6 @@ void interfaces_free(struct interfaces *s)
 {
     free(s->rows);
     free(s->before);
+    free(s->ranked);
     *s = (struct interfaces){0};
 }

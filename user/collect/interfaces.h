@@ -7,15 +7,17 @@
 
 /* Zeroed before the first use. */
 struct interfaces {
-    struct interface *rows, *before; /* of this sample and of the one before */
+    struct interface *rows, *before; /* of this sample and of the one before, in the file's order */
+    struct interface *ranked;        /* copies of `rows`, what matters most first */
     size_t count, before_count;
-    size_t capacity; /* of both */
+    size_t capacity; /* of all */
     uint64_t sampled_ns;
 };
 
-/* Takes the content of /proc/net/dev. 0, or -ENOMEM, or -EBADMSG when it holds no interface at all;
- * then there are no rows. */
-int interfaces_update(struct interfaces *interfaces, struct scan file, uint64_t now_ns);
+/* Takes the content of /proc/net/dev; `sys` is where sysfs is. 0, or -ENOMEM, or -EBADMSG when it
+ * holds no interface at all; then there are no rows. */
+int interfaces_update(struct interfaces *interfaces, const char *sys, struct scan file,
+                      uint64_t now_ns);
 /* The next update has nothing to compare with. */
 void interfaces_forget(struct interfaces *interfaces);
 void interfaces_free(struct interfaces *interfaces);

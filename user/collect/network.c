@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 struct network_state {
+    const struct host *host;
     struct proc_file dev, snmp, tracked, tracked_limit;
     char *buffer;
     size_t capacity;
@@ -33,7 +34,7 @@ static const char *sample_interfaces(struct network_state *s, uint64_t now_ns)
         interfaces_forget(&s->interfaces);
         return reason_of(s->dev_reason, sizeof(s->dev_reason), name, (int)len);
     }
-    err = interfaces_update(&s->interfaces, scan_of(s->buffer, (size_t)len), now_ns);
+    err = interfaces_update(&s->interfaces, s->host->sys, scan_of(s->buffer, (size_t)len), now_ns);
     return err < 0 ? reason_of(s->dev_reason, sizeof(s->dev_reason), name, err) : NULL;
 }
 
@@ -150,7 +151,7 @@ static void network_sample(void *state, uint64_t now_ns, struct snapshot *snapsh
 
     n->interfaces_missing = sample_interfaces(s, now_ns);
     n->interface_count = s->interfaces.count;
-    n->interfaces = s->interfaces.rows;
+    n->interfaces = s->interfaces.ranked;
     sample_tcp(s, n);
     sample_tracking(s, n);
     tcp_ports_sample(s->ports, now_ns, n);
@@ -165,6 +166,7 @@ static int network_open(void *state, const struct collector_env *env)
 
     if (err < 0)
         return err;
+    s->host = env->host;
     s->retransmits = s->segments = reading_missing("needs two samples");
     proc_file_open(&s->dev, env->host->proc, "net/dev");
     proc_file_open(&s->snmp, env->host->proc, "net/snmp");

@@ -23,6 +23,7 @@ struct filesystem {
 struct block_device {
     char name[64];
     uint32_t device; /* major << 20 | minor */
+    bool physical;   /* a driver's own device, not made of others */
     double reads_total, writes_total;
     double read_bytes_total, written_bytes_total;
     double io_seconds_total;     /* time with I/O in flight */
@@ -42,7 +43,8 @@ struct disk_snapshot {
         *filesystems;           /* the root, what is written to, disks, the fullest first */
     size_t filesystems_omitted; /* beyond what there is room for */
     size_t device_count;
-    const struct block_device *devices;
+    const struct block_device *devices; /* physical ones first, then the busiest */
+    size_t devices_omitted;             /* beyond what there is room for */
 };
 
 #endif
