@@ -2,9 +2,10 @@
  *   tcp_port    per-CPU hash, struct tcp_key -> struct tcp_stats. Monotonic.
  *   tcp_socket  socket storage, private to the programs.
  *
- * The key space is bounded: once it is full, new ports are counted in the row of port 0, and each
- * such event in map_drops. Resets to segments that belong to no socket are in the server row of
- * port 0 too: a port scan must not fill the map.
+ * The key space is bounded. User space deletes rows that are idle or crowd the map and keeps what
+ * they counted; while the map is full, new ports are counted in the row of port 0, and each such
+ * event in map_drops. Resets to segments that belong to no socket are in the server row of port 0
+ * too: a port scan must not fill the map.
  *
  * A connect that fails in routing sends no SYN and is told by its failed route lookup, which the
  * kernel traces without saying what became of it. Only what is certain is counted. Left out are:

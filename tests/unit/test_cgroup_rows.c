@@ -75,7 +75,7 @@ static void few_cgroups_add_up_to_the_host(void **state)
     event(host, 0, 5000);
     event(host, 1, 7000);
     count(&host->scheduler.total.delay, 900); /* counted in no cgroup's row */
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->count, 2);
     assert_int_equal(row_of(rows, 2)->now.delay.sum_ns, 7000);
     assert_int_equal(rows->other.delay.sum_ns, 900);
@@ -95,9 +95,9 @@ static void a_removed_cgroup_does_not_come_back_in_other(void **state)
     add(host, 2);
     event(host, 0, 5000);
     event(host, 1, 7000);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     remove_at(host, 0);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->count, 1);
     assert_int_equal(rows->other.delay.sum_ns, 0);
     free(rows);
@@ -114,19 +114,19 @@ static void a_newcomer_leaves_what_it_had_in_other(void **state)
         add(host, id);
         event(host, id - 1, id == CGROUP_ROWS_MAX + 1 ? 1000 : 100000);
     }
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->count, CGROUP_ROWS_MAX);
     assert_null(row_of(rows, CGROUP_ROWS_MAX + 1));
     assert_int_equal(rows->other.delay.sum_ns, 1000);
     for (int i = 0; i < 100; i++)
         event(host, CGROUP_ROWS_MAX, 100000);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_non_null(row_of(rows, CGROUP_ROWS_MAX + 1));
     assert_int_equal(rows->count, CGROUP_ROWS_MAX);
     before = rows->other.delay.sum_ns;
     assert_int_equal(before, 1000 + 100 * 100000);
     event(host, CGROUP_ROWS_MAX, 100000); /* from now on in its own row only */
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->other.delay.sum_ns, before);
     free(rows);
     free(host);
@@ -140,10 +140,10 @@ static void other_holds_still_while_the_host_is_an_event_behind(void **state)
 
     add(host, 1);
     count(&host->scheduler.total.delay, 900);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->other.delay.sum_ns, 900);
     count(&host->waits[0].delay, 400);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->other.delay.sum_ns, 900);
     assert_int_equal(rows->other.delay.count, 1);
     free(rows);
@@ -162,7 +162,7 @@ static void the_unnamed_have_no_row(void **state)
     host->waits[2].path = "";   /* the root has a name: "" */
     for (size_t i = 0; i < 3; i++)
         event(host, i, 3000);
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->count, 1);
     assert_int_equal(rows->rows[0].cgroup_id, 6);
     assert_int_equal(rows->other.delay.sum_ns, 6000);
@@ -178,7 +178,7 @@ static void a_path_made_again_has_one_row(void **state)
     add(host, 1);
     add(host, 2);
     host->waits[1].path = host->paths[0];
-    cgroup_rows_update(rows, &host->scheduler);
+    cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
     assert_int_equal(rows->count, 1);
     free(rows);
     free(host);
@@ -219,7 +219,7 @@ static void counters_never_go_back_and_nothing_is_told_twice(void **state)
             step(host, &seed, &next_id);
         happened = host->scheduler.total.delay.count - happened;
         *before = *rows;
-        cgroup_rows_update(rows, &host->scheduler);
+        cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);
         assert_true(rows->count <= CGROUP_ROWS_MAX);
         for (size_t i = 0; i < sizeof(rows->other) / sizeof(__u64); i++)
             assert_true(((__u64 *)&rows->other)[i] >= ((__u64 *)&before->other)[i]);

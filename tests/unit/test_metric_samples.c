@@ -140,10 +140,30 @@ static void of_a_histogram_the_sum_and_the_count(void **state)
 
 #define WALK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The page may leave rows out; a rule finds them all. */
+static void a_rule_sees_rows_the_page_leaves_out(void **state)
+{
+    struct filesystem *filesystems = calloc(900, sizeof(*filesystems));
+    const struct alert_sample *samples;
+    struct walk *w = *state;
+
+    for (int i = 0; i < 900; i++) {
+        char mount[32];
+
+        snprintf(mount, sizeof(mount), "/snap/%d", i);
+        fixture_filesystem(&filesystems[i], mount, 5);
+    }
+    w->f->snapshot.disk.filesystems = filesystems;
+    w->f->snapshot.disk.filesystem_count = 900;
+    assert_int_equal(take(w, "moonwatch_filesystem_usage_ratio", &samples), 900);
+    free(filesystems);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WALK_TEST(every_line_of_the_page_is_a_sample),
+        WALK_TEST(a_rule_sees_rows_the_page_leaves_out),
         WALK_TEST(only_what_is_wanted),
         WALK_TEST(what_is_unknown_has_no_sample),
         WALK_TEST(of_a_histogram_the_sum_and_the_count),

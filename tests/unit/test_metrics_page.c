@@ -1,6 +1,7 @@
 /* The whole page from a made-up snapshot. What a real agent serves is held against promtool and
  * other parsers in tests/system. */
 #include "health_fixture.h"
+#include "http/metric_lists.h"
 #include "http/metrics.h"
 #include <errno.h>
 
@@ -137,27 +138,164 @@ static void other_ports_and_cgroups_are_named_other(void **state)
         has_line(page, "moonwatch_cgroup_run_queue_delay_seconds_count{cgroup=\"other\"} 10"));
 }
 
+static size_t count_lines(const char *page, const char *prefix)
+{
+    char wanted[128];
+    size_t lines = 0;
+
+    snprintf(wanted, sizeof(wanted), "\n%s", prefix);
+    for (const char *at = page; (at = strstr(at, wanted)); at++)
+        lines++;
+    return lines;
+}
+
+static size_t count_series(const char *page)
+{
+    size_t series = 0;
+
+    for (const char *at = page; *at; at = strchr(at, '\n') + 1)
+        series += *at != '#';
+    return series;
+}
+
 static void rows_beyond_the_page_are_counted(void **state)
 {
     struct page_fixture *p = *state;
-    struct filesystem *filesystems = calloc(100, sizeof(*filesystems));
+    struct filesystem *filesystems = calloc(1000, sizeof(*filesystems));
     const char *page;
-    size_t lines = 0;
+    char line[128];
+    size_t lines;
 
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 1000; i++) {
         char mount[32];
 
         snprintf(mount, sizeof(mount), "/mnt/%d", i);
         fixture_filesystem(&filesystems[i], mount, 5);
     }
     p->f->snapshot.disk.filesystems = filesystems;
-    p->f->snapshot.disk.filesystem_count = 100;
+    p->f->snapshot.disk.filesystem_count = 1000;
+    p->f->snapshot.disk.filesystems_omitted = 7;
     page = render(p, false);
-    for (const char *at = page; (at = strstr(at, "\nmoonwatch_filesystem_usage_ratio{")); at++)
-        lines++;
-    assert_int_equal(lines, 64);
-    assert_true(has_line(page, "moonwatch_rows_omitted{rows=\"filesystem\"} 36"));
+    lines = count_lines(page, "moonwatch_filesystem_usage_ratio{");
+    assert_true(lines > 32 && lines < 1000);
+    assert_non_null(strstr(page, "mount=\"/mnt/0\"}"));
+    snprintf(line, sizeof(line), "moonwatch_rows_omitted{rows=\"filesystem\"} %zu", 1007 - lines);
+    assert_true(has_line(page, line));
+    p->sources.series_max = 20000;
+    page = render(p, false);
+    assert_true(count_lines(page, "moonwatch_filesystem_usage_ratio{") > lines);
     free(filesystems);
+}
+
+/* More of everything than a page holds: 600 ports that a stranger was refused at, and the services
+ * that were there first and came later. */
+struct large_host {
+    struct filesystem filesystems[300];
+    struct block_device devices[200];
+    struct interface interfaces[300];
+    struct cpu_throttle throttled[200];
+    struct cgroup_waits waits[500];
+    char paths[500][32];
+    struct tcp_port ports[700];
+};
+
+static void fill_large_host(struct large_host *h, struct snapshot *s)
+{
+    for (int i = 0; i < 300; i++) {
+        char mount[32];
+
+        snprintf(mount, sizeof(mount), i ? "/mnt/%d" : "/", i);
+        fixture_filesystem(&h->filesystems[i], mount, 5);
+        snprintf(h->interfaces[i].name, sizeof(h->interfaces[i].name), i ? "veth%d" : "eth0", i);
+    }
+    for (int i = 0; i < 200; i++) {
+        snprintf(h->devices[i].name, sizeof(h->devices[i].name), "sd%d", i);
+        h->devices[i].traced = true;
+        for (int op = 0; op < BLKIO_OP_COUNT; op++)
+            fixture_waits(&h->devices[i].ops[op].latency, 1000, 5);
+        snprintf(h->throttled[i].path, sizeof(h->throttled[i].path), "/t%d", i);
+    }
+    for (int i = 0; i < 500; i++) {
+        snprintf(h->paths[i], sizeof(h->paths[i]), "/c%d", i);
+        h->waits[i] = (struct cgroup_waits){.cgroup_id = (uint64_t)i + 1, .path = h->paths[i]};
+        fixture_waits(&h->waits[i].delay, 1000, 5);
+    }
+    s->disk.filesystems = h->filesystems;
+    s->disk.filesystem_count = 300;
+    s->disk.devices = h->devices;
+    s->disk.device_count = 200;
+    s->network.interfaces = h->interfaces;
+    s->network.interface_count = 300;
+    s->throttle.rows = h->throttled;
+    s->throttle.count = 200;
+    s->scheduler.cgroups = h->waits;
+    s->scheduler.cgroup_count = 500;
+    s->network.ports = h->ports;
+}
+
+static struct tcp_port *add_service(struct large_host *h, struct snapshot *s, uint16_t port,
+                                    uint16_t role, uint64_t opened)
+{
+    struct tcp_port *row = &h->ports[s->network.port_count++];
+
+    *row = (struct tcp_port){.key = {port, role}, .stats.opened = opened};
+    return row;
+}
+
+static uint64_t counter_of(const char *page, const char *name)
+{
+    char wanted[192];
+    const char *at;
+
+    snprintf(wanted, sizeof(wanted), "\n%s ", name);
+    at = strstr(page, wanted);
+    if (!at)
+        fail_msg("no sample %s", name);
+    return strtoull(at + strlen(wanted), NULL, 10);
+}
+
+static void a_page_is_bounded_and_keeps_what_matters(void **state)
+{
+    static const char other[] =
+        "moonwatch_tcp_connects_failed_total{role=\"client\",port=\"other\",reason=\"refused\"}";
+    struct large_host *h = calloc(1, sizeof(*h));
+    struct page_fixture *p = *state;
+    struct snapshot *s = &p->f->snapshot;
+    uint64_t before;
+    const char *page;
+
+    fill_large_host(h, s);
+    add_service(h, s, 5432, TCP_CLIENT, 50);
+    for (uint16_t i = 0; i < 600; i++)
+        add_service(h, s, (uint16_t)(10000 + i), TCP_CLIENT, 0)->stats.connects_failed[0] = 3;
+    page = render(p, false);
+    assert_true(count_series(page) <= METRIC_SERIES_DEFAULT);
+    before = counter_of(page, other);
+    assert_true(before > 0);
+    /* Later than all of them. */
+    add_service(h, s, 6379, TCP_CLIENT, 2);
+    add_service(h, s, 443, TCP_SERVER, 2);
+    page = render(p, false);
+    assert_true(count_series(page) <= METRIC_SERIES_DEFAULT);
+    assert_true(has_line(page, "moonwatch_tcp_opened_total{role=\"client\",port=\"5432\"} 50"));
+    assert_true(has_line(page, "moonwatch_tcp_opened_total{role=\"client\",port=\"6379\"} 2"));
+    assert_true(has_line(page, "moonwatch_tcp_opened_total{role=\"server\",port=\"443\"} 2"));
+    assert_non_null(strstr(page, "{interface=\"eth0\"}"));
+    assert_non_null(strstr(page, "mount=\"/\"}"));
+    assert_non_null(strstr(page, "{device=\"sd0\"}"));
+    assert_true(counter_of(page, other) >= before);
+    assert_true(counter_of(page, "moonwatch_rows_omitted{rows=\"port\"}") > 500);
+    /* Rows of 600 ports are given up: what they counted stays in `other`. */
+    before = counter_of(page, other);
+    h->ports[1] = (struct tcp_port){.key = {0, TCP_CLIENT}, .stats.connects_failed[0] = 1800};
+    h->ports[2] = h->ports[601];
+    h->ports[3] = h->ports[602];
+    s->network.port_count = 4;
+    page = render(p, false);
+    assert_true(counter_of(page, other) >= before);
+    assert_true(counter_of(page, other) <= 1800);
+    assert_true(count_lines(page, "moonwatch_tcp_opened_total{") == 5);
+    free(h);
 }
 
 #define PAGE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -171,6 +309,7 @@ int main(void)
         PAGE_TEST(a_page_that_does_not_fit_is_an_error),
         PAGE_TEST(other_ports_and_cgroups_are_named_other),
         PAGE_TEST(rows_beyond_the_page_are_counted),
+        PAGE_TEST(a_page_is_bounded_and_keeps_what_matters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

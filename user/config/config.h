@@ -84,6 +84,7 @@ struct config {
         char *listen; /* "127.0.0.1:8000", "[::1]:8000" */
         unsigned max_connections;
         double idle_timeout_seconds;
+        unsigned metrics_series_max;
         char *bpffs_directory;      /* "/sys/fs/bpf/moonwatch" */
         int log_level;              /* enum log_level */
         char *tls_certificate_file; /* NULL: plain HTTP */

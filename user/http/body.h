@@ -17,7 +17,8 @@ struct body_env {
     uint64_t uptime_ns;
     uint64_t started_realtime_ns;
     double slow_wait_seconds; /* NaN: waits are not recorded */
-    bool reduced;             /* the caller may see no detail of the host */
+    size_t metrics_series_max;
+    bool reduced; /* the caller may see no detail of the host */
     bool openmetrics;
     const char *param; /* of the path, see route_find(); "": none */
     /* The value of a parameter of the query, NULL: it was not given. */

@@ -39,6 +39,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
         .loop = env->sources->loop ? &loop : NULL,
         .server = env->server,
         .started_realtime_ns = env->started_realtime_ns,
+        .series_max = env->metrics_series_max,
     };
     struct text out;
     int r;

@@ -121,13 +121,23 @@ static void refresh(struct cgroup_rows *all, const struct scheduler_snapshot *sc
     all->count = kept;
 }
 
-static void admit(struct cgroup_rows *all, const struct cgroup_waits *w)
+static void shrink(struct cgroup_rows *all, size_t max)
+{
+    while (all->count > max) {
+        struct cgroup_row *row = lightest(all);
+
+        depart(all, row);
+        *row = all->rows[--all->count];
+    }
+}
+
+static void admit(struct cgroup_rows *all, const struct cgroup_waits *w, size_t max)
 {
     struct cgroup_row *row;
 
     if (!has_name(w) || find(all, w) || path_taken(all, w->path))
         return;
-    if (all->count < CGROUP_ROWS_MAX) {
+    if (all->count < max) {
         begin(all, &all->rows[all->count++], w);
         return;
     }
@@ -166,11 +176,14 @@ static void count_other(struct cgroup_rows *all, const struct scheduler_snapshot
     keep_rising(&all->other, &rest);
 }
 
-void cgroup_rows_update(struct cgroup_rows *all, const struct scheduler_snapshot *scheduler)
+void cgroup_rows_update(struct cgroup_rows *all, const struct scheduler_snapshot *scheduler,
+                        size_t max)
 {
+    max = max < CGROUP_ROWS_MAX ? max : CGROUP_ROWS_MAX;
     refresh(all, scheduler);
-    for (size_t i = 0; i < scheduler->cgroup_count; i++)
-        admit(all, &scheduler->cgroups[i]);
+    shrink(all, max);
+    for (size_t i = 0; max > 0 && i < scheduler->cgroup_count; i++)
+        admit(all, &scheduler->cgroups[i], max);
     count_other(all, scheduler);
     all->told = true;
 }

@@ -34,7 +34,9 @@ struct cgroup_rows {
     struct cgroup_totals other;
 };
 
-/* Paths are valid as long as the snapshot. All zero is the beginning. */
-void cgroup_rows_update(struct cgroup_rows *all, const struct scheduler_snapshot *scheduler);
+/* At most `max` rows, and CGROUP_ROWS_MAX. Paths are valid as long as the snapshot. All zero is the
+ * beginning. */
+void cgroup_rows_update(struct cgroup_rows *all, const struct scheduler_snapshot *scheduler,
+                        size_t max);
 
 #endif

@@ -203,6 +203,7 @@ static void begin_sample(struct exposition *e, struct line *line, const char *su
 {
     begin_line(e, line, suffix, labels, label_count);
     line_add(line, label_count ? "} " : " ");
+    e->series++;
 }
 
 static void hand_over(struct exposition *e, const char *suffix, const struct label *labels,
@@ -277,10 +278,13 @@ static void add_buckets(struct exposition *e, const struct label *labels, size_t
     prefix = line.len;
     for (unsigned slot = 0; slot + 1 < SLOT_COUNT; slot++) {
         count += latency->slots[slot];
-        if (slot % step == 0)
+        if (slot % step == 0) {
             add_bucket(&line, prefix, bounds[slot], count);
+            e->series++;
+        }
     }
     add_bucket(&line, prefix, "+Inf", total);
+    e->series++;
 }
 
 void exposition_histogram(struct exposition *e, const struct label *labels, size_t label_count,

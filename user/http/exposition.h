@@ -44,7 +44,8 @@ struct exposition {
     bool wanted; /* the family, by the sink */
     bool openmetrics;
     const struct metric_family *family;
-    bool headed; /* the family's header is written, which its first sample does */
+    size_t series; /* written so far */
+    bool headed;   /* the family's header is written, which its first sample does */
 };
 
 void exposition_init(struct exposition *e, struct text *out, bool openmetrics);

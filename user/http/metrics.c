@@ -4,14 +4,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* In the order of the page. */
+/* In the order of the page: first what the configuration bounds, then the lists that share the rest
+ * of the series, in the order of enum metric_list, then what these left out. */
 static metrics_section_fn *const sections[] = {
-    metrics_build,    metrics_health,      metrics_cpu,           metrics_memory,
-    metrics_pressure, metrics_filesystems, metrics_block_devices, metrics_network,
-    metrics_tcp,      metrics_processes,   metrics_throttle,      metrics_scheduler,
-    metrics_cgroups,  metrics_services,    metrics_breakers,      metrics_checks,
-    metrics_alerts,   metrics_notify,      metrics_events,        metrics_missing,
-    metrics_programs, metrics_records,     metrics_agent,
+    metrics_build,         metrics_health,     metrics_cpu,         metrics_memory,
+    metrics_pressure,      metrics_processes,  metrics_scheduler,   metrics_services,
+    metrics_breakers,      metrics_checks,     metrics_alerts,      metrics_notify,
+    metrics_events,        metrics_missing,    metrics_programs,    metrics_records,
+    metrics_agent,         metrics_severities, metrics_filesystems, metrics_network,
+    metrics_block_devices, metrics_throttle,   metrics_cgroups,     metrics_tcp,
+    metrics_omitted,
 };
 
 int metrics_create(struct metrics **ret, const struct host *host)
@@ -21,6 +23,9 @@ int metrics_create(struct metrics **ret, const struct host *host)
     if (!m)
         return -ENOMEM;
     self_usage_open(&m->self, host);
+    m->lists.series_max = METRIC_SERIES_DEFAULT;
+    for (int role = 0; role < TCP_ROLE_COUNT; role++)
+        m->ports[role].counter_count = sizeof(struct tcp_stats) / sizeof(uint64_t);
     m->last_seconds = NAN;
     *ret = m;
     return 0;
@@ -31,6 +36,8 @@ void metrics_destroy(struct metrics *metrics)
     if (!metrics)
         return;
     self_usage_close(&metrics->self);
+    for (int role = 0; role < TCP_ROLE_COUNT; role++)
+        told_rows_free(&metrics->ports[role]);
     free(metrics);
 }
 
@@ -51,6 +58,7 @@ int metrics_render(struct metrics *metrics, struct text *out, const struct metri
     struct exposition e;
 
     exposition_init(&e, out, openmetrics);
+    metrics->lists.series_max = sources->series_max ? sources->series_max : METRIC_SERIES_DEFAULT;
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         sections[i](&e, metrics, sources);
     exposition_end(&e);

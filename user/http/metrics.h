@@ -2,8 +2,8 @@
  *
  * Names are `moonwatch_*` in base units: seconds, bytes, and `_ratio` 0..1 for shares (the JSON
  * routes say `_percent` 0..100). Counters end in `_total`; latencies are histograms with `le` in
- * seconds. An unknown reading has no sample, never 0. Every label is bounded: what does not fit is
- * in the row `other`.
+ * seconds. An unknown reading has no sample, never 0. Every list is bounded: what does not fit is
+ * in the row `other`, or left out, the least first, and counted.
  */
 #ifndef MOONWATCH_HTTP_METRICS_H
 #define MOONWATCH_HTTP_METRICS_H
@@ -38,6 +38,7 @@ struct metrics_sources {
     struct log *log;
     const struct server_view *server;
     uint64_t started_realtime_ns; /* of the agent; 0: not told */
+    size_t series_max;            /* of what is not configured on the page; 0: the default */
 };
 
 /* What has to be remembered between two pages: which cgroups have a row of their own, what `other`

@@ -39,14 +39,14 @@ void metrics_filesystems(struct exposition *e, struct metrics *m, const struct m
     static const struct metric_family read_only = {"moonwatch_filesystem_read_only", METRIC_GAUGE,
                                                    "1 when it is mounted read-only."};
     const struct disk_snapshot *disk = &s->snapshot->disk;
-    struct metric_rows rows = {disk->filesystems, sizeof(struct filesystem),
-                               metrics_shown(disk->filesystem_count, FILESYSTEMS_SHOWN),
-                               label_filesystem};
+    struct metric_rows rows = {disk->filesystems, sizeof(struct filesystem), 0, label_filesystem};
     struct label labels[METRIC_LABELS_MAX];
 
-    (void)m;
     if (disk->missing)
         return;
+    rows.count =
+        metric_lists_rows(&m->lists, e, LIST_FILESYSTEMS, disk->filesystem_count,
+                          sizeof(columns) / sizeof(columns[0]) + 1, disk->filesystems_omitted);
     METRIC_COLUMNS(e, columns, &rows);
     exposition_family(e, &read_only);
     for (size_t i = 0; i < rows.count; i++)
@@ -61,6 +61,10 @@ static size_t label_device(const void *row, struct label ret[METRIC_LABELS_MAX],
     ret[0] = (struct label){"device", ((const struct block_device *)row)->name};
     return 1;
 }
+
+#define BLOCK_COLUMNS 6
+/* Where there are many devices, every third bound of their histograms must do. */
+#define COARSE_STEP 3
 
 static const char *op_name(int op)
 {
@@ -79,7 +83,26 @@ static bool is_told(const struct block_device *device, int op)
            (op == BLKIO_READ || op == BLKIO_WRITE || device->ops[op].latency.count > 0);
 }
 
-static void add_traced(struct exposition *e, const struct block_device *devices, size_t count)
+static size_t traced_series(unsigned step)
+{
+    /* +Inf, sum, count, bytes, errors */
+    return (SLOT_COUNT - 2) / step + 1 + 5;
+}
+
+static size_t device_series(const struct block_device *devices, size_t count, unsigned step)
+{
+    size_t ret = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        ret += BLOCK_COLUMNS;
+        for (int op = 0; op < BLKIO_OP_COUNT; op++)
+            ret += is_told(&devices[i], op) ? traced_series(step) : 0;
+    }
+    return ret;
+}
+
+static void add_traced(struct exposition *e, const struct block_device *devices, size_t count,
+                       unsigned step)
 {
     static const struct metric_family latency = {
         "moonwatch_block_latency_seconds", METRIC_HISTOGRAM,
@@ -96,7 +119,7 @@ static void add_traced(struct exposition *e, const struct block_device *devices,
         for (int op = 0; op < BLKIO_OP_COUNT; op++) {
             if (is_told(&devices[i], op))
                 exposition_histogram(e, LABELS({"device", devices[i].name}, {"op", op_name(op)}),
-                                     &devices[i].ops[op].latency, 1);
+                                     &devices[i].ops[op].latency, step);
         }
     }
     for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
@@ -115,7 +138,7 @@ static void add_traced(struct exposition *e, const struct block_device *devices,
 
 void metrics_block_devices(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
 {
-    static const struct metric_column columns[] = {
+    static const struct metric_column columns[BLOCK_COLUMNS] = {
         DOUBLE_COUNTER("moonwatch_block_reads", "Reads completed since boot.", struct block_device,
                        reads_total, 1),
         DOUBLE_COUNTER("moonwatch_block_writes", "Writes completed since boot.",
@@ -130,13 +153,18 @@ void metrics_block_devices(struct exposition *e, struct metrics *m, const struct
                       struct block_device, in_flight, 1),
     };
     const struct disk_snapshot *disk = &s->snapshot->disk;
-    size_t count = metrics_shown(disk->device_count, BLOCK_DEVICES_SHOWN);
+    size_t count, share = metric_lists_share(&m->lists, e, LIST_BLOCK_DEVICES);
+    unsigned step = 1;
 
-    (void)m;
     if (disk->devices_missing)
         return;
+    if (!e->sink && device_series(disk->devices, disk->device_count, step) > share)
+        step = COARSE_STEP;
+    count = metric_lists_rows(&m->lists, e, LIST_BLOCK_DEVICES, disk->device_count,
+                              BLOCK_COLUMNS + BLKIO_OP_COUNT * traced_series(step),
+                              disk->devices_omitted);
     METRIC_COLUMNS(e, columns,
                    (&(const struct metric_rows){disk->devices, sizeof(struct block_device), count,
                                                 label_device}));
-    add_traced(e, disk->devices, count);
+    add_traced(e, disk->devices, count, step);
 }

@@ -21,11 +21,7 @@ void metrics_health(struct exposition *e, struct metrics *m, const struct metric
     static const struct metric_family components = {
         "moonwatch_health_component_status", METRIC_GAUGE,
         "1 for the component's status, 0 for the others."};
-    static const struct metric_family checks = {
-        "moonwatch_health_check_severity", METRIC_GAUGE,
-        "Of each check: 0 healthy, 1 unknown, 2 degraded, 3 unhealthy."};
     struct component_view component;
-    struct check_view check;
 
     (void)m;
     if (!s->health)
@@ -37,10 +33,28 @@ void metrics_health(struct exposition *e, struct metrics *m, const struct metric
         health_component(s->health, (enum component)c, &component);
         add_statuses(e, component_name((enum component)c), component.status);
     }
-    exposition_family(e, &checks);
-    for (size_t i = 0; i < metrics_shown(health_check_count(s->health), CHECKS_SHOWN); i++) {
-        health_check(s->health, i, &check);
-        exposition_count(e, LABELS({"check", check.name}), (uint64_t)check.status);
+}
+
+void metrics_severities(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_health_check_severity", METRIC_GAUGE,
+        "Of each check: 0 healthy, 1 unknown, 2 degraded, 3 unhealthy. The worst first."};
+    size_t count = s->health ? health_check_count(s->health) : 0;
+    size_t room = metric_lists_rows(&m->lists, e, LIST_CHECKS, count, 1, 0);
+
+    if (count > 0)
+        exposition_family(e, &family);
+    for (int severity = STATUS_UNHEALTHY; severity >= STATUS_HEALTHY; severity--) {
+        for (size_t i = 0; i < count && room > 0; i++) {
+            struct check_view check;
+
+            health_check(s->health, i, &check);
+            if ((int)check.status != severity)
+                continue;
+            exposition_count(e, LABELS({"check", check.name}), (uint64_t)check.status);
+            room--;
+        }
     }
 }
 
@@ -92,9 +106,6 @@ void metrics_missing(struct exposition *e, struct metrics *m, const struct metri
     static const struct metric_family family = {
         "moonwatch_source_missing", METRIC_GAUGE,
         "1 for each source of figures that cannot be read, with the reason."};
-    static const struct metric_family omitted = {
-        "moonwatch_rows_omitted", METRIC_GAUGE,
-        "Rows that have no samples because the host has more of them than the page shows."};
     const struct snapshot *n = s->snapshot;
     const struct {
         const char *source, *why;
@@ -116,17 +127,6 @@ void metrics_missing(struct exposition *e, struct metrics *m, const struct metri
         {"blocked", n->scheduler.blocked_missing},
         {"reclaim", n->scheduler.reclaim_missing},
     };
-    const struct {
-        const char *rows;
-        size_t count, limit;
-    } tables[] = {
-        {"filesystem", n->disk.filesystem_count, FILESYSTEMS_SHOWN},
-        {"block", n->disk.device_count, BLOCK_DEVICES_SHOWN},
-        {"interface", n->network.interface_count, INTERFACES_SHOWN},
-        {"port", n->network.port_count, PORTS_SHOWN},
-        {"throttled_cgroup", n->throttle.count, THROTTLED_SHOWN},
-        {"check", s->health ? health_check_count(s->health) : 0, CHECKS_SHOWN},
-    };
 
     (void)m;
     exposition_family(e, &family);
@@ -135,8 +135,18 @@ void metrics_missing(struct exposition *e, struct metrics *m, const struct metri
             exposition_count(e, LABELS({"source", sources[i].source}, {"reason", sources[i].why}),
                              1);
     }
-    exposition_family(e, &omitted);
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        exposition_count(e, LABELS({"rows", tables[i].rows}),
-                         tables[i].count - metrics_shown(tables[i].count, tables[i].limit));
+}
+
+void metrics_omitted(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_rows_omitted", METRIC_GAUGE,
+        "Rows that have no samples of their own because the host has more of them than the page "
+        "shows (server.metrics_series_max)."};
+
+    (void)s;
+    exposition_family(e, &family);
+    for (int list = 0; list < METRIC_LIST_COUNT; list++)
+        exposition_count(e, LABELS({"rows", metric_list_name((enum metric_list)list)}),
+                         m->lists.omitted[list]);
 }

@@ -73,6 +73,8 @@ void metrics_scheduler(struct exposition *e, struct metrics *m, const struct met
 
 /* Every third bound: enough to see whose tail it is. */
 #define CGROUP_STEP 3
+/* Bounds, +Inf, sum and count; two counters each of sleeps and stalls. */
+#define CGROUP_ROW_SERIES ((SLOT_COUNT - 2) / CGROUP_STEP + 1 + 3 + 4)
 
 /* One counter of a struct latency per cgroup. */
 static void add_cgroup_counter(struct exposition *e, const struct cgroup_rows *all,
@@ -118,9 +120,16 @@ void metrics_cgroups(struct exposition *e, struct metrics *m, const struct metri
     const struct scheduler_snapshot *scheduler = &s->snapshot->scheduler;
     const struct cgroup_rows *all = &m->cgroups;
 
+    size_t room;
+
     if (scheduler->cgroup_count == 0)
         return;
-    cgroup_rows_update(&m->cgroups, scheduler);
+    /* The row `other` is one more. */
+    room = metric_lists_rows(&m->lists, e, LIST_CGROUPS, scheduler->cgroup_count + 1,
+                             CGROUP_ROW_SERIES, 0);
+    cgroup_rows_update(&m->cgroups, scheduler, room > 0 ? room - 1 : 0);
+    m->lists.omitted[LIST_CGROUPS] =
+        all->count < scheduler->cgroup_count ? scheduler->cgroup_count - all->count : 0;
     exposition_family(e, &delay);
     for (size_t i = 0; i < all->count && !scheduler->missing; i++)
         exposition_histogram(e, LABELS({"cgroup", all->rows[i].path[0] ? all->rows[i].path : "/"}),

@@ -144,10 +144,11 @@ void metrics_throttle(struct exposition *e, struct metrics *m, const struct metr
     };
     const struct throttle_snapshot *throttle = &s->snapshot->throttle;
 
-    (void)m;
     if (!throttle->missing)
         METRIC_COLUMNS(e, columns,
-                       (&(const struct metric_rows){throttle->rows, sizeof(struct cpu_throttle),
-                                                    metrics_shown(throttle->count, THROTTLED_SHOWN),
-                                                    label_throttle}));
+                       (&(const struct metric_rows){
+                           throttle->rows, sizeof(struct cpu_throttle),
+                           metric_lists_rows(&m->lists, e, LIST_THROTTLED, throttle->count,
+                                             sizeof(columns) / sizeof(columns[0]), 0),
+                           label_throttle}));
 }

@@ -391,6 +391,7 @@ static int open_server(struct server *server, const struct config *config,
     server->site.slow_wait_seconds = config->performance_tracker.slow_wait_ms > 0
                                          ? config->performance_tracker.slow_wait_ms / 1000
                                          : NAN;
+    server->site.metrics_series_max = config->server.metrics_series_max;
     if (config->server.tls_certificate_file)
         r = certificate_load(&server->certificate, config->server.tls_certificate_file,
                              config->server.tls_key_file, error, SERVER_ERROR_BYTES);

@@ -159,6 +159,7 @@ static int render(struct site *site, const struct route *route, const struct ask
         .uptime_ns = clock_monotonic_ns(site->sources.clock) - site->started_monotonic_ns,
         .started_realtime_ns = site->started_realtime_ns,
         .slow_wait_seconds = site->slow_wait_seconds,
+        .metrics_series_max = site->metrics_series_max,
         .reduced = route->varies == VARIES_BY_CALLER && asked->variant,
         .openmetrics = route->varies == VARIES_BY_ACCEPT && asked->variant,
         .param = asked->param,

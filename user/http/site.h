@@ -20,6 +20,7 @@ struct site {
     struct server_view view; /* kept by the server */
     uint64_t started_monotonic_ns, started_realtime_ns;
     double slow_wait_seconds;
+    size_t metrics_series_max;
     struct {
         struct MHD_Response *response; /* counted by libmicrohttpd while it is being sent */
         unsigned status;

@@ -20,6 +20,8 @@ struct tcp_port {
     struct tcp_stats stats; /* since the probe was attached */
 };
 
+void tcp_stats_add(struct tcp_stats *total, const struct tcp_stats *stats);
+
 struct network_snapshot {
     const char *missing; /* neither interfaces nor TCP counters could be read */
     const char *interfaces_missing;

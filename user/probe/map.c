@@ -237,3 +237,22 @@ int probe_map_delete(struct probe *probe, const char *name, const void *key)
         return -ENOENT;
     return bpf_map_delete_elem(map->fd, key) < 0 ? -errno : 0;
 }
+
+int probe_map_take(struct probe *probe, const char *name, const void *key, probe_map_row_fn *fn,
+                   void *ctx)
+{
+    const struct kernel_map *map = map_find(probe, name);
+    struct row_shape shape;
+    int err;
+
+    if (!map)
+        return -ENOENT;
+    shape = shape_of(probe, map);
+    err = reserve_rows(probe, map, shape.value_bytes, 1);
+    if (err < 0)
+        return err;
+    if (bpf_map_lookup_and_delete_elem(map->fd, key, probe->row_values) < 0)
+        return -errno;
+    fn(ctx, key, probe->row_values, shape.cpus, shape.stride);
+    return 0;
+}

@@ -14,6 +14,10 @@ typedef void probe_map_row_fn(void *ctx, const void *key, const void *values, un
  * when this kernel does not have the map, or a negative errno. */
 int probe_map_for_each(struct probe *probe, const char *map, probe_map_row_fn *fn, void *ctx);
 int probe_map_delete(struct probe *probe, const char *map, const void *key);
+/* Deletes the row and hands its last values to `fn`. What a program that had found it before adds
+ * afterwards is lost. -ENOENT when it is not there. */
+int probe_map_take(struct probe *probe, const char *map, const void *key, probe_map_row_fn *fn,
+                   void *ctx);
 
 /* Runs the task iterator and hands every row to `fn`. Returns the number of rows or a negative
  * errno. */
