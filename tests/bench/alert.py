@@ -2,7 +2,8 @@
 Alertmanager's as tight as they go, which read the agent's /metrics and tell the same receiver.
 
 The time is from the signal to the last byte of the request. Processes crash under a name of their
-own, so that each is an alert of its own.
+own, so that each is an alert of its own. Ours is as it comes, with one webhook and nothing else, so
+that of each agent only the first few go at once: it takes many.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from pathlib import Path
 import peers
 
 CRASHES = 200
+CRASHES_AT_ONCE = 4  # of an agent: alert/pace.c
 PEER_CRASHES = 7
 TIGHT = "100ms"  # ten times what anybody runs; an event renders the page anew at once
 DEADLINE_SECONDS = 60
@@ -42,6 +44,9 @@ class Receiver(http.server.ThreadingHTTPServer):
         self.posts, self.changed = {}, threading.Condition()
         super().__init__(("127.0.0.1", 0), Hook)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_):
+        """A peer that is ended hangs up."""
 
     def url(self, path):
         return f"http://127.0.0.1:{self.server_address[1]}{path}"
@@ -164,33 +169,27 @@ def measure_peer(receiver):
     return times
 
 
-def measure_ours(receiver):
+def measure_ours(receiver, manager):
     times = []
-    for i in range(CRASHES):
-        name = f"ours{i}x"
-        at = crash(name)
-        times.append((receiver.take("/ours", lambda body: name in body) - at) / 1e6)
+    while len(times) < CRASHES:
+        with peers.agent(alert_manager=manager):
+            for _ in range(CRASHES_AT_ONCE):
+                name = f"ours{len(times)}x"
+                at = crash(name)
+                times.append((receiver.take("/ours", lambda body: name in body) - at) / 1e6)
     return sorted(times)
 
 
 def main():
     receiver = Receiver()
     directory = Path(tempfile.mkdtemp(prefix="moonwatch-bench-"))
-    manager = {
-        "cooldown_period": 0,
-        "max_alerts_per_hour": 100000,
-        "channels": [{"name": "hook", "type": "webhook", "url": receiver.url("/ours")}],
-        "routes": [
-            {"match": {"alertname": "ProcessCrash"}, "channels": ["hook"], "group_by": ["alertname", "comm"],
-             "group_wait": 0}
-        ],
-    }
+    manager = {"channels": [{"name": "hook", "type": "webhook", "url": receiver.url("/ours")}]}
     others = []
     try:
-        with peers.agent(alert_manager=manager, overhead={"budget_percent": 0}) as agent:
+        with peers.agent() as agent:
             prometheus(directory, agent.port, receiver, others)
             theirs = measure_peer(receiver)
-            ours = measure_ours(receiver)
+        ours = measure_ours(receiver, manager)
     finally:
         for process in others:
             process.terminate()

@@ -43,6 +43,18 @@ def test_a_crash_is_told_at_once(start, receiver):
     assert len({key for _, key, _ in receiver.got}) == len(receiver.got)
 
 
+def test_with_nothing_but_a_webhook_a_crash_is_told_at_once(start, receiver):
+    """No route: what is quiet waits for nothing, and what follows is of the same tick too until it is many."""
+    start({**CRASH, "severity": "warning", "keep_firing_for": 600},
+          channels=[{"name": "hook", "type": "webhook", "url": receiver.url, "timeout": 60}])
+    for name in ours("first"), ours("second"):
+        crash(name)
+        wait_for(lambda: receiver.of("firing", name), what="the notification")
+        (body,) = [body for _, _, body in receiver.got if body["alerts"][0]["labels"]["comm"] == name]
+        assert body["ts"] == body["alerts"][0]["startsAt"]
+        assert body["groupLabels"]["comm"] == name and "alertname" not in body["groupLabels"]
+
+
 def test_a_channel_that_fails_is_seen(start, receiver):
     receiver.status = 503
     agent = start(ALWAYS, **told_at_once(receiver))

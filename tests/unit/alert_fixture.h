@@ -258,7 +258,7 @@ static inline bool find_view(const struct world *w, const char *name, const char
     "{\"name\":\"ProcessCrash\",\"kind\":\"event\",\"event\":\"crash\",\"enabled\":false}"
 
 #define AT_ONCE                                                                                    \
-    "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"}],"                                          \
+    "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}],"                \
     "\"routes\":[{\"channels\":[\"ops\"],\"group_by\":[\"alertname\",\"subject\"],"                \
     "\"group_wait\":0,\"group_interval\":1}],"
 

@@ -27,11 +27,13 @@ static void open_with(const char *rest)
 }
 
 #define OPS                                                                                        \
-    "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"boss\",\"type\":\"log\"}],"     \
+    "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"                     \
+    "\"},{\"name\":\"boss\",\"type\":\"webhook\",\"url\":\"http://h/\"}],"                         \
     "\"routes\":[{\"channels\":[\"ops\"],\"group_by\":[\"alertname\",\"subject\"],"                \
     "\"group_wait\":0,\"group_interval\":1}]"
 #define OPS_AND_BOSS                                                                               \
-    "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"boss\",\"type\":\"log\"}],"     \
+    "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"                     \
+    "\"},{\"name\":\"boss\",\"type\":\"webhook\",\"url\":\"http://h/\"}],"                         \
     "\"routes\":[{\"channels\":[\"ops\"],\"escalate_to\":[\"boss\"],"                              \
     "\"group_by\":[\"alertname\",\"subject\"],\"group_wait\":0,\"group_interval\":1}]"
 
@@ -113,7 +115,7 @@ static void an_ack_stops_repeats_and_escalation_until_it_expires(void **state)
     struct alert_view view;
 
     open_with("\"escalation_delay\":100,"
-              "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"}],"
+              "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}],"
               "\"routes\":[{\"channels\":[\"ops\"],\"group_wait\":0,\"group_interval\":1,"
               "\"repeat_interval\":300}]");
     set_metric(&w, "a", NULL, 1);

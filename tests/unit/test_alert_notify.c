@@ -26,13 +26,14 @@ static void open_with(const char *rest)
     world_open(&w, text);
 }
 
-#define OPS "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"}]"
+#define OPS "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}]"
 #define GROUPED(keys) "\"routes\":[{\"channels\":[\"ops\"]," keys "}]"
+#define BY_NAME GROUPED("\"group_by\":[\"alertname\"],\"group_wait\":30")
 #define CALM "\"cooldown_period\":0,\"flapping_changes\":16,\"escalation_delay\":0,"
 
 static void a_new_group_waits_for_more(void **state)
 {
-    open_with(CALM OPS);
+    open_with(CALM OPS "," BY_NAME);
     set_metric(&w, "a", "x", 1);
     run_until(&w, 1020);
     set_metric(&w, "a", "y", 1);
@@ -51,7 +52,7 @@ static void a_new_group_waits_for_more(void **state)
 
 static void what_is_resolved_while_the_group_waits_is_not_told(void **state)
 {
-    open_with(CALM OPS);
+    open_with(CALM OPS "," BY_NAME);
     set_metric(&w, "a", "x", 1);
     run_until(&w, 1029);
     set_metric(&w, "a", "x", 0);
@@ -69,7 +70,7 @@ static void what_is_resolved_while_the_group_waits_is_not_told(void **state)
 
 static void firing_and_resolved_go_together(void **state)
 {
-    open_with(CALM OPS);
+    open_with(CALM OPS "," BY_NAME);
     set_metric(&w, "a", "x", 1);
     run_until(&w, 1031);
     set_metric(&w, "a", "x", 0);
@@ -84,8 +85,9 @@ static void firing_and_resolved_go_together(void **state)
 static void groups_are_by_route_and_labels(void **state)
 {
     open_with(CALM
-              "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"db\",\"type\":"
-              "\"log\"}],\"routes\":["
+              "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"
+              "\"},{\"name\":\"db\",\"type\":"
+              "\"webhook\",\"url\":\"http://h/\"}],\"routes\":["
               "{\"channels\":[\"db\"],\"matchers\":[\"subject=~\\\"d.*\\\"\"],\"group_wait\":0},"
               "{\"channels\":[\"ops\",\"db\"],\"match\":{\"severity\":\"error\"},"
               "\"group_wait\":0,\"group_by\":[\"subject\"]},"
@@ -116,8 +118,9 @@ static void groups_are_by_route_and_labels(void **state)
 
 static void a_channel_wants_a_minimum_severity(void **state)
 {
-    open_with(CALM "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"pager\",\"type\":"
-                   "\"log\",\"minimum_severity\":\"critical\"}],"
+    open_with(CALM "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"
+                   "\"},{\"name\":\"pager\",\"type\":"
+                   "\"webhook\",\"url\":\"http://h/\",\"minimum_severity\":\"critical\"}],"
                    "\"routes\":[{\"channels\":[\"ops\",\"pager\"],\"group_wait\":0,"
                    "\"group_interval\":1}]");
     set_metric(&w, "a", NULL, 1);

@@ -15,7 +15,8 @@ static unsigned next_second(unsigned now)
 static const char config_text[] =
     "{\"alert_manager\":{\"cooldown_period\":80,\"escalation_delay\":40,\"escalation_limit\":2,"
     "\"max_alerts_per_hour\":9,\"flapping_changes\":4,\"flapping_window\":70,"
-    "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"},{\"name\":\"boss\",\"type\":\"log\","
+    "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"
+    "\"},{\"name\":\"boss\",\"type\":\"webhook\",\"url\":\"http://h/\","
     "\"minimum_severity\":\"error\"}],"
     "\"routes\":[{\"channels\":[\"ops\",\"boss\"],\"match\":{\"alertname\":\"B\"},"
     "\"group_by\":[\"subject\"],\"group_wait\":3,\"group_interval\":20,\"repeat_interval\":90},"

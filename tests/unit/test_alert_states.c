@@ -262,24 +262,28 @@ static void a_rule_that_is_gone_resolves_its_alerts(void **state)
     open_rule("{\"name\":\"A\",\"metric\":\"m\",\"above\":5,\"for\":0}");
     set_metric(&w, "m", NULL, 6);
     run_until(&w, 1010);
-    other = load_valid("{\"alert_manager\":{\"channels\":[{\"name\":\"x\",\"type\":\"log\"},"
-                       "{\"name\":\"ops\",\"type\":\"log\"}],\"rules\":[" NO_BUILT_IN "]}}",
-                       NULL);
+    other = load_valid(
+        "{\"alert_manager\":{\"channels\":[{\"name\":\"x\",\"type\":\"webhook\",\"url\":\"http://h/"
+        "\"},"
+        "{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}],\"rules\":[" NO_BUILT_IN
+        "]}}",
+        NULL);
     assert_int_equal(alert_manager_configure(w.manager, other, &errors), 0);
     config_destroy(w.config);
     w.config = other;
-    run_until(&w, 1011);
+    run_until(&w, 1021);
     /* The channel that was told, though it stands elsewhere in the list now. */
-    expect_log(&w, "1001 firing ops +A\n1011 resolved ops -A\n");
+    expect_log(&w, "1001 firing ops +A\n1021 resolved ops -A\n");
 }
 
 static void a_bad_configuration_leaves_the_old_one(void **state)
 {
     struct config_errors errors = {0};
-    struct config *bad = load_valid("{\"alert_manager\":{\"channels\":[{\"name\":\"x\",\"type\":"
-                                    "\"log\"}],\"routes\":[{\"channels\":[\"x\"],"
-                                    "\"matchers\":[\"a=b\",\"(\"]}]}}",
-                                    NULL);
+    struct config *bad =
+        load_valid("{\"alert_manager\":{\"channels\":[{\"name\":\"x\",\"type\":"
+                   "\"webhook\",\"url\":\"http://h/\"}],\"routes\":[{\"channels\":[\"x\"],"
+                   "\"matchers\":[\"a=b\",\"(\"]}]}}",
+                   NULL);
 
     open_rule("{\"name\":\"A\",\"metric\":\"m\",\"above\":5,\"for\":0}");
     assert_int_equal(alert_check(bad, &errors), -EINVAL);

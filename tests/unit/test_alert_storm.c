@@ -87,7 +87,8 @@ static void blow(const char *routes)
              "\"severity\":\"critical\"},"
              "{\"name\":\"CpuUnknown\",\"metric\":\"x\",\"above\":1},"
              "{\"name\":\"MemoryUnknown\",\"metric\":\"x\",\"above\":1}],"
-             "\"channels\":[{\"name\":\"ops\",\"type\":\"log\"}],\"routes\":[%s]}}",
+             "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/"
+             "\"}],\"routes\":[%s]}}",
              routes);
     config = load_valid(text, NULL);
     assert_int_equal(alert_manager_create(&storm.manager, config, &ops, &errors), 0);

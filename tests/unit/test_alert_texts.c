@@ -20,6 +20,8 @@ static void open_with(const char *wait)
         "{\"name\":\"CpuUnknown\",\"kind\":\"absent\",\"metric\":\"x\",\"enabled\":false},"
         "{\"name\":\"MemoryUnknown\",\"kind\":\"absent\",\"metric\":\"x\","
         "\"enabled\":false},"
+        "{\"name\":\"CrashLoop\",\"kind\":\"event\",\"event\":\"crash\",\"count\":3,"
+        "\"within\":300,\"severity\":\"critical\",\"keep_firing_for\":300},"
         "{\"name\":\"A\",\"metric\":\"a\",\"above\":0,\"for\":0,"
         "\"summary\":\"{{ $value }}, {{ $labels.severity }}\"}],"
         "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://127.0.0.1:9/\"}],"

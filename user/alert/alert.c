@@ -15,22 +15,30 @@ int alert_check(const struct config *config, struct config_errors *errors)
     return r;
 }
 
-static int make_sources(struct alert_manager *m, size_t count)
+/* What the manager keeps for each rule of inhibition and each route. */
+static int make_parts(struct alert_manager *m, const struct plan *plan)
 {
-    void *sources = calloc(count + 1, sizeof(*m->sources));
+    void *sources = calloc(plan->inhibit_count + 1, sizeof(*m->sources));
+    struct rest *rests = calloc(plan->route_count + 1, sizeof(*rests));
 
-    if (!sources)
+    if (!sources || !rests) {
+        free(sources);
+        free(rests);
         return -ENOMEM;
+    }
     m->sources = sources;
+    m->rests = rests;
     return 0;
 }
 
-static void free_sources(struct alert_manager *m)
+static void free_parts(struct alert_manager *m)
 {
     for (size_t i = 0; m->sources && i < m->plan->inhibit_count; i++)
         free(m->sources[i].hashes);
     free(m->sources);
+    free(m->rests);
     m->sources = NULL;
+    m->rests = NULL;
 }
 
 int alert_manager_create(struct alert_manager **ret, const struct config *config,
@@ -45,7 +53,9 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
     m->held_since = m->digested_at = NEVER;
     r = plan_create(&m->plan, config, errors);
     if (r == 0)
-        r = make_sources(m, m->plan->inhibit_count);
+        r = make_parts(m, m->plan);
+    if (r == 0)
+        rest_reset(m);
     if (r < 0) {
         alert_manager_destroy(m);
         return r;
@@ -62,7 +72,7 @@ void alert_manager_destroy(struct alert_manager *m)
         while (m->alerts)
             registry_remove(m, m->alerts);
         groups_free(m);
-        free_sources(m);
+        free_parts(m);
     }
     for (size_t i = 0; i < m->silence_count; i++)
         silence_release(&m->silences[i]);
@@ -89,20 +99,20 @@ static channel_set translate(channel_set set, const struct plan *from, const str
 int alert_manager_configure(struct alert_manager *m, const struct config *config,
                             struct config_errors *errors)
 {
-    void *old_sources = m->sources;
+    struct alert_manager parts = {0};
     struct plan *plan = NULL;
     int r = plan_create(&plan, config, errors);
 
     if (r < 0)
         return r;
-    r = make_sources(m, plan->inhibit_count);
+    r = make_parts(&parts, plan);
     if (r < 0) {
         plan_destroy(plan);
         return r;
     }
-    for (size_t i = 0; i < m->plan->inhibit_count; i++)
-        free(((__typeof__(m->sources))old_sources)[i].hashes);
-    free(old_sources);
+    free_parts(m);
+    m->sources = parts.sources;
+    m->rests = parts.rests;
     groups_free(m);
     for (struct alert *alert = m->alerts; alert; alert = alert->next) {
         enum rule_kind kind = alert->rule ? alert->rule->config->kind : RULE_KIND_COUNT;
@@ -118,6 +128,7 @@ int alert_manager_configure(struct alert_manager *m, const struct config *config
     m->revision++;
     plan_destroy(m->plan);
     m->plan = plan;
+    rest_reset(m);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "alert/alert.h"
 #include "alert/held.h"
 #include "alert/origin.h"
+#include "alert/pace.h"
 #include "alert/plan.h"
 #include "alert/table.h"
 #include "base/clock.h"
@@ -58,6 +59,7 @@ struct alert {
     /* Since when it is less severe than it was told; NEVER: it is not. */
     int64_t eased_at;
     bool flapping_told;
+    enum severity logged_severity;
     channel_set told_channels;
     int64_t escalated_at; /* the last step, or where its clock begins; NEVER: does not run */
     unsigned step;
@@ -106,6 +108,12 @@ struct sent {
     enum severity severity;
 };
 
+/* What a route without group_wait has to say and may not say at once: since when, NEVER: nothing.
+ */
+struct rest {
+    int64_t since[SEVERITY_COUNT], good_since;
+};
+
 struct alert_manager {
     struct plan *plan;
     struct alert_ops ops;
@@ -119,6 +127,8 @@ struct alert_manager {
     size_t count, critical_count;
     struct table group_table;
     struct group *groups;
+    struct pace pace;
+    struct rest *rests; /* of each route */
     size_t silence_count;
     uint64_t silences_made;
     struct silence silences[SILENCES_MAX];
@@ -199,6 +209,37 @@ void groups_free(struct alert_manager *m);
 int group_take(struct alert_manager *m, unsigned route, struct labels *labels, struct group **ret);
 void group_collect(struct alert_manager *m); /* removes the empty ones */
 
+/* flush.c */
+/* Which lists a flush has; a firing and a resolved alert go into one notification. */
+enum list { LIST_CHANGED, LIST_FLAPPING, LIST_ESCALATED, LIST_COUNT };
+
+struct flush {
+    struct group *group; /* on whose account it goes */
+    bool joint;          /* of all groups of the route */
+    bool repeats;
+    size_t member_count;
+    size_t counts[LIST_COUNT];
+    struct alert **lists[LIST_COUNT]; /* each has room for twice the members: deliver() needs it */
+    struct alert **memory;
+};
+
+/* Room for the members; false: out of memory, nothing is marked as told, the next tick tries again.
+ */
+bool flush_open(struct flush *flush);
+void flush_add(const struct alert_manager *m, struct flush *flush, struct alert *alert);
+void flush_send(struct alert_manager *m, struct flush *flush); /* and closes */
+
+/* rest.c: several groups in one notification */
+/* Whether the group may say now what is due; else it is part of the rest. `worst` is of the news.
+ */
+bool rest_lets(struct alert_manager *m, const struct group *group, bool news, enum severity worst,
+               uint64_t rule);
+void rest_send(struct alert_manager *m); /* of each route, when it is due */
+void rest_reset(struct alert_manager *m);
+
+/* journal.c: channels of type log, which never wait */
+void journal_group(struct alert_manager *m, struct group *group);
+
 /* notify.c */
 void notify_all(struct alert_manager *m);
 
@@ -212,6 +253,8 @@ enum want {
     WANT_ESCALATION,
 };
 enum want want_of(const struct alert_manager *m, const struct alert *alert);
+/* It flaps, which is told instead of what it does. */
+bool want_is_flapping(const struct alert *alert);
 /* It was told, and is worse than was told. */
 bool want_is_rise(const struct alert *alert);
 /* Whether what the alert wants may be told now, as far as its group is concerned. */

@@ -46,6 +46,8 @@ static int common_labels(const struct route *route, const struct alert *alert, s
     struct label_pair pairs[LABELS_MAX];
     size_t n = 0;
 
+    if (route->paced && names->count == 0)
+        return origin_thing(alert->labels, ret);
     for (size_t i = 0; i < names->count && n < LABELS_MAX; i++) {
         const char *name = names->items[i];
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,7 @@ static const struct config_channel log_channel = {
 };
 
 static const struct config_route every_channel = {
-    .group_by = {1, (char *[]){(char *)"alertname"}},
-    .group_wait_seconds = 30,
+    .group_wait_seconds = NAN,
     .group_interval_seconds = 300,
     .repeat_interval_seconds = 14400,
 };
@@ -97,12 +97,17 @@ static int compile_routes(struct plan *plan, const struct config *config,
             .config = &from[i],
             .channels = set_of(plan, &from[i].channels),
             .escalate_to = set_of(plan, &from[i].escalate_to),
-            .group_wait_ns = ns_of(from[i].group_wait_seconds),
+            .paced = isnan(from[i].group_wait_seconds),
+            .group_wait_ns =
+                isnan(from[i].group_wait_seconds) ? 0 : ns_of(from[i].group_wait_seconds),
             .group_interval_ns = ns_of(from[i].group_interval_seconds),
             .repeat_interval_ns = ns_of(from[i].repeat_interval_seconds),
         };
         if (from == &every_channel)
             route->channels = UINT64_MAX >> (64 - plan->channel_count);
+        for (size_t c = 0; c < plan->channel_count; c++)
+            if (plan->channels[c].type == CHANNEL_LOG)
+                route->log |= route->channels & (channel_set)1 << c;
         one = compile_matchers(&route->match, &from[i].match, &from[i].matchers, "routes", i,
                                "matchers", errors);
         if (r == 0 || one == -ENOMEM)

@@ -15,6 +15,8 @@ struct route {
     const struct config_route *config;
     struct matchers *match;
     channel_set channels, escalate_to; /* escalate_to 0: the same channels */
+    channel_set log;                   /* those of `channels` that never wait */
+    bool paced;                        /* no group_wait: what is quiet is told at once */
     int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
 };
 
@@ -42,8 +44,7 @@ struct plan {
 };
 
 /* `config` is borrowed until the plan is destroyed. -EINVAL: the errors are added. Without
- * channels there is one, "log"; without routes everything goes to every channel, one group per
- * alert name. */
+ * channels there is one, "log"; without routes everything goes to every channel. */
 int plan_create(struct plan **ret, const struct config *config, struct config_errors *errors);
 void plan_destroy(struct plan *plan); /* NULL is fine */
 

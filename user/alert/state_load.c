@@ -130,6 +130,7 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
     alert->told = (enum told)number_of(item(json, "told"), TOLD_COUNT);
     alert->told_severity = (enum severity)number_of(item(json, "told_severity"), SEVERITY_COUNT);
     alert->told_channels = channels_of(item(json, "told_channels"), m->plan);
+    alert->logged_severity = alert->severity;
     alert->step = number_of(item(json, "step"), RULE_COUNT_MAX + 1);
     alert->suppressed = (enum suppression)number_of(item(json, "suppressed"), SUPPRESSION_COUNT);
     /* What the state machine relies on. */

@@ -199,7 +199,8 @@ enum suppression suppress_shown(const struct alert_manager *m, const struct aler
                                                                           : SUPPRESSED_NOT;
     if (!reach_of(m, alert))
         return SUPPRESSED_CHANNEL;
-    if (want_of(m, alert) == WANT_FIRING)
+    if (want_of(m, alert) == WANT_FIRING &&
+        (reach_of(m, alert) & ~m->plan->routes[alert->group->route].log))
         return SUPPRESSED_GROUP;
     if (m->ops.waits && alert->told == TOLD_FIRING && waits_everywhere(m, alert))
         return SUPPRESSED_DELIVERY;

@@ -36,11 +36,16 @@ static bool breaks_flapping(const struct alert *alert)
             alert->told != TOLD_FIRING);
 }
 
+bool want_is_flapping(const struct alert *alert)
+{
+    return alert->flapping && !alert->flapping_told && !breaks_flapping(alert);
+}
+
 enum want want_of(const struct alert_manager *m, const struct alert *alert)
 {
     if (alert->state == ALERT_PENDING || alert->suppressed != SUPPRESSED_NOT)
         return WANT_NOTHING;
-    if (alert->flapping && !alert->flapping_told && !breaks_flapping(alert))
+    if (want_is_flapping(alert))
         return WANT_FLAPPING;
     if (alert->state == ALERT_FIRING)
         return want_of_firing(m, alert);

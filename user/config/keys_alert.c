@@ -42,15 +42,19 @@ static const struct key route_keys[] = {
      .type = KEY_STRINGS,
      IN_ROUTE(group_by),
      .format = &format_label,
-     .doc = "Alerts with equal values of these labels go into one notification"},
+     .doc = "Alerts with equal values of these labels go into one notification. Without: with "
+            "`group_wait` all of the route, else those about the same unit, service, device, check "
+            "..."},
     {.name = "group_wait",
      .type = KEY_NUMBER,
      IN_ROUTE(group_wait_seconds),
      .minimum = 0,
      .maximum = 3600,
      .unit = "s",
-     .initial = "30",
-     .doc = "A new group waits so long for more alerts; one resolved meanwhile is not sent"},
+     .doc =
+         "A new group waits so long for more alerts; one resolved meanwhile is not sent. Without: "
+         "a quiet group is told at once, several in a short time together, and in a storm all of "
+         "the route in one notification (CRITICAL within a minute)"},
     {.name = "group_interval",
      .type = KEY_NUMBER,
      IN_ROUTE(group_interval_seconds),
@@ -58,7 +62,9 @@ static const struct key route_keys[] = {
      .maximum = DAY,
      .unit = "s",
      .initial = "300",
-     .doc = "The least time between notifications of a group that changes"},
+     .doc =
+         "The least time between notifications of a group that changes, but for what is CRITICAL "
+         "or got worse. Channels of type log never wait"},
     {.name = "repeat_interval",
      .type = KEY_NUMBER,
      IN_ROUTE(repeat_interval_seconds),
