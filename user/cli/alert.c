@@ -15,11 +15,12 @@
 #define SILENCE_SECONDS_DEFAULT 3600
 
 struct options {
-    const char *url, *token_file;
+    struct client_options client;
+    struct client_agent agent; /* of all actions but test */
     bool json;
     const char *state, *severity, *matcher, *limit;
     const char *by, *comment, *duration;
-    const char *config, *rules, *input;
+    const char *rules, *input;
     char **operands;
     int operand_count;
 };
@@ -68,25 +69,20 @@ static double parse_duration(const char *text)
 static cJSON *exchange(const struct options *options, const char *what, const char *method,
                        const char *path, const cJSON *body)
 {
-    CLEANUP_FREE char *token = NULL, *printed = body ? cJSON_PrintUnformatted(body) : NULL;
+    CLEANUP_FREE char *printed = body ? cJSON_PrintUnformatted(body) : NULL;
     char error[HTTP_ERROR_BYTES];
+    const struct http_url *url = &options->agent.url;
+    const char *token = options->agent.token;
     struct http_answer answer;
-    struct http_url url;
     cJSON *json;
     int r;
 
-    if (http_url_parse(options->url, &url, error) < 0) {
-        cli_error("%s", error);
-        return NULL;
-    }
-    if (client_find_token(options->token_file, strcmp(method, "GET") != 0, &token) < 0)
-        return NULL;
     if (strcmp(method, "GET") == 0)
-        r = http_get(&url, path, token, &answer, error);
+        r = http_get(url, path, token, &answer, error);
     else if (strcmp(method, "DELETE") == 0)
-        r = http_delete(&url, path, token, &answer, error);
+        r = http_delete(url, path, token, &answer, error);
     else
-        r = http_post(&url, path, token, printed, &answer, error);
+        r = http_post(url, path, token, printed, &answer, error);
     if (r < 0) {
         cli_error("%s", error);
         return NULL;
@@ -94,7 +90,7 @@ static cJSON *exchange(const struct options *options, const char *what, const ch
     json = client_parse(answer.body, answer.len);
     free(answer.body);
     if (!json) {
-        cli_error("http://%s: the answer is not JSON: no moonwatch there?", url.authority);
+        cli_error("http://%s: the answer is not JSON: no moonwatch there?", url->authority);
         return NULL;
     }
     if (answer.status == 200)
@@ -201,7 +197,7 @@ static int unsilence(const struct options *options)
     return options->json ? client_print_json(answer) : alert_list_print_silences(answer);
 }
 
-static int run(enum action action, const struct options *options)
+static int run(enum action action, struct options *options)
 {
     static const struct {
         int (*run)(const struct options *options);
@@ -214,11 +210,11 @@ static int run(enum action action, const struct options *options)
         [ACTION_UNSILENCE] = {unsilence, 1, 1, "the id of a silence (moonwatch alert list)"},
     };
     char error[HTTP_ERROR_BYTES];
-    struct http_url url;
+    int code;
 
     if (action == ACTION_TEST) {
         if (options->rules && options->input && options->operand_count == 0)
-            return cli_alert_test(options->config, options->rules, options->input);
+            return cli_alert_test(options->client.config, options->rules, options->input);
         cli_error("alert test: wants --rules FILE --input FILE (see moonwatch alert --help)");
         return EXIT_USAGE;
     }
@@ -232,11 +228,13 @@ static int run(enum action action, const struct options *options)
                   action_names[action], options->duration);
         return EXIT_USAGE;
     }
-    if (http_url_parse(options->url ? options->url : CLI_URL_DEFAULT, &url, error) < 0) {
+    code = client_find_agent(&options->client, &options->agent, error);
+    if (code == EXIT_DONE)
+        code = rows[action].run(options);
+    else
         cli_error("%s", error);
-        return EXIT_USAGE;
-    }
-    return rows[action].run(options);
+    client_release_agent(&options->agent);
+    return code;
 }
 
 /* An option of another action is a mistake, and not to be ignored. */
@@ -248,8 +246,8 @@ static bool options_fit(enum action action, const struct options *options)
         unsigned actions;
     } rows[] = {
         {"--json", options->json, OF(LIST) | OF_ACTING},
-        {"--url", options->url, OF(LIST) | OF_ACTING},
-        {"--token-file", options->token_file, OF(LIST) | OF_ACTING},
+        {"--url", options->client.url, OF(LIST) | OF_ACTING},
+        {"--token-file", options->client.token_file, OF(LIST) | OF_ACTING},
         {"--state", options->state, OF(LIST)},
         {"--severity", options->severity, OF(LIST)},
         {"--matcher", options->matcher, OF(LIST)},
@@ -257,7 +255,7 @@ static bool options_fit(enum action action, const struct options *options)
         {"--by", options->by, OF(ACK) | OF(SILENCE)},
         {"--comment", options->comment, OF(ACK) | OF(SILENCE)},
         {"--for", options->duration, OF(ACK) | OF(SILENCE)},
-        {"--config", options->config, OF(TEST)},
+        {"--config", options->client.config, OF(LIST) | OF_ACTING | OF(TEST)},
         {"--rules", options->rules, OF(TEST)},
         {"--input", options->input, OF(TEST)},
     };
@@ -277,8 +275,8 @@ int cli_alert(int argc, char **argv)
     struct options options = {0};
     const struct cli_option known[] = {
         {.name = "--json", .flag = &options.json},
-        {.name = "--url", .value = &options.url},
-        {.name = "--token-file", .value = &options.token_file},
+        {.name = "--url", .value = &options.client.url},
+        {.name = "--token-file", .value = &options.client.token_file},
         {.name = "--state", .value = &options.state},
         {.name = "--severity", .value = &options.severity},
         {.name = "--matcher", .value = &options.matcher},
@@ -286,7 +284,7 @@ int cli_alert(int argc, char **argv)
         {.name = "--by", .value = &options.by},
         {.name = "--comment", .value = &options.comment},
         {.name = "--for", .value = &options.duration},
-        {.name = "--config", .value = &options.config},
+        {.name = "--config", .value = &options.client.config},
         {.name = "--rules", .value = &options.rules},
         {.name = "--input", .value = &options.input},
     };
@@ -307,7 +305,5 @@ int cli_alert(int argc, char **argv)
         return EXIT_USAGE;
     options.operands = argv + 1;
     options.operand_count = operands - 1;
-    if (!options.url)
-        options.url = CLI_URL_DEFAULT;
     return run((enum action)action, &options);
 }

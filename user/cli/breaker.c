@@ -20,7 +20,7 @@ static const struct action {
 };
 
 struct options {
-    const char *url, *token_file;
+    struct client_options client;
     bool json;
 };
 
@@ -64,8 +64,8 @@ static int print_table(const cJSON *answer)
     return EXIT_DONE;
 }
 
-static int ask(const struct action *action, const struct http_url *url, const char *name,
-               const char *token, struct http_answer *ret)
+static int ask(const struct action *action, const struct client_agent *agent, const char *name,
+               struct http_answer *ret)
 {
     char escaped[PATH_BYTES / 2] = "", path[PATH_BYTES], error[HTTP_ERROR_BYTES];
     __attribute__((cleanup(cleanup_json))) cJSON *body = NULL;
@@ -83,8 +83,8 @@ static int ask(const struct action *action, const struct http_url *url, const ch
         cJSON_AddStringToObject(body, "name", name);
         printed = cJSON_PrintUnformatted(body);
     }
-    r = action->acts ? http_post(url, path, token, printed, ret, error)
-                     : http_get(url, path, token, ret, error);
+    r = action->acts ? http_post(&agent->url, path, agent->token, printed, ret, error)
+                     : http_get(&agent->url, path, agent->token, ret, error);
     if (r < 0)
         cli_error("%s", error);
     return r;
@@ -93,22 +93,21 @@ static int ask(const struct action *action, const struct http_url *url, const ch
 static int run(const struct action *action, const char *name, const struct options *options)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json = NULL;
-    CLEANUP_FREE char *token = NULL;
+    __attribute__((cleanup(client_release_agent))) struct client_agent agent = {0};
     char error[HTTP_ERROR_BYTES];
+    int code = client_find_agent(&options->client, &agent, error);
     struct http_answer answer;
-    struct http_url url;
 
-    if (http_url_parse(options->url, &url, error) < 0) {
+    if (code != EXIT_DONE) {
         cli_error("%s", error);
-        return EXIT_USAGE;
+        return code;
     }
-    if (client_find_token(options->token_file, action->acts, &token) < 0 ||
-        ask(action, &url, name, token, &answer) < 0)
+    if (ask(action, &agent, name, &answer) < 0)
         return EXIT_FAILED;
     json = client_parse(answer.body, answer.len);
     free(answer.body);
     if (!json) {
-        cli_error("http://%s: the answer is not JSON: no moonwatch there?", url.authority);
+        cli_error("http://%s: the answer is not JSON: no moonwatch there?", agent.url.authority);
         return EXIT_FAILED;
     }
     if (answer.status != 200) {
@@ -120,11 +119,12 @@ static int run(const struct action *action, const char *name, const struct optio
 
 int cli_breaker(int argc, char **argv)
 {
-    struct options options = {.url = CLI_URL_DEFAULT};
+    struct options options = {0};
     const struct cli_option known[] = {
         {.name = "--json", .flag = &options.json},
-        {.name = "--url", .value = &options.url},
-        {.name = "--token-file", .value = &options.token_file},
+        {.name = "--url", .value = &options.client.url},
+        {.name = "--token-file", .value = &options.client.token_file},
+        {.name = "--config", .value = &options.client.config},
     };
     int operands = cli_parse("breaker", argc, argv, known, sizeof(known) / sizeof(known[0]), 2);
     const struct action *action = operands > 0 ? find_action(argv[0]) : NULL;

@@ -14,8 +14,10 @@ struct command {
 #define OPTION_HELP "  --help                 this text\n"
 #define CLIENT_OPTIONS                                                                             \
     "  --json                 as JSON\n"                                                           \
-    "  --url URL              the agent to ask (default " CLI_URL_DEFAULT ")\n"                    \
-    "  --token-file FILE      the bearer token\n"
+    "  --config FILE          the configuration of the agent to ask (default: as run)\n"           \
+    "  --url URL              the agent to ask instead, http://HOST:PORT\n"                        \
+    "  --token-file FILE      the bearer token (default: the agent's own, from\n"                  \
+    "                         RUNTIME_DIRECTORY/admin.token, when it is on this host)\n"
 
 /* `run` has no main: the agent stands above this layer. */
 static const struct command commands[] = {
@@ -46,26 +48,25 @@ static const struct command commands[] = {
      "    --for TIME           so long (default 1h)\n"
      "  unsilence ID           end a silence\n"
      "  --by NAME              of ack and silence: who does it (default: this user)\n"
-     "  --comment TEXT         of ack and silence: why\n" CLIENT_OPTIONS
-     "                         (default: the agent's own, in RUNTIME_DIRECTORY/admin.token)\n\n"
+     "  --comment TEXT         of ack and silence: why\n" CLIENT_OPTIONS "\n"
      "  test                   say what alert rules would have said over a recording\n"
      "  --rules FILE           the rules, {\"rules\": [...]}, beside the built-in ones\n"
      "  --input FILE           the recording: CSV with a column `timestamp` and one per series,\n"
      "                         as in /metrics, or check:NAME[:SUBJECT], or event:NAME{LABELS}\n"
      "  --config FILE          routes, limits and so on (default: the built-in ones)\n",
      cli_alert},
-    {"status", "[--json | --check] [--url URL] [--token-file FILE]",
+    {"status", "[--json | --check] [--config FILE] [--url URL] [--token-file FILE]",
      "summarize a running agent's health",
      "  --check                one line for a monitoring core; exit code 0 OK, 1 WARNING,\n"
      "                         2 CRITICAL, 3 UNKNOWN\n" CLIENT_OPTIONS,
      cli_status},
-    {"breaker", "list|reset|open|close [NAME] [--json] [--url URL] [--token-file FILE]",
+    {"breaker",
+     "list|reset|open|close [NAME] [--json] [--config FILE] [--url URL] [--token-file FILE]",
      "list circuit breakers, and set them by hand",
      "  list                   all circuit breakers\n"
      "  reset [NAME]           make all of them, or one, as new\n"
      "  open NAME              hold back all calls until it is closed or reset\n"
-     "  close NAME             let calls through again at once\n" CLIENT_OPTIONS
-     "                         (default: the agent's own, in RUNTIME_DIRECTORY/admin.token)\n",
+     "  close NAME             let calls through again at once\n" CLIENT_OPTIONS,
      cli_breaker},
 };
 

@@ -5,13 +5,17 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "config/config.h"
+#include "http/listen.h"
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TOKEN_FILE_BYTES 1024
 #define PATH_BYTES 512
+#define URL_BYTES 512
 
 const char *client_error_message(const cJSON *json)
 {
@@ -47,29 +51,101 @@ cJSON *client_parse(const char *body, size_t len)
     return json;
 }
 
-int client_read_token(const char *path, char **ret)
+static int read_token(const char *path, char **ret, char error[HTTP_ERROR_BYTES])
 {
     size_t len;
-    int r;
+    int r = file_read_all(NULL, path, TOKEN_FILE_BYTES, ret, &len);
 
-    if (!path)
-        return 0;
-    r = file_read_all(NULL, path, TOKEN_FILE_BYTES, ret, &len);
     if (r < 0)
-        cli_error("--token-file %s: %s", path, file_error(r));
+        snprintf(error, HTTP_ERROR_BYTES, "--token-file %s: %s", path, file_error(r));
     else
         (*ret)[strcspn(*ret, " \t\r\n")] = '\0';
-    return r;
+    return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-int client_find_token(const char *path, bool admin, char **ret)
+/* "0.0.0.0:8000" is everywhere, so here too. */
+static int url_of_listen(const char *path, const char *listen, char url[URL_BYTES],
+                         char error[HTTP_ERROR_BYTES])
 {
-    char own[PATH_BYTES];
+    const char *port = strrchr(listen, ':');
+    const char *host = strncmp(listen, "0.0.0.0:", 8) == 0 ? "127.0.0.1"
+                       : strncmp(listen, "[::]:", 5) == 0  ? "[::1]"
+                                                           : NULL;
 
-    if (path || !admin)
-        return client_read_token(path, ret);
+    if (strcmp(port, ":0") == 0) {
+        snprintf(error, HTTP_ERROR_BYTES,
+                 "%s: server.listen %s is any free port: say which with --url (the agent's log "
+                 "tells it)",
+                 path, listen);
+        return EXIT_FAILED;
+    }
+    if (host)
+        snprintf(url, URL_BYTES, "http://%s%s", host, port);
+    else
+        snprintf(url, URL_BYTES, "http://%s", listen);
+    return EXIT_DONE;
+}
+
+/* A file that is wrong is not what the running agent reads, unless it was asked for. */
+static int configured_url(const char *asked, char url[URL_BYTES], char error[HTTP_ERROR_BYTES])
+{
+    const char *path = config_find(asked, environ);
+    struct config_errors errors = {0};
+    struct config *config = NULL;
+    int code;
+
+    snprintf(url, URL_BYTES, "%s", CLI_URL_DEFAULT);
+    if (!path || (!asked && access(path, R_OK) < 0))
+        return EXIT_DONE;
+    if (config_load(&config, path, NULL, &errors) < 0) {
+        if (!asked)
+            return EXIT_DONE;
+        snprintf(error, HTTP_ERROR_BYTES, "%.200s: %.80s: %.200s", path, errors.list[0].pointer,
+                 errors.list[0].message);
+        return EXIT_USAGE;
+    }
+    if (config->server.tls_certificate_file) {
+        snprintf(error, HTTP_ERROR_BYTES,
+                 "%s: the agent serves HTTPS, which this command does not speak (name a proxy "
+                 "with --url, or use curl)",
+                 path);
+        code = EXIT_FAILED;
+    } else {
+        code = url_of_listen(path, config->server.listen, url, error);
+    }
+    config_destroy(config);
+    return code;
+}
+
+static bool is_this_host(const struct http_url *url)
+{
+    struct listen_address address;
+
+    return listen_parse(url->authority, &address) == 0 && listen_is_loopback(&address);
+}
+
+int client_find_agent(const struct client_options *options, struct client_agent *ret,
+                      char error[HTTP_ERROR_BYTES])
+{
+    char url[URL_BYTES], own[PATH_BYTES];
+    int code = options->url ? EXIT_DONE : configured_url(options->config, url, error);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (http_url_parse(options->url ? options->url : url, &ret->url, error) < 0)
+        return EXIT_USAGE;
+    if (options->token_file)
+        return read_token(options->token_file, &ret->token, error);
     snprintf(own, sizeof(own), "%s/admin.token", config_runtime_directory(environ));
-    return access(own, R_OK) == 0 ? client_read_token(own, ret) : 0;
+    if ((options->url && !is_this_host(&ret->url)) || access(own, R_OK) < 0)
+        return EXIT_DONE;
+    return read_token(own, &ret->token, error);
+}
+
+void client_release_agent(struct client_agent *agent)
+{
+    free(agent->token);
+    agent->token = NULL;
 }
 
 void client_escape(const char *text, char *out, size_t size)

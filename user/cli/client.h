@@ -4,16 +4,27 @@
 
 #include "cli/http_client.h"
 #include <cjson/cJSON.h>
-#include <stdbool.h>
 
 /* The message of an error's body. */
 const char *client_error_message(const cJSON *json);
-/* The token in the file, from malloc; NULL for no path. A negative errno after one line on stderr.
- */
-int client_read_token(const char *path, char **ret);
-/* The same, or when there is no path and `admin` is wanted the agent's own token, where this user
- * may read it; else NULL. */
-int client_find_token(const char *path, bool admin, char **ret);
+/* What a command was told about the agent; NULL: nothing. */
+struct client_options {
+    const char *url, *token_file, *config;
+};
+
+/* The agent to ask. */
+struct client_agent {
+    struct http_url url;
+    char *token; /* NULL: none */
+};
+
+/* Finds it: where the URL says, else where the configuration that `moonwatch run` would read has it
+ * serve. Without a token file the agent's own token is taken, where this user may read it and the
+ * agent is on this host: nobody else is told it. An exit code, after one line on stderr unless it
+ * is EXIT_DONE; the caller releases `*ret` in either case. */
+int client_find_agent(const struct client_options *options, struct client_agent *ret,
+                      char error[HTTP_ERROR_BYTES]);
+void client_release_agent(struct client_agent *agent);
 /* Escapes every byte that may mean something in a path or a query. */
 void client_escape(const char *text, char *out, size_t size);
 /* An answer, with texts that a terminal may be shown; NULL when it is no JSON. */

@@ -105,30 +105,29 @@ static bool asks_for_check(int argc, char **argv)
 
 int cli_status(int argc, char **argv)
 {
-    const char *url_text = CLI_URL_DEFAULT, *token_file = NULL;
+    struct client_options client = {0};
     bool json = false, plugin = asks_for_check(argc, argv);
     const struct cli_option options[] = {
         {.name = "--json", .flag = &json},
         {.name = "--check", .flag = &plugin},
-        {.name = "--url", .value = &url_text},
-        {.name = "--token-file", .value = &token_file},
+        {.name = "--url", .value = &client.url},
+        {.name = "--token-file", .value = &client.token_file},
+        {.name = "--config", .value = &client.config},
     };
-    CLEANUP_FREE char *token = NULL;
+    __attribute__((cleanup(client_release_agent))) struct client_agent agent = {0};
     char error[HTTP_ERROR_BYTES];
-    struct http_url url;
+    int code;
 
     /* To a monitoring core, the exit code of wrong usage would be an outage. */
     if (cli_parse("status", argc, argv, options, sizeof(options) / sizeof(options[0]), 0) < 0)
         return plugin ? status_check_fail(stdout, "wrong usage (see moonwatch status --help)")
                       : EXIT_USAGE;
-    if (http_url_parse(url_text, &url, error) < 0) {
+    code = client_find_agent(&client, &agent, error);
+    if (code != EXIT_DONE) {
         if (plugin)
             return status_check_fail(stdout, error);
         cli_error("%s", error);
-        return EXIT_USAGE;
+        return code;
     }
-    if (client_read_token(token_file, &token) < 0)
-        return plugin ? status_check_fail(stdout, "no token: the file cannot be read")
-                      : EXIT_FAILED;
-    return plugin ? check(&url, token) : print_summary(&url, token, json);
+    return plugin ? check(&agent.url, agent.token) : print_summary(&agent.url, agent.token, json);
 }
