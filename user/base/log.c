@@ -195,7 +195,8 @@ int log_create(struct log **ret, int fd, enum log_level level, const struct cloc
     log->priorities = is_journal(fd);
     text_init(&log->line, LOG_LINE_BYTES);
     text_init(&log->printed, PRINTED_BYTES_MAX);
-    r = log_queue_create(&log->queue, fd, QUEUE_BYTES_MAX, say_lost, log);
+    r = log_queue_create(&log->queue, fd, QUEUE_BYTES_MAX,
+                         &(const struct log_queue_ops){say_lost, free, log});
     if (r < 0) {
         free(log);
         return r;
@@ -276,7 +277,5 @@ void log_destroy(struct log *log)
     }
     text_free(&log->line);
     text_free(&log->printed);
-    /* Else the queue's thread still has it, until the process ends. */
-    if (log_queue_destroy(log->queue, END_WAIT_NS))
-        free(log);
+    log_queue_destroy(log->queue, END_WAIT_NS); /* which releases the log */
 }

@@ -21,8 +21,7 @@ struct queued_line {
 struct log_queue {
     int fd;
     size_t limit_bytes;
-    log_queue_lost_fn *lost_fn;
-    void *ctx;
+    struct log_queue_ops ops;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake; /* for the thread */
@@ -78,7 +77,7 @@ static void push_lost(struct log_queue *queue)
     struct text text;
 
     text_init(&text, LOST_LINE_BYTES);
-    queue->lost_fn(queue->ctx, queue->lost, &text);
+    queue->ops.lost(queue->ops.ctx, queue->lost, &text);
     if (!text.failed && text.len > 0)
         line = new_line(text.data, text.len);
     text_free(&text);
@@ -148,6 +147,15 @@ static void release(struct log_queue *queue)
     free(queue);
 }
 
+/* With whom nobody else is. */
+static void end(struct log_queue *queue)
+{
+    const struct log_queue_ops ops = queue->ops;
+
+    release(queue);
+    ops.released(ops.ctx);
+}
+
 static void *run_thread(void *ctx)
 {
     struct log_queue *queue = ctx;
@@ -171,7 +179,7 @@ static void *run_thread(void *ctx)
     abandoned = queue->abandoned;
     pthread_mutex_unlock(&queue->lock);
     if (abandoned)
-        release(queue);
+        end(queue);
     return NULL;
 }
 
@@ -188,8 +196,8 @@ static int start(struct log_queue *queue)
     return r;
 }
 
-int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes, log_queue_lost_fn *lost,
-                     void *ctx)
+int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes,
+                     const struct log_queue_ops *ops)
 {
     struct log_queue *queue = calloc(1, sizeof(*queue));
     pthread_condattr_t monotonic;
@@ -199,8 +207,7 @@ int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes, log_que
         return -ENOMEM;
     queue->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     queue->limit_bytes = limit_bytes;
-    queue->lost_fn = lost;
-    queue->ctx = ctx;
+    queue->ops = *ops;
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->wake, NULL);
     pthread_condattr_init(&monotonic);
@@ -244,25 +251,24 @@ bool log_queue_flush(struct log_queue *queue, uint64_t wait_ns)
     return idle;
 }
 
-bool log_queue_destroy(struct log_queue *queue, uint64_t wait_ns)
+void log_queue_destroy(struct log_queue *queue, uint64_t wait_ns)
 {
-    bool idle;
+    bool ended;
 
     if (!queue)
-        return true;
+        return;
     pthread_mutex_lock(&queue->lock);
     queue->stop = true;
     pthread_cond_signal(&queue->wake);
-    idle = wait_idle(queue, wait_ns);
-    queue->abandoned = !idle;
-    pthread_mutex_unlock(&queue->lock);
-    if (!idle) {
+    ended = wait_idle(queue, wait_ns) || queue->ended;
+    queue->abandoned = !ended;
+    if (!ended) /* as long as it is there: without the lock the thread may release it */
         pthread_detach(queue->thread);
-        return false;
-    }
+    pthread_mutex_unlock(&queue->lock);
+    if (!ended)
+        return;
     pthread_join(queue->thread, NULL);
-    release(queue);
-    return true;
+    end(queue);
 }
 
 /* Under the lock. Once lines are missing, half of the room must be free again: a reader that takes

@@ -18,12 +18,18 @@ struct log_queue;
 /* Makes the line that says how many are missing. From either thread. */
 typedef void log_queue_lost_fn(void *ctx, uint64_t lines, struct text *line);
 
+struct log_queue_ops {
+    log_queue_lost_fn *lost;
+    void (*released)(void *ctx); /* the last call: from destroy, or from the thread after it */
+    void *ctx;
+};
+
 /* `fd` is duplicated; one that is closed loses every line. `limit_bytes` bounds what waits. */
-int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes, log_queue_lost_fn *lost,
-                     void *ctx);
+int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes,
+                     const struct log_queue_ops *ops);
 /* Waits at most `wait_ns` for the last line to be written; what then remains is left to the thread,
- * which ends with the process, and false is returned: it still uses `ctx`. NULL is fine. */
-bool log_queue_destroy(struct log_queue *queue, uint64_t wait_ns);
+ * which ends once it is written, or with the process. NULL is fine. */
+void log_queue_destroy(struct log_queue *queue, uint64_t wait_ns);
 
 /* One line with its newline; one write(2) for it. */
 void log_queue_add(struct log_queue *queue, const char *line, size_t length);
