@@ -5,7 +5,8 @@
 #define RECORD_BYTES 64
 #define ANSWER_HEAD_BYTES 1024
 
-_Static_assert(HEAD_BYTES + HEAD_BYTES /* cookies, copied */ + ANSWER_HEAD_BYTES +
+/* Of the head there may be a second copy, of its cookies. */
+_Static_assert(2 * HEAD_BYTES + ANSWER_HEAD_BYTES +
                        RECORD_BYTES * (HEAD_PARAMETERS + HEAD_FIELDS + HEAD_COOKIES) <=
                    HEAD_MEMORY_BYTES,
                "what is allowed fits a connection's memory");
