@@ -50,10 +50,19 @@ static void find_wants(struct agent_alerts *a)
     a->look_ns = clock_monotonic_ns(a->sources.clock) + LOOK_AFTER_NS;
 }
 
+static void on_noted(void *ctx, const char *note, size_t bytes)
+{
+    const struct agent_alerts *a = ctx;
+
+    if (a->state)
+        alert_keeper_recall(a->state, note, bytes);
+}
+
 static int create_notify(struct agent_alerts *a, const struct config *config)
 {
     char path[PATH_MAX], host[HOST_NAME_BYTES] = "";
-    const struct notify_config notify = {.config = config, .outbox_path = path, .host = host};
+    const struct notify_config notify = {
+        .config = config, .outbox_path = path, .host = host, .noted = on_noted, .ctx = a};
 
     gethostname(host, sizeof(host) - 1);
     if (snprintf(path, sizeof(path), "%s/" OUTBOX_NAME, a->sources.state_directory) >=
@@ -71,6 +80,14 @@ static bool settled(void *ctx)
     return view.queued == 0;
 }
 
+static void on_saved(void *ctx, uint64_t note)
+{
+    const struct agent_alerts *a = ctx;
+
+    if (a->notify)
+        notify_forget_notes(a->notify, note);
+}
+
 static int create_state(struct agent_alerts *a)
 {
     const struct alert_keeper_sources sources = {
@@ -81,6 +98,7 @@ static int create_state(struct agent_alerts *a)
         .directory = a->sources.state_directory,
         .manager = a->manager,
         .settled = settled,
+        .saved = on_saved,
         .ctx = a,
     };
 
@@ -110,6 +128,7 @@ int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sou
         agent_alerts_destroy(a);
         return r;
     }
+    notify_recover(a->notify);
     find_wants(a);
     *ret = a;
     return 0;
@@ -122,6 +141,7 @@ void agent_alerts_destroy(struct agent_alerts *a)
     if (!a)
         return;
     notify_destroy(a->notify);
+    a->notify = NULL;
     alert_keeper_destroy(a->state, a->ticked);
     alert_manager_destroy(a->manager);
     alert_source_destroy(a->source);
@@ -169,6 +189,21 @@ static void tick(struct agent_alerts *a, const struct alert_input *input)
     a->undecided_said = matchers_undecided_total() > before;
 }
 
+/* What was told is on the disk before it is sent. */
+static void tell(struct agent_alerts *a, const struct alert_input *input)
+{
+    uint64_t number;
+    char *note;
+
+    notify_begin(a->notify);
+    tick(a, input);
+    note = notify_has_said(a->notify) ? alert_keeper_note(a->state, &number) : NULL;
+    if (note)
+        notify_note(a->notify, number, note, strlen(note));
+    notify_end(a->notify);
+    free(note);
+}
+
 /* Out of memory: the next tick tries again. */
 static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
 {
@@ -185,7 +220,7 @@ static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
                                                 &alert_facts.sample_count) < 0)
         return;
     if (alert_source_fill(a->source, &alert_facts, &input) == 0)
-        tick(a, &input);
+        tell(a, &input);
 }
 
 struct look {

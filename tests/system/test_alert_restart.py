@@ -6,7 +6,8 @@ import time
 
 import pytest
 from alerting import (
-    ALWAYS, CRASH, SELDOM, act, crash, crashes, find, firing, ours, over, saved, start, with_rules,
+    ALWAYS, CRASH, SELDOM, act, crash, crashes, find, firing, ours, over, receiver, saved, start, told_at_once,
+    with_rules,
 )
 from conftest import wait_for
 
@@ -45,6 +46,27 @@ def test_a_restart_forgets_nothing(start, how):
     # What fired already does not begin to fire once more; Slow may have done so before.
     agent.next_tick()
     assert agent.metric("moonwatch_alerts_fired_total") <= 1
+
+
+def test_what_a_receiver_was_told_is_resolved_after_a_kill(start, receiver):
+    """Killed when the receiver has the message: the state on the disk may be older than that."""
+    agent = start({**CRASH, "severity": "critical"}, **told_at_once(receiver))
+    killed = []
+
+    def kill(body):
+        if len(killed) < len(names) and any(a["status"] == "firing" for a in body["alerts"]):
+            killed.append(True)
+            agent.stop(signal.SIGKILL)
+
+    names = [ours(f"told{i}") for i in range(6)]
+    for done, name in enumerate(names, 1):
+        receiver.on_post = kill
+        crash(name)
+        wait_for(lambda: len(killed) == done, what="a kill")
+        receiver.on_post = lambda body: None
+        wait_for(lambda: agent.process.poll() is not None, what="its end")
+        agent.start()
+        wait_for(lambda: receiver.of("resolved", name), what="the resolution")
 
 
 def test_what_was_answered_is_on_the_disk_at_once(start):

@@ -18,12 +18,18 @@ struct scene {
     struct alert_keeper *keeper;
     int ready_fd; /* always readable: each round of the loop looks */
     bool settled;
+    uint64_t saved_note;
     unsigned made; /* changes */
 };
 
 static bool is_settled(void *ctx)
 {
     return ((struct scene *)ctx)->settled;
+}
+
+static void on_saved(void *ctx, uint64_t note)
+{
+    ((struct scene *)ctx)->saved_note = note;
 }
 
 static int set_up(void **state)
@@ -47,6 +53,7 @@ static int set_up(void **state)
                                              .directory = s->directory,
                                              .manager = s->world.manager,
                                              .settled = is_settled,
+                                             .saved = on_saved,
                                              .ctx = s,
                                          }),
                      0);
@@ -117,6 +124,7 @@ static void one_after_the_other(void **state)
 
     change(s);
     run_until_done(s, change_when_the_last_is_there);
+    assert_true(s->saved_note > 0);
 }
 
 static void change_all_the_time(void *ctx, uint32_t events)

@@ -236,6 +236,77 @@ static void the_time_between_counts(void **state)
     world_close(&w);
 }
 
+static void take_over(struct world *w, const cJSON *state, const cJSON *note)
+{
+    const struct alert_ops ops = {.notify = world_log, .ctx = w};
+    struct config_errors errors = {0};
+    uint64_t monotonic_ns = w->now * NS_PER_SECOND;
+    uint64_t realtime_ns = (WORLD_EPOCH + w->now) * NS_PER_SECOND;
+
+    alert_manager_destroy(w->manager);
+    assert_int_equal(alert_manager_create(&w->manager, w->config, &ops, &errors), 0);
+    if (state)
+        assert_int_equal(alert_manager_import(w->manager, state, "boot", monotonic_ns, realtime_ns),
+                         0);
+    assert_int_equal(alert_manager_import_told(w->manager, note, "boot", monotonic_ns, realtime_ns),
+                     0);
+}
+
+/* Killed when the receiver had the message and the disk an older state, or none at all. */
+static void what_was_told_is_known_by_its_note(void **state)
+{
+    for (int with_state = 0; with_state < 2; with_state++) {
+        struct world w;
+        cJSON *saved, *note;
+
+        world_open(&w, "{\"alert_manager\":{" AT_ONCE "\"rules\":[" NO_BUILT_IN
+                       ",{\"name\":\"E\",\"kind\":\"event\",\"event\":\"stall\","
+                       "\"keep_firing_for\":20}]}}");
+        add_event(&w, "stall", "old", "stalled");
+        run_until(&w, 1010);
+        expect_log(&w, "1001 firing ops +E/old\n");
+        cJSON_Delete(alert_manager_export_told(w.manager, "boot"));
+        saved = alert_manager_export(w.manager, "boot");
+        add_event(&w, "stall", "new", "stalled");
+        run_until(&w, 1012);
+        expect_log(&w, "1011 firing ops +E/new\n");
+        note = alert_manager_export_told(w.manager, "boot");
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(note, "alerts")), 1);
+        assert_null(alert_manager_export_told(w.manager, "boot"));
+        take_over(&w, with_state ? saved : NULL, note);
+        assert_null(alert_manager_export_told(w.manager, "boot"));
+        run_until(&w, 1060);
+        expect_log(&w, with_state ? "1021 resolved ops -E/old\n1031 resolved ops -E/new\n"
+                                  : "1031 resolved ops -E/new\n");
+        cJSON_Delete(note);
+        cJSON_Delete(saved);
+        world_close(&w);
+    }
+}
+
+/* It could not be taken out of the outbox any more. */
+static void a_note_that_is_older_than_the_state_is_nothing(void **state)
+{
+    struct world w;
+    cJSON *saved, *note;
+
+    world_open(&w, "{\"alert_manager\":{" AT_ONCE "\"rules\":[" NO_BUILT_IN
+                   ",{\"name\":\"E\",\"kind\":\"event\",\"event\":\"stall\","
+                   "\"keep_firing_for\":20}]}}");
+    add_event(&w, "stall", "x", "stalled");
+    run_until(&w, 1010);
+    note = alert_manager_export_told(w.manager, "boot");
+    run_until(&w, 1400);
+    expect_log(&w, "1001 firing ops +E/x\n1021 resolved ops -E/x\n");
+    saved = alert_manager_export(w.manager, "boot");
+    take_over(&w, saved, note);
+    run_until(&w, 1800);
+    expect_log(&w, "");
+    cJSON_Delete(note);
+    cJSON_Delete(saved);
+    world_close(&w);
+}
+
 static void what_is_no_state_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -247,6 +318,7 @@ static void what_is_no_state_is_refused(void **state)
         cJSON *json = cJSON_Parse(texts[i]);
 
         assert_int_equal(alert_manager_import(w.manager, json, NULL, 1, 1), -EINVAL);
+        assert_int_equal(alert_manager_import_told(w.manager, json, NULL, 1, 1), -EINVAL);
         cJSON_Delete(json);
     }
     world_close(&w);
@@ -316,6 +388,8 @@ int main(void)
         cmocka_unit_test(a_reboot_changes_nothing),
         cmocka_unit_test(a_restart_every_second_changes_nothing),
         cmocka_unit_test(the_time_between_counts),
+        cmocka_unit_test(what_was_told_is_known_by_its_note),
+        cmocka_unit_test(a_note_that_is_older_than_the_state_is_nothing),
         cmocka_unit_test(what_is_no_state_is_refused),
         cmocka_unit_test(a_damaged_state_does_no_harm),
     };

@@ -41,6 +41,42 @@ static void what_was_put_is_ready_and_stays_until_removed(void **state)
     outbox_destroy(inbox.outbox);
 }
 
+/* Nothing of what belongs together is handed over before all of it is stored. */
+static void what_is_held_comes_together(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+    char key[8];
+
+    open_inbox(&inbox, 0);
+    for (size_t i = 0; i < 20; i++) {
+        outbox_hold(inbox.outbox);
+        for (int part = 0; part < 2; part++) {
+            snprintf(key, sizeof(key), "%02zu.%d", i, part);
+            put(&inbox, key, 10);
+            outbox_view(inbox.outbox, &view);
+            outbox_dispatch(inbox.outbox);
+            assert_int_equal(view.queued, part + 1);
+            assert_int_equal(inbox.count, 2 * i);
+        }
+        outbox_release(inbox.outbox);
+        wait_for(&inbox, 2 * i + 1);
+        outbox_view(inbox.outbox, &view);
+        assert_int_equal(view.stored, 2 * i + 2);
+        wait_for(&inbox, 2 * i + 2);
+    }
+    assert_int_equal(outbox_remove_up_to(inbox.outbox, "ops", "17.1"), 0);
+    assert_int_equal(outbox_remove_up_to(inbox.outbox, "other", "99"), 0);
+    outbox_destroy(inbox.outbox);
+
+    open_inbox(&inbox, 0);
+    outbox_wait_left(inbox.outbox, DEADLINE_SECONDS * 1000);
+    outbox_dispatch(inbox.outbox);
+    assert_int_equal(inbox.count, 4);
+    assert_string_equal(inbox.keys[0], "18.0");
+    outbox_destroy(inbox.outbox);
+}
+
 static void a_key_is_ready_once(void **state)
 {
     struct outbox_view view;
@@ -350,6 +386,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
     const struct CMUnitTest tests[] = {
         TEST(what_was_put_is_ready_and_stays_until_removed),
+        TEST(what_is_held_comes_together),
         TEST(a_key_is_ready_once),
         TEST(a_file_that_is_no_database_is_moved_aside),
         TEST(a_damaged_database_is_moved_aside),

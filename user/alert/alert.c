@@ -51,6 +51,7 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
         return -ENOMEM;
     m->ops = *ops;
     m->held_since = m->digested_at = NEVER;
+    m->imported_at = NEVER;
     r = plan_create(&m->plan, config, errors);
     if (r == 0)
         r = make_parts(m, m->plan);

@@ -61,6 +61,7 @@ struct alert {
     bool flapping_told;
     enum severity logged_severity;
     channel_set told_channels;
+    uint64_t told_noted;  /* hash of what the last note told of it */
     int64_t escalated_at; /* the last step, or where its clock begins; NEVER: does not run */
     unsigned step;
     enum suppression suppressed;
@@ -144,6 +145,7 @@ struct alert_manager {
     struct past *past[HISTORY_MAX]; /* a ring */
     size_t past_count;              /* ever */
     uint64_t revision;              /* counts what is worth saving */
+    int64_t imported_at;            /* when the state was saved that it went on from; NEVER */
     struct alert_counters counters;
     /* Per inhibit rule the hashes of the `equal` labels of what fires, sorted; made when needed. */
     struct {

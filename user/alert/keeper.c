@@ -28,6 +28,8 @@ struct alert_keeper {
     char boot_id[BOOT_ID_BYTES]; /* "": not known */
     uint64_t saved_revision;
     uint64_t next_save_ns, save_anyway_ns;
+    uint64_t note, writing_note; /* the last one made; the last in what is being written */
+    bool writing;
     uint64_t failures; /* of writes, that were looked after */
     bool failing;      /* and said */
 };
@@ -93,6 +95,8 @@ static void save(struct alert_keeper *s, uint64_t now_ns)
         s->next_save_ns = now_ns + SAVE_RETRY_NS;
         return;
     }
+    s->writing = true;
+    s->writing_note = s->note;
     took_ns = clock_monotonic_ns(s->sources.clock) - now_ns;
     s->saved_revision = revision;
     s->next_save_ns = now_ns + SAVE_SHARE * took_ns;
@@ -118,8 +122,12 @@ static void look_after_writes(struct alert_keeper *s, uint64_t now_ns)
     }
     if (view.failures_total == s->failures) {
         s->failing = s->failing && view.error;
+        if (s->writing)
+            s->sources.saved(s->sources.ctx, s->writing_note);
+        s->writing = false;
         return;
     }
+    s->writing = false;
     if (!s->failing)
         LOG_ERROR(s->sources.log, LOGGER, "The alerts cannot be saved",
                   LOG_STRING("error", view.error));
@@ -172,6 +180,30 @@ static void on_written(void *ctx, uint32_t events)
     alert_keeper_changed(ctx);
 }
 
+char *alert_keeper_note(struct alert_keeper *s, uint64_t *ret_number)
+{
+    cJSON *json = alert_manager_export_told(s->sources.manager, boot_id(s));
+    char *note = json ? cJSON_PrintUnformatted(json) : NULL;
+
+    cJSON_Delete(json);
+    if (note)
+        *ret_number = ++s->note;
+    return note;
+}
+
+void alert_keeper_recall(struct alert_keeper *s, const char *note, size_t bytes)
+{
+    const struct clock *clock = s->sources.clock;
+    cJSON *json = cJSON_ParseWithLength(note, bytes);
+    int r = alert_manager_import_told(s->sources.manager, json, boot_id(s),
+                                      clock_monotonic_ns(clock), clock_realtime_ns(clock));
+
+    cJSON_Delete(json);
+    if (r < 0)
+        LOG_WARNING(s->sources.log, LOGGER, "A note of what was told cannot be read",
+                    LOG_STRING("error", strerror(-r)));
+}
+
 int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources)
 {
     struct alert_keeper *s = calloc(1, sizeof(*s));
@@ -189,6 +221,8 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
         alert_keeper_destroy(s, false);
         return r;
     }
+    /* Above those of the agent before, whatever its number was. */
+    s->note = clock_realtime_ns(sources->clock);
     read_boot_id(s);
     load(s);
     s->saved_revision = alert_manager_revision(sources->manager);

@@ -22,6 +22,8 @@ struct alert_keeper_sources {
     /* Whether what the manager said until now is on the disk. A state that says so must not get
      * there before: killed in between, the agent would never say it. */
     bool (*settled)(void *ctx);
+    /* The state on the disk knows of all that was told up to the note of this number. */
+    void (*saved)(void *ctx, uint64_t note);
     void *ctx;
 };
 
@@ -33,6 +35,11 @@ void alert_keeper_destroy(struct alert_keeper *s, bool save);
 
 /* After the manager may have changed; and with each tick, for what only gets older. */
 void alert_keeper_changed(struct alert_keeper *s);
+
+/* A note of what was told since the one before, for the outbox; NULL: nothing was. To be freed. */
+char *alert_keeper_note(struct alert_keeper *s, uint64_t *ret_number);
+/* Takes a note that the agent before left in the outbox. */
+void alert_keeper_recall(struct alert_keeper *s, const char *note, size_t bytes);
 
 const struct state_file *alert_keeper_file(const struct alert_keeper *s);
 

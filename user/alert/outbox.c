@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +37,8 @@ struct outbox {
     /* Between both, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop, ended, abandoned; /* both of the latter: whoever comes last releases */
+    bool stop, held;
+    bool ended, abandoned;       /* whoever comes last releases */
     size_t working;              /* items in the hands of the thread, ... */
     struct outbox_item *batch;   /* ... which leaves what others read of them as it is */
     uint64_t busy_since_ns;      /* of the thread; 0: it waits for work */
@@ -77,6 +79,11 @@ static int move_aside(struct outbox *outbox)
     return 0;
 }
 
+static bool is_note(const struct outbox_entry *entry)
+{
+    return strcmp(entry->channel, OUTBOX_NOTES) == 0;
+}
+
 static int collect(void *ctx, const struct outbox_entry *entry)
 {
     struct outbox_queue *queue = ctx;
@@ -103,7 +110,8 @@ static int load(struct outbox *outbox)
     }
     outbox->loaded = true;
     pthread_mutex_lock(&outbox->lock);
-    outbox->view.recovered += left.count;
+    for (const struct outbox_item *item = left.first; item; item = item->next)
+        outbox->view.recovered += !is_note(&item->entry);
     outbox->view.open = true;
     outbox_queue_append(&outbox->results, &left);
     pthread_mutex_unlock(&outbox->lock);
@@ -149,6 +157,8 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
         return outbox_store_put(outbox->store, &item->entry, &item->is_new);
     case OUTBOX_REMOVE:
         return outbox_store_remove(outbox->store, item->entry.channel, item->entry.key);
+    case OUTBOX_REMOVE_UP_TO:
+        return outbox_store_remove_up_to(outbox->store, item->entry.channel, item->entry.key);
     case OUTBOX_RETRY:
         return outbox_store_retry(outbox->store, item->entry.channel, item->entry.key,
                                   item->entry.next_attempt_ns);
@@ -216,6 +226,10 @@ static void hand_over(struct outbox *outbox, struct outbox_queue *batch, int r)
     if (r == 0)
         outbox->view.error[0] = '\0';
     while ((item = outbox_queue_pop(batch))) {
+        if (is_note(&item->entry)) {
+            outbox_item_free(item);
+            continue;
+        }
         if (item->kind == OUTBOX_PUT) {
             bool known = item->durable && !item->is_new;
 
@@ -270,7 +284,7 @@ static void *run_thread(void *ctx)
     while (!stop || batch.count > 0) {
         pthread_mutex_lock(&outbox->lock);
         set_idle(outbox);
-        while (outbox->work.count == 0 && !outbox->stop)
+        while ((outbox->work.count == 0 || outbox->held) && !outbox->stop)
             pthread_cond_wait(&outbox->wake, &outbox->lock);
         outbox_queue_append(&batch, &outbox->work);
         outbox->working = batch.count;
@@ -432,6 +446,30 @@ void outbox_tick(struct outbox *outbox)
     make_ready(outbox, &ready);
 }
 
+void outbox_hold(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    outbox->held = true;
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+void outbox_release(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    outbox->held = false;
+    pthread_cond_signal(&outbox->wake);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+/* The thread wakes the loop once it has looked, whatever it found. */
+void outbox_wait_left(struct outbox *outbox, int timeout_ms)
+{
+    struct pollfd event = {.fd = outbox->event_fd, .events = POLLIN};
+
+    while (poll(&event, 1, timeout_ms) < 0 && errno == EINTR)
+        ;
+}
+
 static int enqueue(struct outbox *outbox, enum outbox_kind kind, const struct outbox_entry *entry)
 {
     struct outbox_item *item;
@@ -463,6 +501,12 @@ int outbox_put(struct outbox *outbox, const struct outbox_entry *entry)
 int outbox_remove(struct outbox *outbox, const char *channel, const char *key)
 {
     return enqueue(outbox, OUTBOX_REMOVE, &(struct outbox_entry){.channel = channel, .key = key});
+}
+
+int outbox_remove_up_to(struct outbox *outbox, const char *channel, const char *key)
+{
+    return enqueue(outbox, OUTBOX_REMOVE_UP_TO,
+                   &(struct outbox_entry){.channel = channel, .key = key});
 }
 
 int outbox_retry(struct outbox *outbox, const char *channel, const char *key,

@@ -29,6 +29,10 @@ struct outbox_entry {
     unsigned attempts;        /* failed ones */
 };
 
+/* Channel of the notes: what was said, until the state that knows it is saved. No channel can be
+ * called so. Their keys are in order. Ready only after a restart, and in no figure of the view. */
+#define OUTBOX_NOTES " told"
+
 struct outbox_ops {
     /* May be sent now: it is stored, or cannot be. Called by outbox_dispatch(); the entry is valid
      * during the call. `recovered`: it was left by the agent before. */
@@ -58,11 +62,21 @@ void outbox_dispatch(struct outbox *outbox);
 /* Now and then: makes ready what waits for a disk that hangs. */
 void outbox_tick(struct outbox *outbox);
 
+/* What is put from here on gets to the database together, with the release. */
+void outbox_hold(struct outbox *outbox);
+void outbox_release(struct outbox *outbox);
+
+/* Waits for what the agent before has left, or for the answer that it cannot be read; at most so
+ * long. outbox_dispatch() has it then. */
+void outbox_wait_left(struct outbox *outbox, int timeout_ms);
+
 /* Copies the entry. A key that is there already is not made ready again. -EAGAIN: the queue is
  * full; -EINVAL: no channel or key. */
 int outbox_put(struct outbox *outbox, const struct outbox_entry *entry);
 /* It was delivered, or given up: forget it. */
 int outbox_remove(struct outbox *outbox, const char *channel, const char *key);
+/* The same of all keys of the channel up to this one. */
+int outbox_remove_up_to(struct outbox *outbox, const char *channel, const char *key);
 /* An attempt failed: remembered for after a restart. The caller keeps the entry meanwhile. */
 int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
                  uint64_t next_attempt_ns);

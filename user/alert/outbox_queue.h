@@ -4,7 +4,13 @@
 
 #include "alert/outbox.h"
 
-enum outbox_kind { OUTBOX_PUT, OUTBOX_REMOVE, OUTBOX_RETRY, OUTBOX_READY };
+enum outbox_kind {
+    OUTBOX_PUT,
+    OUTBOX_REMOVE,
+    OUTBOX_REMOVE_UP_TO,
+    OUTBOX_RETRY,
+    OUTBOX_READY,
+};
 
 struct outbox_item {
     struct outbox_item *next;

@@ -15,6 +15,7 @@
 enum statement {
     STATEMENT_PUT,
     STATEMENT_REMOVE,
+    STATEMENT_REMOVE_UP_TO,
     STATEMENT_RETRY,
     STATEMENT_EACH,
     STATEMENT_COUNT,
@@ -32,6 +33,7 @@ static const char *const statement_text[STATEMENT_COUNT] = {
                       "(channel, key, body, created_ns, next_attempt_ns, attempts)"
                       " VALUES (?, ?, ?, ?, ?, ?)",
     [STATEMENT_REMOVE] = "DELETE FROM outbox WHERE channel = ? AND key = ?",
+    [STATEMENT_REMOVE_UP_TO] = "DELETE FROM outbox WHERE channel = ? AND key <= ?",
     [STATEMENT_RETRY] = "UPDATE outbox SET attempts = attempts + 1, next_attempt_ns = ?3"
                         " WHERE channel = ?1 AND key = ?2",
     [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts"
@@ -242,6 +244,12 @@ int outbox_store_remove(struct outbox_store *store, const char *channel, const c
 {
     bind_names(store, STATEMENT_REMOVE, channel, key);
     return finish(store, STATEMENT_REMOVE);
+}
+
+int outbox_store_remove_up_to(struct outbox_store *store, const char *channel, const char *key)
+{
+    bind_names(store, STATEMENT_REMOVE_UP_TO, channel, key);
+    return finish(store, STATEMENT_REMOVE_UP_TO);
 }
 
 int outbox_store_retry(struct outbox_store *store, const char *channel, const char *key,

@@ -24,6 +24,7 @@ void outbox_store_rollback(struct outbox_store *store);
 /* `*ret_new` is false when the key is there for the channel already: it stays as it is. */
 int outbox_store_put(struct outbox_store *store, const struct outbox_entry *entry, bool *ret_new);
 int outbox_store_remove(struct outbox_store *store, const char *channel, const char *key);
+int outbox_store_remove_up_to(struct outbox_store *store, const char *channel, const char *key);
 int outbox_store_retry(struct outbox_store *store, const char *channel, const char *key,
                        uint64_t next_attempt_ns);
 /* Oldest first. A negative return of `fn` ends it and is returned. */

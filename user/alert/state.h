@@ -19,6 +19,9 @@ struct state_time {
     size_t offset; /* of an int64_t */
 };
 
+/* Of what was told of an alert; two that differ were not the same. */
+uint64_t state_told_hash(const struct alert *alert);
+
 /* Of an alert. */
 extern const struct state_time state_alert_times[];
 extern const size_t state_alert_time_count;

@@ -149,6 +149,7 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
         alert->events[0] = base->at;
     if (alert->told != TOLD_NOTHING && alert->told_at == NEVER)
         alert->told_at = base->at;
+    alert->told_noted = state_told_hash(alert);
 }
 
 static void read_alert(struct alert_manager *m, const cJSON *json, const struct base *base)
@@ -358,6 +359,48 @@ static void read_backwards(struct alert_manager *m, const cJSON *json, const str
     }
 }
 
+static void begin_at(struct alert_manager *m, const struct base *base, uint64_t realtime_ns)
+{
+    m->now = base->now;
+    m->realtime_ns = realtime_ns;
+    m->ticked = true;
+}
+
+/* What was told is so, whatever an older state says. */
+static void read_told(struct alert_manager *m, const cJSON *json, const struct base *base)
+{
+    struct labels *labels = labels_of(item(json, "labels"));
+    struct alert *known = labels ? registry_find(m, labels) : NULL;
+    int64_t told_at = past_of(item(json, "told_at"), base);
+
+    labels_unref(labels);
+    if (known && told_at != NEVER && known->told_at < told_at) {
+        registry_remove(m, known);
+        known = NULL;
+    }
+    if (!known)
+        read_alert(m, json, base);
+}
+
+int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const char *boot_id,
+                              uint64_t monotonic_ns, uint64_t realtime_ns)
+{
+    const cJSON *version = item(json, "version");
+    struct base base;
+
+    if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
+        return -EINVAL;
+    base = base_of(json, boot_id, monotonic_ns, realtime_ns);
+    /* The state was saved later than that, and has it. */
+    if (m->imported_at != NEVER && base.at <= m->imported_at)
+        return 0;
+    if (!m->ticked)
+        begin_at(m, &base, realtime_ns);
+    read_backwards(m, item(json, "alerts"), &base, read_told);
+    m->revision++;
+    return 0;
+}
+
 int alert_manager_import(struct alert_manager *m, const cJSON *json, const char *boot_id,
                          uint64_t monotonic_ns, uint64_t realtime_ns)
 {
@@ -367,9 +410,8 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
     if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
         return -EINVAL;
     base = base_of(json, boot_id, monotonic_ns, realtime_ns);
-    m->now = base.now;
-    m->realtime_ns = realtime_ns;
-    m->ticked = true;
+    begin_at(m, &base, realtime_ns);
+    m->imported_at = base.at;
     read_backwards(m, item(json, "groups"), &base, read_group);
     read_backwards(m, item(json, "alerts"), &base, read_alert);
     cJSON_ArrayForEach (each, item(json, "silences"))

@@ -237,9 +237,19 @@ static void add_recent(cJSON *to, const struct alert_manager *m)
     }
 }
 
-cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
+uint64_t state_told_hash(const struct alert *alert)
 {
-    cJSON *json = cJSON_CreateObject(), *list;
+    const uint64_t told[] = {
+        alert->told,          (uint64_t)alert->told_at, alert->told_severity,
+        alert->told_channels, alert->episode,
+    };
+
+    return fnv_bytes(FNV_START, told, sizeof(told));
+}
+
+static cJSON *document(const struct alert_manager *m, const char *boot_id)
+{
+    cJSON *json = cJSON_CreateObject();
 
     if (!json)
         return NULL;
@@ -247,6 +257,33 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
     add_text(json, "boot_id", boot_id);
     add_u64(json, "monotonic_ns", (uint64_t)m->now);
     add_u64(json, "realtime_ns", m->realtime_ns);
+    return json;
+}
+
+cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
+{
+    cJSON *json = document(m, boot_id), *list = cJSON_AddArrayToObject(json, "alerts");
+
+    for (struct alert *alert = m->alerts; alert; alert = alert->next) {
+        uint64_t told = state_told_hash(alert);
+
+        if (alert->told == TOLD_NOTHING || told == alert->told_noted)
+            continue;
+        alert->told_noted = told;
+        cJSON_AddItemToArray(list, alert_json(m, alert));
+    }
+    if (cJSON_GetArraySize(list) > 0)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
+{
+    cJSON *json = document(m, boot_id), *list;
+
+    if (!json)
+        return NULL;
     list = cJSON_AddArrayToObject(json, "alerts");
     for (const struct alert *alert = m->alerts; alert; alert = alert->next)
         cJSON_AddItemToArray(list, alert_json(m, alert));

@@ -3,6 +3,7 @@
 #include "notify/lane.h"
 #include "notify/log_channel.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +11,9 @@
 #define LOGGER "alert_manager"
 /* Alerts in one reminder; a request of about 100 KiB. */
 #define REMINDER_ALERTS_MAX NOTICE_ALERTS_MAX
+/* A disk that hangs must not keep the agent from starting. */
+#define RECOVER_MS 2000
+#define NOTE_KEY_BYTES 17
 
 struct notify {
     struct lane_env env;
@@ -21,6 +25,9 @@ struct notify {
     size_t count;
     size_t bytes;      /* of all that waits */
     bool outbox_fails; /* and it was said */
+    bool said;         /* something, since notify_begin() */
+    void (*noted)(void *ctx, const char *note, size_t bytes);
+    void *ctx;
 };
 
 const char *notify_state_text(enum notify_state state)
@@ -144,6 +151,11 @@ static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, 
     const struct notify *n = ctx;
 
     (void)durable;
+    if (strcmp(entry->channel, OUTBOX_NOTES) == 0) {
+        if (n->noted)
+            n->noted(n->ctx, entry->body, entry->body_bytes);
+        return;
+    }
     for (size_t i = 0; i < n->count; i++)
         if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0) {
             lane_ready(n->lanes[i], entry, recovered);
@@ -170,6 +182,8 @@ static int create_parts(struct notify *n, const struct notify_config *config)
     const struct retry_ops no_breakers = {0};
     int r;
 
+    n->noted = config->noted;
+    n->ctx = config->ctx;
     n->host = strdup(config->host);
     if (!n->host)
         return -ENOMEM;
@@ -245,6 +259,7 @@ void notify_send(struct notify *n, const struct notification *notification)
         known = true;
         if (driver->render) {
             send_to(lane, notification, &payload);
+            n->said = true;
         } else {
             log_channel_write(n->env.log, notification);
             lane_count_sent(lane);
@@ -253,6 +268,56 @@ void notify_send(struct notify *n, const struct notification *notification)
     if (!known)
         give_up(n, notification->channel->name, notification->key);
     text_free(&payload);
+}
+
+void notify_begin(struct notify *n)
+{
+    n->said = false;
+    outbox_hold(n->env.outbox);
+}
+
+void notify_end(struct notify *n)
+{
+    outbox_release(n->env.outbox);
+}
+
+bool notify_has_said(const struct notify *n)
+{
+    return n->said;
+}
+
+static void note_key(char key[NOTE_KEY_BYTES], uint64_t number)
+{
+    snprintf(key, NOTE_KEY_BYTES, "%016llx", (unsigned long long)number);
+}
+
+/* What finds no room in the queue is not durable, as the messages themselves. */
+void notify_note(struct notify *n, uint64_t number, const char *note, size_t bytes)
+{
+    char key[NOTE_KEY_BYTES];
+
+    note_key(key, number);
+    outbox_put(n->env.outbox, &(struct outbox_entry){
+                                  .channel = OUTBOX_NOTES,
+                                  .key = key,
+                                  .body = note,
+                                  .body_bytes = bytes,
+                                  .created_ns = clock_realtime_ns(n->env.clock),
+                              });
+}
+
+void notify_forget_notes(struct notify *n, uint64_t number)
+{
+    char key[NOTE_KEY_BYTES];
+
+    note_key(key, number);
+    outbox_remove_up_to(n->env.outbox, OUTBOX_NOTES, key);
+}
+
+void notify_recover(struct notify *n)
+{
+    outbox_wait_left(n->env.outbox, RECOVER_MS);
+    outbox_dispatch(n->env.outbox);
 }
 
 struct reminder {

@@ -26,6 +26,9 @@ struct notify_config {
     const char *outbox_path;     /* "/var/lib/moonwatch/outbox.sqlite"; its directory exists */
     const char *host;            /* what this host is called in messages */
     uint64_t outbox_bytes;       /* 0: OUTBOX_BYTES_DEFAULT */
+    /* A note that the agent before left, oldest first; NULL: nobody cares. */
+    void (*noted)(void *ctx, const char *note, size_t bytes);
+    void *ctx;
 };
 
 /* Whether the channels of a configuration that was loaded can work as far as this host knows:
@@ -41,6 +44,19 @@ int notify_create(struct notify **ret, const struct notify_config *config, struc
 int notify_configure(struct notify *n, const struct config *config);
 /* What was not delivered stays in the outbox. NULL is fine. */
 void notify_destroy(struct notify *n);
+
+/* What is said from notify_begin() to notify_end() and the note about it get to the disk together,
+ * before any of it is sent: killed at any moment, the next agent knows what was said. A note is
+ * kept until notify_forget_notes() with its number, or a later one; numbers rise, across restarts
+ * too. */
+void notify_begin(struct notify *n);
+void notify_note(struct notify *n, uint64_t number, const char *note, size_t bytes);
+void notify_end(struct notify *n);
+void notify_forget_notes(struct notify *n, uint64_t number);
+/* Whether anything was said since notify_begin() that is sent by the outbox. */
+bool notify_has_said(const struct notify *n);
+/* Hands over the notes that the agent before has left; waits for a slow disk, but not for long. */
+void notify_recover(struct notify *n);
 
 /* For alert_ops.notify. What cannot be kept is counted (dropped_total) and logged. */
 void notify_send(struct notify *n, const struct notification *notification);
