@@ -3,6 +3,7 @@
 #include "agent_audit.h"
 #include "agent_files.h"
 #include "agent_log.h"
+#include "agent_reload.h"
 #include "agent_services.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -152,51 +153,52 @@ static int apply_options(const struct run_options *options, struct config *confi
     return 0;
 }
 
-/* Replaces the configuration, or keeps the old one and says why in `error`. */
-static int reload(struct agent *agent, char *error, size_t size)
+static int load_again(struct agent *agent, struct config **ret, const char *path,
+                      char error[RELOAD_ERROR_BYTES])
 {
-    const char *path = config_find(agent->options->config_path, environ);
     struct config_errors errors = {0};
-    char refusal[SERVER_ERROR_BYTES] = "";
-    struct config *config = NULL, *old = agent->config;
-    int r = config_load(&config, path, environ, &errors);
+    int r = config_load(ret, path, environ, &errors);
 
     if (r == 0)
-        r = alert_check(config, &errors);
+        r = alert_check(*ret, &errors);
     if (r < 0) {
-        config_destroy(config);
         agent_log_config_errors(agent->log, path, &errors);
-        snprintf(error, size, "%s: %s%s%s", path ? path : "moonwatch", errors.list[0].pointer,
-                 *errors.list[0].pointer ? ": " : "", errors.list[0].message);
+        snprintf(error, RELOAD_ERROR_BYTES, "%s: %s%s%s", path ? path : "moonwatch",
+                 errors.list[0].pointer, *errors.list[0].pointer ? ": " : "",
+                 errors.list[0].message);
         return r;
     }
-    r = apply_options(agent->options, config);
+    agent_log_config_warnings(agent->log, path, &errors);
+    r = apply_options(agent->options, *ret);
     if (r < 0)
-        snprintf(refusal, sizeof(refusal), "%s", strerror(-r));
-    else
-        r = server_set_config(agent->server, config, refusal);
+        snprintf(error, RELOAD_ERROR_BYTES, "%s", strerror(-r));
+    return r;
+}
+
+/* Replaces the configuration, or keeps the old one and says why in `error`. */
+static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
+{
+    const char *path = config_find(agent->options->config_path, environ);
+    const struct agent_parts parts = {
+        .server = agent->server,
+        .alerts = agent->alerts,
+        .live = agent->live,
+        .health = agent->health,
+        .log = agent->log,
+    };
+    struct config *config = NULL;
+    int r = load_again(agent, &config, path, error);
+
     if (r < 0) {
-        snprintf(error, size, "%s", refusal);
+        config_destroy(config);
+        return r;
+    }
+    r = agent_reload(&parts, &agent->config, config, error);
+    if (r < 0) {
         LOG_ERROR(agent->log, "config", "Configuration rejected, the old one stays",
                   LOG_STRING("path", path), LOG_STRING("error", error));
-        config_destroy(config);
         return r;
     }
-    r = live_configure(agent->live, config);
-    if (r < 0) {
-        snprintf(error, size, "services: %s", strerror(-r));
-        config_destroy(config);
-        return r;
-    }
-    /* Out of memory, since it was checked: the alerts go on borrowing the old one. */
-    if (agent_alerts_configure(agent->alerts, config) < 0)
-        old = NULL;
-    agent_log_config_warnings(agent->log, path, &errors);
-    agent_log_restart_keys(agent->log, agent->config, config);
-    health_configure(agent->health, config);
-    log_set_level(agent->log, (enum log_level)config->server.log_level);
-    config_destroy(old);
-    agent->config = config;
     agent->next_check_ns = 0;
     LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
     return 0;
@@ -204,7 +206,12 @@ static int reload(struct agent *agent, char *error, size_t size)
 
 static int on_admin_reload(void *ctx, char *error, size_t size)
 {
-    return reload(ctx, error, size);
+    char why[RELOAD_ERROR_BYTES];
+    int r = reload(ctx, why);
+
+    if (r < 0)
+        snprintf(error, size, "%s", why);
+    return r;
 }
 
 static void on_admin_acted(void *ctx)
@@ -217,12 +224,12 @@ static void on_admin_acted(void *ctx)
 static void on_reload_signal(void *ctx, int signo)
 {
     struct agent *agent = ctx;
-    char error[sizeof(((struct config_error *)0)->message) * 2];
+    char error[RELOAD_ERROR_BYTES];
 
     (void)signo;
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                (unsigned long long)(clock_monotonic_ns(agent->clock) / NS_PER_US));
-    reload(agent, error, sizeof(error));
+    reload(agent, error);
     sd_notify(0, "READY=1");
 }
 

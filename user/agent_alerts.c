@@ -149,23 +149,35 @@ void agent_alerts_destroy(struct agent_alerts *a)
     free(a);
 }
 
-int agent_alerts_configure(struct agent_alerts *a, const struct config *config)
+int agent_alerts_stage(struct agent_alerts *a, const struct config *config,
+                       char error[RELOAD_ERROR_BYTES])
 {
     struct config_errors errors = {0};
-    int r = alert_manager_configure(a->manager, config, &errors);
+    int r = alert_manager_stage(a->manager, config, &errors);
 
-    if (r < 0) {
-        LOG_ERROR(a->sources.log, "alert_manager", "The alerts keep their old configuration",
-                  LOG_STRING("error", errors.count > 0 ? errors.list[0].message : strerror(-r)));
-        return r;
-    }
-    r = notify_configure(a->notify, config);
-    if (r < 0)
-        LOG_ERROR(a->sources.log, "alert_manager", "The channels keep their old configuration",
-                  LOG_STRING("error", strerror(-r)));
+    if (r < 0 && errors.count > 0)
+        snprintf(error, RELOAD_ERROR_BYTES, "%s: %s", errors.list[0].pointer,
+                 errors.list[0].message);
+    return r < 0 ? r : notify_stage(a->notify, config);
+}
+
+void agent_alerts_unstage(struct agent_alerts *a)
+{
+    alert_manager_unstage(a->manager);
+    notify_unstage(a->notify);
+}
+
+void agent_alerts_commit(struct agent_alerts *a)
+{
+    alert_manager_commit(a->manager);
+    notify_commit(a->notify);
+}
+
+void agent_alerts_tell(struct agent_alerts *a)
+{
+    notify_tell(a->notify);
     find_wants(a);
     alert_manager_note_change(a->manager, "the configuration was reloaded");
-    return r;
 }
 
 static bool wants(void *ctx, const char *metric)

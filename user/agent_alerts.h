@@ -5,6 +5,7 @@
 #include "alert/alert.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "config/reload.h"
 #include "http/server.h"
 #include "service/breaker.h"
 
@@ -25,14 +26,17 @@ struct agent_alerts_sources {
 };
 
 /* Goes on where the agent before left off. `config`, which has passed alert_check(), is borrowed
- * until agent_alerts_configure(). */
+ * until agent_alerts_tell() of another. */
 int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
                         const struct config *config);
 /* Writes the state, which may take as long as the disk does. NULL is fine. */
 void agent_alerts_destroy(struct agent_alerts *a);
-/* After a reload, with a configuration that has passed alert_check(). On an error, which is logged,
- * the old one stays borrowed too. */
-int agent_alerts_configure(struct agent_alerts *a, const struct config *config);
+/* A reload, as struct config_part says. */
+int agent_alerts_stage(struct agent_alerts *a, const struct config *config,
+                       char error[RELOAD_ERROR_BYTES]);
+void agent_alerts_unstage(struct agent_alerts *a);
+void agent_alerts_commit(struct agent_alerts *a);
+void agent_alerts_tell(struct agent_alerts *a);
 
 /* Once a tick, after everything else. */
 void agent_alerts_tick(struct agent_alerts *a, const struct server *server);

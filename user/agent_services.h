@@ -16,7 +16,7 @@ struct agent_services_sources {
     void *ctx;
 };
 
-/* `config` is borrowed until live_configure(). */
+/* `config` is borrowed until live_commit(). */
 int agent_services_create(struct agent_services **ret, const struct agent_services_sources *sources,
                           const struct config *config);
 void agent_services_destroy(struct agent_services *s); /* NULL is fine */

@@ -127,6 +127,32 @@ def test_a_bad_file_keeps_the_old_configuration(agent, content, said):
     wait_for(lambda: thresholds(agent)["warning_percent"] == 62, what="the new threshold")
 
 
+def test_what_the_last_part_refuses_changes_nothing(agent, tmp_path):
+    """Everything else of the new file is good: only the tokens cannot be read."""
+    agent.config = {
+        **agent.config,
+        "services": [{"name": "old", "kind": "worker", "match": {"comm": "nobody"}}],
+        "alert_manager": {"channels": [{"name": "old", "type": "log"}]},
+    }
+    agent.write_config(agent.config)
+    assert reload(agent)["msg"] == "Configuration reloaded"
+    before = thresholds(agent)
+    agent.write_config(
+        {
+            **with_memory(agent, 12),
+            "services": [{"name": "new", "kind": "worker", "match": {"comm": "nobody"}}],
+            "alert_manager": {"channels": [{"name": "new", "type": "log"}]},
+            "auth": {"tokens_file": str(tmp_path / "missing")},
+        }
+    )
+    line = reload(agent)
+    assert line["level"] == "ERROR" and "missing: cannot be read" in line["error"]
+    assert thresholds(agent) == before
+    assert [service["name"] for service in agent.json("/services")["services"]] == ["old"]
+    page = agent.text("/metrics")
+    assert 'channel="old"' in page and 'channel="new"' not in page
+
+
 def test_what_needs_a_restart_says_so(agent):
     agent.write_config({**agent.config, "performance_tracker": {"slow_wait_ms": 7}})
     before = agent.json("/health/scheduler")["slow_wait_threshold_seconds"]

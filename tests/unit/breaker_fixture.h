@@ -71,7 +71,9 @@ static inline void bench_create(struct bench *b)
 {
     const struct breaker_ops ops = {.random = bench_random, .moved = bench_moved, .ctx = b};
 
-    assert_int_equal(breaker_create(&b->breaker, &b->rules, ADDRESS, &b->row, &ops, b->now_ns), 0);
+    assert_int_equal(breaker_create(&b->breaker, &b->rules, ADDRESS, &ops), 0);
+    breaker_place(b->breaker, &b->row);
+    breaker_tell(b->breaker, b->now_ns);
 }
 
 static inline void bench_init(struct bench *b)

@@ -72,7 +72,8 @@ static inline void check_scene_configure(struct check_scene *s, const char *text
 {
     struct config *config = load_valid(text, NULL);
 
-    assert_int_equal(endpoint_checks_configure(s->checks, config), 0);
+    assert_int_equal(endpoint_checks_stage(s->checks, config), 0);
+    endpoint_checks_commit(s->checks);
     config_destroy(s->config);
     s->config = config;
 }

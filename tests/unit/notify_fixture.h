@@ -97,6 +97,14 @@ static inline void office_open_notify(struct office *o)
     assert_int_equal(notify_create(&o->notify, &config, o->loop, &o->clock, NULL), 0);
 }
 
+/* With the configuration that stands in `o`. */
+static inline void office_reload(struct office *o)
+{
+    assert_int_equal(notify_stage(o->notify, o->config), 0);
+    notify_commit(o->notify);
+    notify_tell(o->notify);
+}
+
 /* `channels` is the inside of the list. */
 static inline struct config *office_config(const char *channels)
 {

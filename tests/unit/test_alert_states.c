@@ -268,7 +268,8 @@ static void a_rule_that_is_gone_resolves_its_alerts(void **state)
         "{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}],\"rules\":[" NO_BUILT_IN
         "]}}",
         NULL);
-    assert_int_equal(alert_manager_configure(w.manager, other, &errors), 0);
+    assert_int_equal(alert_manager_stage(w.manager, other, &errors), 0);
+    alert_manager_commit(w.manager);
     config_destroy(w.config);
     w.config = other;
     run_until(&w, 1021);
@@ -288,7 +289,7 @@ static void a_bad_configuration_leaves_the_old_one(void **state)
     open_rule("{\"name\":\"A\",\"metric\":\"m\",\"above\":5,\"for\":0}");
     assert_int_equal(alert_check(bad, &errors), -EINVAL);
     assert_string_equal(errors.list[0].pointer, "/alert_manager/routes/0/matchers/1");
-    assert_int_equal(alert_manager_configure(w.manager, bad, &errors), -EINVAL);
+    assert_int_equal(alert_manager_stage(w.manager, bad, &errors), -EINVAL);
     config_destroy(bad);
     set_metric(&w, "m", NULL, 6);
     run_until(&w, 1001);

@@ -177,7 +177,7 @@ static void what_a_person_must_mend_keeps_its_messages(void **state)
         peer->answer = OK_ANSWER;
         old = o.config;
         o.config = office_config(channel);
-        assert_int_equal(notify_configure(o.notify, o.config), 0);
+        office_reload(&o);
         config_destroy(old);
         office_run(&o, all_removed);
         assert_int_equal(office_view(&o, 0).sent_total, 1);

@@ -40,7 +40,8 @@ static void configure(struct scene *s, const char *text)
 {
     struct config *config = load_valid(text, NULL);
 
-    assert_int_equal(responder_configure(s->responder, config), 0);
+    assert_int_equal(responder_stage(s->responder, config), 0);
+    responder_commit(s->responder);
     config_destroy(config);
 }
 

@@ -49,6 +49,13 @@ static struct services *create(const struct config *config, const char *rows_mis
     return s;
 }
 
+static void reload(struct services *s, const struct config *config, uint64_t now_ns)
+{
+    assert_int_equal(services_stage(s, config, now_ns), 0);
+    services_commit(s, now_ns);
+    services_tell(s, now_ns);
+}
+
 static struct upstream_view view_of(const struct services *s, const char *name)
 {
     struct upstream_view view;
@@ -164,7 +171,7 @@ static void a_reload_keeps_who_keeps_the_name(void **state)
     s = create(before, NULL);
     assert_int_equal(services_open(s, "pay", 2 * S), 0);
     assert_int_equal(services_open(s, "db", 2 * S), 0);
-    assert_int_equal(services_configure(s, after, 3 * S), 0);
+    reload(s, after, 3 * S);
     config_destroy(before);
     assert_int_equal(services_count(s), 0);
     assert_int_equal(services_find_upstream(s, "pay"), SIZE_MAX);
@@ -180,6 +187,81 @@ static void a_reload_keeps_who_keeps_the_name(void **state)
             assert_int_equal(BREAKER_STATE_OF(rows[i].word), BREAKER_CLOSED);
     services_destroy(s);
     config_destroy(after);
+}
+
+static const struct services *reloaded;
+static const struct config *in_force;
+
+/* What whoever hears of it finds: nobody is where the old configuration had him. */
+static void look_around(void *ctx, const char *upstream, const struct breaker_transition *t)
+{
+    on_moved(ctx, upstream, t);
+    assert_int_equal(services_upstream_count(reloaded), in_force->upstreams.count);
+    for (size_t i = 0; i < in_force->upstreams.count; i++) {
+        struct upstream_view view;
+
+        services_upstream(reloaded, i, 5 * S, &view);
+        assert_ptr_equal(view.config, &in_force->upstreams.items[i]);
+    }
+    assert_int_not_equal(services_find_upstream(reloaded, upstream), SIZE_MAX);
+}
+
+static void breakers_that_open_meanwhile_find_the_new_configuration_whole(void **state)
+{
+    static const char forced[] = "{\"upstreams\":[{\"name\":\"new\",\"address\":\"10.0.0.8:80\","
+                                 "\"breaker\":{\"mode\":\"forced_open\"}},"
+                                 "{\"name\":\"db\",\"address\":\"10.0.0.3:5432\","
+                                 "\"breaker\":{\"mode\":\"forced_open\"}},"
+                                 "{\"name\":\"pay\",\"address\":\"10.0.0.1:443\"}]}";
+    struct config *before = load_valid(two, NULL), *after = load_valid(forced, NULL);
+    const struct services_ops ops = {.random = no_jitter, .breaker_moved = look_around};
+    const struct services_rows memory = {rows, NULL};
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    moves = 0;
+    assert_int_equal(services_create(&s, before, &memory, &ops, S), 0);
+    reloaded = s;
+    in_force = after;
+    assert_int_equal(services_stage(s, after, 3 * S), 0);
+    services_commit(s, 3 * S);
+    assert_int_equal(moves, 0);
+    /* The kernel opens one while nobody was told. */
+    rows[services_row(s, services_find_upstream(s, "pay"))].word =
+        BREAKER_WORD(view_of(s, "pay").breaker.epoch + 1, BREAKER_OPEN);
+    services_tell(s, 3 * S);
+    config_destroy(before);
+    assert_int_equal(moves, 3);
+    assert_int_equal(view_of(s, "new").breaker.state, BREAKER_FORCED_OPEN);
+    assert_int_equal(view_of(s, "db").breaker.state, BREAKER_FORCED_OPEN);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_OPEN);
+    services_destroy(s);
+    config_destroy(after);
+}
+
+static void what_is_staged_and_dropped_changes_nothing(void **state)
+{
+    struct config *before = load_valid(two, NULL), *after = load_valid(one_and_another, NULL);
+    struct breaker_row kept[UPSTREAMS_MAX];
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(before, NULL);
+    services_open(s, "pay", 2 * S);
+    memcpy(kept, rows, sizeof(rows));
+    moves = 0;
+    assert_int_equal(services_stage(s, after, 3 * S), 0);
+    services_unstage(s);
+    config_destroy(after);
+    assert_memory_equal(rows, kept, sizeof(rows));
+    assert_int_equal(moves, 0);
+    assert_int_equal(services_count(s), 1);
+    assert_int_equal(services_find_upstream(s, "cache"), SIZE_MAX);
+    assert_ptr_equal(view_of(s, "pay").config, &before->upstreams.items[0]);
+    assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_FORCED_OPEN);
+    services_tick(s, 4 * S);
+    services_destroy(s);
+    config_destroy(before);
 }
 
 static void an_agent_that_ends_leaves_the_rows(void **state)
@@ -215,7 +297,7 @@ static void by_hand(void **state)
     assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_CLOSED);
     assert_int_equal(services_reset(s, NULL, 3 * S), 0);
     assert_int_equal(view_of(s, "db").breaker.state, BREAKER_CLOSED);
-    assert_int_equal(services_configure(s, off, 4 * S), 0);
+    reload(s, off, 4 * S);
     config_destroy(config);
     assert_int_equal(view_of(s, "pay").breaker.state, BREAKER_OFF);
     assert_string_equal(view_of(s, "pay").not_enforced, "circuit_breaker is disabled");
@@ -232,6 +314,8 @@ int main(void)
         cmocka_unit_test(counters_reach_the_window_and_the_tracker),
         cmocka_unit_test(a_slow_call_counts_once_and_at_once),
         cmocka_unit_test(a_reload_keeps_who_keeps_the_name),
+        cmocka_unit_test(breakers_that_open_meanwhile_find_the_new_configuration_whole),
+        cmocka_unit_test(what_is_staged_and_dropped_changes_nothing),
         cmocka_unit_test(an_agent_that_ends_leaves_the_rows),
         cmocka_unit_test(by_hand),
     };

@@ -16,7 +16,8 @@ int alert_check(const struct config *config, struct config_errors *errors)
 }
 
 /* What the manager keeps for each rule of inhibition and each route. */
-static int make_parts(struct alert_manager *m, const struct plan *plan)
+static int make_parts(const struct alert_manager *m, const struct plan *plan, void **ret_sources,
+                      struct rest **ret_rests)
 {
     void *sources = calloc(plan->inhibit_count + 1, sizeof(*m->sources));
     struct rest *rests = calloc(plan->route_count + 1, sizeof(*rests));
@@ -26,8 +27,8 @@ static int make_parts(struct alert_manager *m, const struct plan *plan)
         free(rests);
         return -ENOMEM;
     }
-    m->sources = sources;
-    m->rests = rests;
+    *ret_sources = sources;
+    *ret_rests = rests;
     return 0;
 }
 
@@ -45,6 +46,7 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
                          const struct alert_ops *ops, struct config_errors *errors)
 {
     struct alert_manager *m = calloc(1, sizeof(*m));
+    void *sources = NULL;
     int r;
 
     if (!m)
@@ -54,7 +56,8 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
     m->imported_at = NEVER;
     r = plan_create(&m->plan, config, errors);
     if (r == 0)
-        r = make_parts(m, m->plan);
+        r = make_parts(m, m->plan, &sources, &m->rests);
+    m->sources = sources;
     if (r == 0)
         rest_reset(m);
     if (r < 0) {
@@ -69,6 +72,7 @@ void alert_manager_destroy(struct alert_manager *m)
 {
     if (!m)
         return;
+    alert_manager_unstage(m);
     if (m->plan) {
         while (m->alerts)
             registry_remove(m, m->alerts);
@@ -97,23 +101,44 @@ static channel_set translate(channel_set set, const struct plan *from, const str
     return ret;
 }
 
-int alert_manager_configure(struct alert_manager *m, const struct config *config,
-                            struct config_errors *errors)
+int alert_manager_stage(struct alert_manager *m, const struct config *config,
+                        struct config_errors *errors)
 {
-    struct alert_manager parts = {0};
-    struct plan *plan = NULL;
-    int r = plan_create(&plan, config, errors);
+    int r;
 
+    alert_manager_unstage(m);
+    r = plan_create(&m->next_plan, config, errors);
     if (r < 0)
         return r;
-    r = make_parts(&parts, plan);
-    if (r < 0) {
-        plan_destroy(plan);
-        return r;
-    }
+    r = make_parts(m, m->next_plan, &m->next_sources, &m->next_rests);
+    if (r < 0)
+        alert_manager_unstage(m);
+    return r;
+}
+
+void alert_manager_unstage(struct alert_manager *m)
+{
+    plan_destroy(m->next_plan);
+    free(m->next_sources);
+    free(m->next_rests);
+    m->next_plan = NULL;
+    m->next_sources = NULL;
+    m->next_rests = NULL;
+}
+
+void alert_manager_commit(struct alert_manager *m)
+{
+    struct plan *plan = m->next_plan;
+
+    if (!plan)
+        return;
     free_parts(m);
-    m->sources = parts.sources;
-    m->rests = parts.rests;
+    m->sources = m->next_sources;
+    m->sources_ready = false;
+    m->rests = m->next_rests;
+    m->next_plan = NULL;
+    m->next_sources = NULL;
+    m->next_rests = NULL;
     groups_free(m);
     for (struct alert *alert = m->alerts; alert; alert = alert->next) {
         enum rule_kind kind = alert->rule ? alert->rule->config->kind : RULE_KIND_COUNT;
@@ -130,7 +155,6 @@ int alert_manager_configure(struct alert_manager *m, const struct config *config
     plan_destroy(m->plan);
     m->plan = plan;
     rest_reset(m);
-    return 0;
 }
 
 void alert_manager_tick(struct alert_manager *m, const struct alert_input *input)

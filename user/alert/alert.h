@@ -34,14 +34,16 @@ struct alert_ops {
  * sentences, time zones. 0, or -EINVAL with the errors added. */
 int alert_check(const struct config *config, struct config_errors *errors);
 
-/* `config` is borrowed until destruction or the next alert_manager_configure(). */
+/* `config` is borrowed until destruction or alert_manager_commit(). */
 int alert_manager_create(struct alert_manager **ret, const struct config *config,
                          const struct alert_ops *ops, struct config_errors *errors);
 void alert_manager_destroy(struct alert_manager *m); /* NULL is fine */
-/* New rules and routes, same alerts: those of a rule that is gone are resolved. On errors the old
- * configuration stays. */
-int alert_manager_configure(struct alert_manager *m, const struct config *config,
-                            struct config_errors *errors);
+/* A reload, as struct config_part says: new rules and routes, same alerts: those of a rule that is
+ * gone are resolved. */
+int alert_manager_stage(struct alert_manager *m, const struct config *config,
+                        struct config_errors *errors);
+void alert_manager_unstage(struct alert_manager *m);
+void alert_manager_commit(struct alert_manager *m);
 
 void alert_manager_tick(struct alert_manager *m, const struct alert_input *input);
 

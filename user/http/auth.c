@@ -149,6 +149,15 @@ int auth_hosts_set(struct auth_hosts *hosts, char *const *names, size_t count)
     return 0;
 }
 
+void auth_hosts_take(struct auth_hosts *hosts, struct auth_hosts *from)
+{
+    free_names(hosts->allowed, hosts->count);
+    hosts->allowed = from->allowed;
+    hosts->count = from->count;
+    from->allowed = NULL;
+    from->count = 0;
+}
+
 void auth_hosts_free(struct auth_hosts *hosts)
 {
     free_names(hosts->allowed, hosts->count);

@@ -42,6 +42,8 @@ bool auth_host_is_ours(const struct auth_hosts *hosts, const char *host);
 
 /* Replaces the configured names by a copy. -ENOMEM: they stay as they were. */
 int auth_hosts_set(struct auth_hosts *hosts, char *const *names, size_t count);
+/* Replaces the configured names by those of `from`, which then has none. */
+void auth_hosts_take(struct auth_hosts *hosts, struct auth_hosts *from);
 void auth_hosts_free(struct auth_hosts *hosts);
 
 #endif

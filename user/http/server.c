@@ -39,6 +39,9 @@ struct server {
     struct listen_address address;
     char name[LISTEN_TEXT_BYTES];
     char admin_error[TOKEN_ERROR_BYTES];
+    bool staged;
+    struct tokens *next_tokens;
+    struct auth_hosts next_hosts;
 };
 
 _Static_assert(TOKEN_ERROR_BYTES <= SERVER_ERROR_BYTES, "token errors are passed on");
@@ -330,13 +333,12 @@ static int join_loop(struct server *server)
     return r < 0 ? r : watch_daemon(server);
 }
 
-/* Tokens first: what is new must be good before anything changes. */
-static int apply_config(struct server *server, const struct config *config,
-                        char error[SERVER_ERROR_BYTES])
+int server_stage(struct server *server, const struct config *config, char error[SERVER_ERROR_BYTES])
 {
     struct tokens *tokens = NULL;
     int r = config->auth.tokens_file ? tokens_load(&tokens, config->auth.tokens_file, error) : 0;
 
+    server_unstage(server);
     if (r < 0)
         return r;
     if (!tokens && !listen_is_loopback(&server->address)) {
@@ -346,17 +348,36 @@ static int apply_config(struct server *server, const struct config *config,
                  *server->name ? server->name : config->server.listen);
         return -EACCES;
     }
-    r = auth_hosts_set(&server->site.auth.hosts, config->server.allowed_hosts.items,
+    r = auth_hosts_set(&server->next_hosts, config->server.allowed_hosts.items,
                        config->server.allowed_hosts.count);
     if (r < 0) {
         tokens_destroy(tokens);
         snprintf(error, SERVER_ERROR_BYTES, "server.allowed_hosts: %s", strerror(-r));
         return r;
     }
-    tokens_destroy(server->site.auth.tokens);
-    server->site.auth.tokens = tokens;
-    site_forget_rendered(&server->site);
+    server->next_tokens = tokens;
+    server->staged = true;
     return 0;
+}
+
+void server_unstage(struct server *server)
+{
+    tokens_destroy(server->next_tokens);
+    auth_hosts_free(&server->next_hosts);
+    server->next_tokens = NULL;
+    server->staged = false;
+}
+
+void server_commit(struct server *server)
+{
+    if (!server->staged)
+        return;
+    tokens_destroy(server->site.auth.tokens);
+    server->site.auth.tokens = server->next_tokens;
+    auth_hosts_take(&server->site.auth.hosts, &server->next_hosts);
+    server->next_tokens = NULL;
+    server->staged = false;
+    site_forget_rendered(&server->site);
 }
 
 /* Without the local token everything is served but /admin, which says why. */
@@ -384,9 +405,10 @@ static int open_server(struct server *server, const struct config *config,
                  listen_text);
         return r;
     }
-    r = apply_config(server, config, error);
+    r = server_stage(server, config, error);
     if (r < 0)
         return r;
+    server_commit(server);
     /* The programs were loaded with it, and keep it until the next start. */
     server->site.slow_wait_seconds = config->performance_tracker.slow_wait_ms > 0
                                          ? config->performance_tracker.slow_wait_ms / 1000
@@ -462,16 +484,11 @@ void server_destroy(struct server *server)
         token_remove_local(server->site.sources.runtime_directory);
     certificate_free(&server->certificate);
     metrics_destroy(server->site.metrics);
+    server_unstage(server);
     tokens_destroy(server->site.auth.tokens);
     auth_hosts_free(&server->site.auth.hosts);
     guesses_destroy(server->site.guesses);
     free(server);
-}
-
-int server_set_config(struct server *server, const struct config *config,
-                      char error[SERVER_ERROR_BYTES])
-{
-    return apply_config(server, config, error);
 }
 
 const char *server_address(const struct server *server)

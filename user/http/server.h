@@ -26,7 +26,7 @@ struct audit_entry {
 };
 
 /* What the handlers read. All borrowed for the server's life; the configuration is not in here
- * because a reload replaces it: server_set_config(). */
+ * because a reload replaces it: server_stage(). */
 struct server_sources {
     const struct clock *clock;
     const struct host *host;
@@ -44,8 +44,8 @@ struct server_sources {
     const char *services_missing;         /* why, when it is NULL */
     const struct endpoint_checks *checks; /* may be NULL */
     const char *runtime_directory; /* where admin.token is written; NULL: /admin stays closed */
-    /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may call
-     * server_set_config(). */
+    /* POST /admin/reload: 0, or a negative errno with one line in `error`. It may stage
+     * and commit. */
     int (*reload)(void *ctx, char *error, size_t size);
     /* An administrator's request was answered, and tokens were wrong; may be NULL. */
     void (*audited)(void *ctx, const struct audit_entry *entry);
@@ -65,12 +65,14 @@ struct server;
 int server_create(struct server **ret, struct loop *loop, const struct config *config,
                   const struct server_sources *sources, char error[SERVER_ERROR_BYTES]);
 void server_destroy(struct server *server);
-/* After a reload: new tokens, names and thresholds. The listening address and the connection limits
- * stay as they were at the start. On an error (an unreadable tokens file, tokens taken away from a
- * server that listens beyond loopback) the tokens stay as they were. `config` is borrowed for the
- * call only. */
-int server_set_config(struct server *server, const struct config *config,
-                      char error[SERVER_ERROR_BYTES]);
+/* A reload, as struct config_part says: new tokens and names. The listening address and the
+ * connection limits stay as they were at the start. An error is an unreadable tokens file, or
+ * tokens taken away from a server that listens beyond loopback. `config` is borrowed for the call
+ * only. */
+int server_stage(struct server *server, const struct config *config,
+                 char error[SERVER_ERROR_BYTES]);
+void server_unstage(struct server *server);
+void server_commit(struct server *server);
 /* The address really bound, "127.0.0.1:8000". */
 const char *server_address(const struct server *server);
 

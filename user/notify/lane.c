@@ -71,9 +71,12 @@ static int create_calls(struct lane *lane, const struct config *config)
     set_policy(lane, config);
     lane->breaker_ops =
         (struct breaker_ops){.random = draw, .ctx = (void *)(uintptr_t)lane->env->random};
-    r = breaker_create(&lane->breaker, &rules, lane->id, &lane->row, &lane->breaker_ops,
-                       clock_monotonic_ns(lane->env->clock));
-    return r < 0 ? r : loop_add_alarm(lane->env->loop, &lane->alarm, lane_on_alarm, lane);
+    r = breaker_create(&lane->breaker, &rules, lane->id, &lane->breaker_ops);
+    if (r < 0)
+        return r;
+    breaker_place(lane->breaker, &lane->row);
+    breaker_tell(lane->breaker, clock_monotonic_ns(lane->env->clock));
+    return loop_add_alarm(lane->env->loop, &lane->alarm, lane_on_alarm, lane);
 }
 
 int lane_create(struct lane **ret, const struct lane_env *env, const struct receiver *receiver,
@@ -137,9 +140,15 @@ void lane_configure(struct lane *lane, const struct receiver *receiver, const st
     if (!lane->breaker)
         return;
     set_policy(lane, config);
-    /* Without memory for it the old rules stay, which are no worse. */
+    /* Their window never changes, so that no memory is needed. */
     breaker_configure(lane->breaker, &rules, lane->id, now_ns);
     breaker_reset(lane->breaker, now_ns);
+}
+
+void lane_resume(struct lane *lane)
+{
+    if (!lane->breaker)
+        return;
     if (lane->first)
         lane->first->not_before_ns = 0;
     lane_look(lane);

@@ -25,9 +25,10 @@ int lane_create(struct lane **ret, const struct lane_env *env, const struct rece
                 const struct config *config);
 /* Leaves the outbox as it is; NULL is fine. */
 void lane_destroy(struct lane *lane);
-/* Tries at once what waits. */
 void lane_configure(struct lane *lane, const struct receiver *receiver,
                     const struct config *config);
+/* Tries at once what waits. */
+void lane_resume(struct lane *lane);
 bool lane_leads_to(const struct lane *lane, const struct receiver *receiver);
 const struct receiver *lane_receiver(const struct lane *lane);
 /* What the outbox calls it: "NAME", or "NAME PEER". */

@@ -28,6 +28,12 @@ struct notify {
     bool said;         /* something, since notify_begin() */
     void (*noted)(void *ctx, const char *note, size_t bytes);
     void *ctx;
+    const struct config *next; /* NULL: nothing is staged */
+    struct lane **next_lanes;
+    uint64_t *next_remind_ns;
+    size_t next_count;
+    struct lane **gone; /* not configured any more, which is still to be said */
+    size_t gone_count;
 };
 
 const char *notify_state_text(enum notify_state state)
@@ -60,8 +66,9 @@ static struct lane *find_lane(struct lane *const *lanes, size_t count,
 }
 
 /* The lanes of a configuration: those there are, and new ones where there is none. */
-static int make_lanes(const struct notify *n, const struct config *config, struct lane **lanes)
+static int make_lanes(const struct notify *n, const struct config *config)
 {
+    struct lane **lanes = n->next_lanes;
     size_t channel_count, at = 0;
     const struct config_channel *channels = alert_channels(config, &channel_count);
 
@@ -86,56 +93,91 @@ static bool contains(struct lane *const *lanes, size_t count, const struct lane 
     return false;
 }
 
-/* From here on the old configuration is not used any more. */
-static void adopt(struct notify *n, const struct config *config, struct lane **lanes, size_t count)
+int notify_stage(struct notify *n, const struct config *config)
 {
-    size_t channel_count, at = 0;
+    size_t channel_count, count = 0;
     const struct config_channel *channels = alert_channels(config, &channel_count);
+    int r;
 
-    for (size_t i = 0; i < n->count; i++)
-        if (!contains(lanes, count, n->lanes[i])) {
-            lane_give_up_all(n->lanes[i], "the channel is not configured any more");
-            lane_destroy(n->lanes[i]);
-        }
+    notify_unstage(n);
+    for (size_t c = 0; c < channel_count; c++)
+        count += receivers_of(&channels[c]);
+    n->next = config;
+    n->next_count = count;
+    n->next_lanes = calloc(count + 1, sizeof(struct lane *));
+    n->next_remind_ns = calloc(count + 1, sizeof(*n->next_remind_ns));
+    r = n->next_lanes && n->next_remind_ns ? make_lanes(n, config) : -ENOMEM;
+    if (r < 0)
+        notify_unstage(n);
+    return r;
+}
+
+void notify_unstage(struct notify *n)
+{
+    for (size_t i = 0; n->next_lanes && i < n->next_count; i++)
+        if (n->next_lanes[i] && !contains(n->lanes, n->count, n->next_lanes[i]))
+            lane_destroy(n->next_lanes[i]);
+    free(n->next_lanes);
+    free(n->next_remind_ns);
+    n->next = NULL;
+    n->next_lanes = NULL;
+    n->next_remind_ns = NULL;
+    n->next_count = 0;
+}
+
+/* Lanes that there are already take what is theirs from the new configuration. */
+static void configure_lanes(struct notify *n)
+{
+    struct retry_policy policy = retry_policy_of(n->config);
+    size_t channel_count, at = 0;
+    const struct config_channel *channels = alert_channels(n->config, &channel_count);
+
+    retry_set_policy(n->env.retry, &policy);
     for (size_t c = 0; c < channel_count; c++)
         for (size_t i = 0; i < receivers_of(&channels[c]); i++, at++) {
             struct receiver receiver = receiver_of(&channels[c], i);
 
-            lane_configure(lanes[at], &receiver, config);
+            lane_configure(n->lanes[at], &receiver, n->config);
         }
-    free(n->lanes);
-    n->lanes = lanes;
-    n->count = count;
-    n->config = config;
 }
 
-int notify_configure(struct notify *n, const struct config *config)
+static void drop_gone(struct notify *n)
 {
-    struct retry_policy policy = retry_policy_of(config);
-    size_t channel_count, count = 0;
-    const struct config_channel *channels = alert_channels(config, &channel_count);
-    struct lane **lanes;
-    uint64_t *remind_ns;
-    int r;
+    for (size_t i = 0; i < n->gone_count; i++)
+        lane_destroy(n->gone[i]);
+    free(n->gone);
+    n->gone = NULL;
+    n->gone_count = 0;
+}
 
-    for (size_t c = 0; c < channel_count; c++)
-        count += receivers_of(&channels[c]);
-    lanes = calloc(count + 1, sizeof(struct lane *));
-    remind_ns = calloc(count + 1, sizeof(*remind_ns));
-    r = lanes && remind_ns ? make_lanes(n, config, lanes) : -ENOMEM;
-    if (r < 0) {
-        for (size_t i = 0; lanes && i < count; i++)
-            if (lanes[i] && !contains(n->lanes, n->count, lanes[i]))
-                lane_destroy(lanes[i]);
-        free(lanes);
-        free(remind_ns);
-        return r;
-    }
-    retry_set_policy(n->env.retry, &policy);
+void notify_commit(struct notify *n)
+{
+    if (!n->next)
+        return;
+    drop_gone(n);
+    for (size_t i = 0; i < n->count; i++)
+        if (!contains(n->next_lanes, n->next_count, n->lanes[i]))
+            n->lanes[n->gone_count++] = n->lanes[i];
+    n->gone = n->lanes;
     free(n->remind_ns);
-    n->remind_ns = remind_ns;
-    adopt(n, config, lanes, count);
-    return 0;
+    n->config = n->next;
+    n->lanes = n->next_lanes;
+    n->remind_ns = n->next_remind_ns;
+    n->count = n->next_count;
+    n->next_lanes = NULL;
+    n->next_remind_ns = NULL;
+    n->next = NULL;
+    n->next_count = 0;
+    configure_lanes(n);
+}
+
+void notify_tell(struct notify *n)
+{
+    for (size_t i = 0; i < n->gone_count; i++)
+        lane_give_up_all(n->gone[i], "the channel is not configured any more");
+    drop_gone(n);
+    for (size_t i = 0; i < n->count; i++)
+        lane_resume(n->lanes[i]);
 }
 
 /* There is nobody to count it for. */
@@ -195,7 +237,13 @@ static int create_parts(struct notify *n, const struct notify_config *config)
     if (r == 0)
         r = loop_add_fd(n->env.loop, &n->outbox_source, outbox_fd(n->env.outbox), EPOLLIN,
                         on_outbox, n);
-    return r == 0 ? notify_configure(n, config->config) : r;
+    if (r == 0)
+        r = notify_stage(n, config->config);
+    if (r < 0)
+        return r;
+    notify_commit(n);
+    notify_tell(n);
+    return 0;
 }
 
 int notify_create(struct notify **ret, const struct notify_config *config, struct loop *loop,
@@ -221,6 +269,8 @@ void notify_destroy(struct notify *n)
 {
     if (!n)
         return;
+    notify_unstage(n);
+    drop_gone(n);
     for (size_t i = 0; i < n->count; i++)
         lane_destroy(n->lanes[i]);
     free(n->lanes);

@@ -22,7 +22,7 @@
 struct notify;
 
 struct notify_config {
-    const struct config *config; /* borrowed until destruction or the next notify_configure() */
+    const struct config *config; /* borrowed until destruction or notify_tell() of another */
     const char *outbox_path;     /* "/var/lib/moonwatch/outbox.sqlite"; its directory exists */
     const char *host;            /* what this host is called in messages */
     uint64_t outbox_bytes;       /* 0: OUTBOX_BYTES_DEFAULT */
@@ -39,9 +39,12 @@ int notify_check(const struct config *config, struct config_errors *errors);
 /* `loop`, `clock` and `log` are borrowed. What the agent before has left undelivered is sent. */
 int notify_create(struct notify **ret, const struct notify_config *config, struct loop *loop,
                   const struct clock *clock, struct log *log);
-/* Messages for a channel that is gone are given up; the others go on, and what was held back by a
- * mistake in the configuration is tried again. -ENOMEM: the old configuration stays in use. */
-int notify_configure(struct notify *n, const struct config *config);
+/* A reload, as struct config_part says. Messages for a channel that is gone are given up; the
+ * others go on, and what was held back by a mistake in the configuration is tried again. */
+int notify_stage(struct notify *n, const struct config *config);
+void notify_unstage(struct notify *n);
+void notify_commit(struct notify *n);
+void notify_tell(struct notify *n);
 /* What was not delivered stays in the outbox. NULL is fine. */
 void notify_destroy(struct notify *n);
 
@@ -78,7 +81,7 @@ enum notify_state {
 const char *notify_state_text(enum notify_state state); /* "ok" ... */
 
 struct notify_channel_view {
-    const char *name; /* valid until the next notify_configure(); so are the others */
+    const char *name; /* valid until the next notify_commit(); so are the others */
     const char *type; /* "log" ... */
     const char *peer; /* of Alertmanager: its URL; else "" */
     enum notify_state state;

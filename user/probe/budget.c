@@ -43,7 +43,7 @@ static void shed(struct probe *probe, unsigned index, double cost, double total,
         if (program->group != index || program->link_fd < 0)
             continue;
         program->state = PROGRAM_SHED;
-        snprintf(program->reason, REASON_BYTES,
+        snprintf(program->reason, PROBE_REASON_BYTES,
                  "over budget: %.3g %% of a core (%.0f runs/s of %.0f ns), all probes %.3g %%, "
                  "allowed %.3g %% of a core",
                  cost, program->stats.runs_per_second,

@@ -43,9 +43,10 @@ static void refuse_way(struct probe *probe, unsigned group_index, struct program
             continue;
         program->refused = true;
         if (!culprit || program == culprit)
-            snprintf(program->reason, REASON_BYTES, "%s", reason);
+            snprintf(program->reason, PROBE_REASON_BYTES, "%s", reason);
         else
-            snprintf(program->reason, REASON_BYTES, "its partner %s cannot run", culprit->name);
+            snprintf(program->reason, PROBE_REASON_BYTES, "its partner %s cannot run",
+                     culprit->name);
         program->partner_refused = culprit && program != culprit;
     }
     group->way++;
@@ -63,7 +64,7 @@ static void refuse_impossible(struct probe *probe, const struct object_row *row,
         struct program *program = &probe->programs[i];
         const struct group *group = &probe->groups[program->group];
         const struct way_row *way = group->spec ? &group->spec->ways[program->way] : NULL;
-        char reason[REASON_BYTES] = "";
+        char reason[PROBE_REASON_BYTES] = "";
 
         if (!under_trial(probe, row, program))
             continue;
@@ -159,7 +160,7 @@ static int try_load(struct probe *probe, const struct object_row *row, const str
 /* Which of the programs does the kernel refuse? Each is tried alone. */
 static void find_culprits(struct probe *probe, const struct object_row *row, int load_error)
 {
-    char reason[REASON_BYTES], whole_reason[REASON_BYTES];
+    char reason[PROBE_REASON_BYTES], whole_reason[PROBE_REASON_BYTES];
     struct program *tried[PROGRAMS_MAX];
     size_t count = 0, refused = 0;
 
@@ -235,7 +236,7 @@ static void attach_loaded(struct probe *probe, const struct object_row *row)
     for (unsigned g = 0; g < probe->group_count; g++) {
         struct group *group = &probe->groups[g];
         struct program *culprit;
-        char reason[REASON_BYTES];
+        char reason[PROBE_REASON_BYTES];
         int err;
 
         if (group->row != row || group->state != GROUP_UNDECIDED)
@@ -261,15 +262,16 @@ static void settle(struct probe *probe, const struct object_row *row)
         if (group->row != row || program->refused)
             continue;
         if (group->state == GROUP_OFF) {
-            snprintf(program->reason, REASON_BYTES, "off by configuration");
+            snprintf(program->reason, PROBE_REASON_BYTES, "off by configuration");
         } else if (group->state == GROUP_ATTACHED && program->way == group->way) {
             program->state = attach_deferred(program->target) ? PROGRAM_UNUSED : PROGRAM_ATTACHED;
             if (program->state == PROGRAM_UNUSED)
-                snprintf(program->reason, REASON_BYTES, "attached when an upstream asks for it");
+                snprintf(program->reason, PROBE_REASON_BYTES,
+                         "attached when an upstream asks for it");
         } else if (probe->config.mode[row->concern] == PROBE_TWIN) {
-            snprintf(program->reason, REASON_BYTES, "its twin is forced by configuration");
+            snprintf(program->reason, PROBE_REASON_BYTES, "its twin is forced by configuration");
         } else {
-            snprintf(program->reason, REASON_BYTES, "%s runs instead",
+            snprintf(program->reason, PROBE_REASON_BYTES, "%s runs instead",
                      group->spec ? group->spec->ways[group->way].method : "its twin");
         }
     }

@@ -79,7 +79,7 @@ void reason_forget(void)
     verdict[0] = '\0';
 }
 
-void reason_take(int error, char out[REASON_BYTES])
+void reason_take(int error, char out[PROBE_REASON_BYTES])
 {
     const char *said = verdict[0] ? verdict : first_warning;
     const char *lacking = privilege_missing_for_bpf();
@@ -96,7 +96,7 @@ void reason_take(int error, char out[REASON_BYTES])
     else
         snprintf(what, sizeof(what), "%s", strerror(-error));
     if (said[0])
-        snprintf(out, REASON_BYTES, "%s: %s", what, said);
+        snprintf(out, PROBE_REASON_BYTES, "%s: %s", what, said);
     else
-        snprintf(out, REASON_BYTES, "%s", what);
+        snprintf(out, PROBE_REASON_BYTES, "%s", what);
 }

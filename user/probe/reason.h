@@ -3,7 +3,7 @@
 #ifndef MOONWATCH_PROBE_REASON_H
 #define MOONWATCH_PROBE_REASON_H
 
-#define REASON_BYTES 232
+#define PROBE_REASON_BYTES 232
 
 /* From here on libbpf's messages are kept instead of printed; for the life of the process, since a
  * library layer never writes to stderr. */
@@ -11,6 +11,6 @@ void reason_capture(void);
 /* Forgets what was said so far. */
 void reason_forget(void);
 /* Writes the line for `error` (negative errno) from what was said since reason_forget(). */
-void reason_take(int error, char out[REASON_BYTES]);
+void reason_take(int error, char out[PROBE_REASON_BYTES]);
 
 #endif

@@ -39,7 +39,7 @@ struct program {
     enum program_state state;
     bool refused;         /* could not be loaded or attached, or its partner could not */
     bool partner_refused; /* the latter */
-    char reason[REASON_BYTES];
+    char reason[PROBE_REASON_BYTES];
     struct program_stats stats;
 };
 
@@ -107,9 +107,9 @@ struct probe {
     uint64_t stats_since_ns;
     uint64_t stats_next_ns;
     double stats_seconds_total;
-    char stats_missing[REASON_BYTES]; /* why they cannot be switched on, else "" */
-    double cpu_percent;               /* NaN before the first sample */
-    bool over_budget;                 /* the last sample was */
+    char stats_missing[PROBE_REASON_BYTES]; /* why they cannot be switched on, else "" */
+    double cpu_percent;                     /* NaN before the first sample */
+    bool over_budget;                       /* the last sample was */
 
     /* Kept between calls so that reading costs no allocation. */
     char *row_keys, *row_values;

@@ -21,6 +21,8 @@ struct attribution {
     const struct config *config;
     struct attributed rows[SERVICES_MAX]; /* by row; name NULL: free */
     uint32_t row_of[SERVICES_MAX];        /* by service */
+    const struct config *next;            /* NULL: nothing is staged */
+    char *next_names[SERVICES_MAX];       /* of those that have no row yet */
     struct service_key *keys, *told;
     size_t key_count, told_count, capacity;
     int error; /* -ENOMEM while keys are gathered */
@@ -46,6 +48,7 @@ void attribution_destroy(struct attribution *a)
         return;
     for (size_t i = 0; i < SERVICES_MAX; i++)
         free(a->rows[i].name);
+    attribution_unstage(a);
     free(a->keys);
     free(a->told);
     free(a);
@@ -67,8 +70,41 @@ static bool is_configured(const struct config *config, const char *name)
     return false;
 }
 
-int attribution_configure(struct attribution *a, const struct config *config)
+int attribution_stage(struct attribution *a, const struct config *config)
 {
+    attribution_unstage(a);
+    if (config->services.count > SERVICES_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < config->services.count; i++) {
+        const char *name = config->services.items[i].name;
+
+        if (find_row(a, name) < SERVICES_MAX)
+            continue;
+        a->next_names[i] = strdup(name);
+        if (!a->next_names[i]) {
+            attribution_unstage(a);
+            return -ENOMEM;
+        }
+    }
+    a->next = config;
+    return 0;
+}
+
+void attribution_unstage(struct attribution *a)
+{
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        free(a->next_names[i]);
+        a->next_names[i] = NULL;
+    }
+    a->next = NULL;
+}
+
+void attribution_commit(struct attribution *a)
+{
+    const struct config *config = a->next;
+
+    if (!config)
+        return;
     for (size_t row = 0; row < SERVICES_MAX; row++) {
         if (a->rows[row].name && !is_configured(config, a->rows[row].name)) {
             free(a->rows[row].name);
@@ -76,21 +112,13 @@ int attribution_configure(struct attribution *a, const struct config *config)
         }
     }
     for (size_t i = 0; i < config->services.count; i++) {
-        const char *name = config->services.items[i].name;
-        uint32_t row = find_row(a, name);
-
-        if (row == SERVICES_MAX) {
-            row = find_row(a, NULL);
-            if (row == SERVICES_MAX)
-                return -ENOSPC;
-            a->rows[row].name = strdup(name);
-            if (!a->rows[row].name)
-                return -ENOMEM;
-        }
-        a->row_of[i] = row;
+        if (a->next_names[i])
+            a->rows[find_row(a, NULL)].name = a->next_names[i];
+        a->next_names[i] = NULL;
+        a->row_of[i] = find_row(a, config->services.items[i].name);
     }
     a->config = config;
-    return 0;
+    a->next = NULL;
 }
 
 uint32_t attribution_row(const struct attribution *a, size_t service)

@@ -18,8 +18,10 @@ int attribution_create(struct attribution **ret, struct probe *probe, const stru
                        const char *cgroup_root);
 void attribution_destroy(struct attribution *a);
 
-/* `config` is borrowed until the next call. */
-int attribution_configure(struct attribution *a, const struct config *config);
+/* A reload, as struct config_part says. */
+int attribution_stage(struct attribution *a, const struct config *config);
+void attribution_unstage(struct attribution *a);
+void attribution_commit(struct attribution *a);
 /* Row of call_stats: who keeps the name keeps the row. */
 uint32_t attribution_row(const struct attribution *a, size_t service);
 /* Looks for what came and went. `tasks` may be NULL: nothing is found by process. 0 or a negative

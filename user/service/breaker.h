@@ -85,13 +85,23 @@ struct breaker_ops {
     void *ctx;
 };
 
-/* Takes over `row`, borrowed for the breaker's life: one that was pinned goes on where it stood,
- * one of zeroes is new. `rules` and `address` (for people: where the upstream is) are copied. */
+/* `rules` and `address` (for people: where the upstream is) are copied. It is to be placed before
+ * anything else. */
 int breaker_create(struct breaker **ret, const struct config_breaker *rules, const char *address,
-                   struct breaker_row *row, const struct breaker_ops *ops, uint64_t now_ns);
+                   const struct breaker_ops *ops);
+/* Gives it `row`, borrowed for the breaker's life, and the rules to the row. The first
+ * breaker_tell() then takes it over: one that was pinned goes on where it stood, one of zeroes is
+ * new. */
+void breaker_place(struct breaker *b, struct breaker_row *row);
 /* Leaves the row as it is. */
 void breaker_destroy(struct breaker *b);
-/* After a reload. -ENOMEM leaves everything as it was. */
+/* Other rules, in three steps: what is needed for them (-ENOMEM: everything is as it was); the
+ * change itself, of which nobody hears; and what follows from it, with `moved`. */
+int breaker_stage(struct breaker *b, const struct config_breaker *rules);
+void breaker_unstage(struct breaker *b);
+void breaker_commit(struct breaker *b, const char *address);
+void breaker_tell(struct breaker *b, uint64_t now_ns);
+/* All three. */
 int breaker_configure(struct breaker *b, const struct config_breaker *rules, const char *address,
                       uint64_t now_ns);
 

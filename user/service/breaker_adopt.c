@@ -36,18 +36,44 @@ static int create_window(struct call_window **ret, const struct config_breaker *
                                     (uint64_t)(rules->window * (double)NS_PER_SECOND));
 }
 
-static int take_rules(struct breaker *b, const struct config_breaker *rules, const char *address)
+int breaker_stage(struct breaker *b, const struct config_breaker *rules)
 {
     struct call_window *window = NULL;
+    int r = 0;
 
     if (!b->window || rules->window_type != b->rules.window_type ||
-        rules->window != b->rules.window) {
-        int r = create_window(&window, rules);
+        rules->window != b->rules.window)
+        r = create_window(&window, rules);
+    if (r < 0)
+        return r;
+    breaker_unstage(b);
+    b->next_window = window;
+    b->next_rules = *rules;
+    return 0;
+}
 
-        if (r < 0)
-            return r;
+void breaker_unstage(struct breaker *b)
+{
+    call_window_destroy(b->next_window);
+    b->next_window = NULL;
+}
+
+static void tell_row(const struct breaker *b)
+{
+    row_store(&b->row->failure_threshold, b->rules.failure_threshold);
+    row_store(&b->row->half_open_max, b->rules.half_open_max_calls);
+    row_store(&b->row->success_threshold, b->rules.success_threshold);
+    row_store(&b->row->enforce, b->rules.mode != BREAKER_MODE_OBSERVE);
+}
+
+void breaker_commit(struct breaker *b, const char *address)
+{
+    const struct config_breaker *rules = &b->next_rules;
+
+    if (b->next_window) {
         call_window_destroy(b->window);
-        b->window = window;
+        b->window = b->next_window;
+        b->next_window = NULL;
     }
     b->rules = *rules;
     b->recovery_rule = (struct recovery_rule){
@@ -56,11 +82,15 @@ static int take_rules(struct breaker *b, const struct config_breaker *rules, con
         .multiplier = rules->backoff_multiplier,
     };
     snprintf(b->address, sizeof(b->address), "%s", address);
-    row_store(&b->row->failure_threshold, rules->failure_threshold);
-    row_store(&b->row->half_open_max, rules->half_open_max_calls);
-    row_store(&b->row->success_threshold, rules->success_threshold);
-    row_store(&b->row->enforce, rules->mode != BREAKER_MODE_OBSERVE);
-    return 0;
+    if (b->row)
+        tell_row(b);
+}
+
+void breaker_place(struct breaker *b, struct breaker_row *row)
+{
+    b->row = row;
+    b->word = row_load(&row->word);
+    tell_row(b);
 }
 
 /* A row that was pinned goes on where it stood. */
@@ -68,6 +98,7 @@ static void adopt(struct breaker *b, uint64_t now_ns)
 {
     struct breaker_transition t = {.cause = BREAKER_CAUSE_ADOPTED};
 
+    b->begun = true;
     b->word = row_load(&b->row->word);
     if (state_of(b) == BREAKER_CLOSED) {
         b->since_ns = now_ns;
@@ -85,22 +116,20 @@ static void adopt(struct breaker *b, uint64_t now_ns)
 }
 
 int breaker_create(struct breaker **ret, const struct config_breaker *rules, const char *address,
-                   struct breaker_row *row, const struct breaker_ops *ops, uint64_t now_ns)
+                   const struct breaker_ops *ops)
 {
     struct breaker *b = calloc(1, sizeof(*b));
     int r;
 
     if (!b)
         return -ENOMEM;
-    b->row = row;
     b->ops = *ops;
-    r = take_rules(b, rules, address);
+    r = breaker_stage(b, rules);
     if (r < 0) {
         free(b);
         return r;
     }
-    adopt(b, now_ns);
-    apply_mode(b, now_ns);
+    breaker_commit(b, address);
     *ret = b;
     return 0;
 }
@@ -109,25 +138,37 @@ void breaker_destroy(struct breaker *b)
 {
     if (!b)
         return;
+    breaker_unstage(b);
     call_window_destroy(b->window);
     free(b);
 }
 
-int breaker_configure(struct breaker *b, const struct config_breaker *rules, const char *address,
-                      uint64_t now_ns)
+void breaker_tell(struct breaker *b, uint64_t now_ns)
 {
     uint64_t longest_ns;
-    int r;
 
-    breaker_notice(b, now_ns);
-    r = take_rules(b, rules, address);
-    if (r < 0)
-        return r;
+    if (!b->begun) {
+        adopt(b, now_ns);
+        apply_mode(b, now_ns);
+        return;
+    }
     longest_ns = b->since_ns + b->recovery_rule.max_ns;
     if (b->retry_ns > longest_ns)
         b->retry_ns = longest_ns;
     apply_mode(b, now_ns);
     breaker_tick(b, now_ns);
+}
+
+int breaker_configure(struct breaker *b, const struct config_breaker *rules, const char *address,
+                      uint64_t now_ns)
+{
+    int r = breaker_stage(b, rules);
+
+    if (r < 0)
+        return r;
+    breaker_notice(b, now_ns);
+    breaker_commit(b, address);
+    breaker_tell(b, now_ns);
     return 0;
 }
 

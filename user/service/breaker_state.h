@@ -15,8 +15,11 @@ struct breaker {
     struct breaker_row *row;
     struct breaker_ops ops;
     struct call_window *window;
+    struct config_breaker next_rules;
+    struct call_window *next_window; /* NULL: the same goes on */
     struct recovery recovery;
     __u64 word; /* as last seen */
+    bool begun; /* the row was taken over */
     uint64_t since_ns, retry_ns;
     bool by_hand;
     uint64_t opened_total, transitions_total;

@@ -136,12 +136,17 @@ static int set_hook(struct enforce *e, const struct hook_list *list, char error[
                           list->count, error);
 }
 
-int enforce_configure(struct enforce *e, const struct config *config, char error[PROBE_ERROR_BYTES])
+void enforce_commit(struct enforce *e, const struct config *config)
 {
+    e->config = config;
+}
+
+int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES])
+{
+    const struct config *config = e->config;
     struct hook_list connects = {.hook = PROBE_HOOK_CONNECT}, statuses = {.hook = PROBE_HOOK_HTTP};
     int r = 0, one;
 
-    e->config = config;
     if (!e->rows || !e->sources.cgroup_root)
         return 0;
     for (size_t i = 0; i < config->upstreams.count; i++) {

@@ -26,10 +26,10 @@ struct enforce_sources {
 int enforce_create(struct enforce **ret, const struct enforce_sources *sources);
 void enforce_destroy(struct enforce *e);
 
-/* After services_configure(). `config` is borrowed until the next call. 0, or a negative errno with
- * one line in `error`: what could be put in force is. */
-int enforce_configure(struct enforce *e, const struct config *config,
-                      char error[PROBE_ERROR_BYTES]);
+/* With services_commit(). `config` is borrowed until the next call. */
+void enforce_commit(struct enforce *e, const struct config *config);
+/* 0, or a negative errno with one line in `error`: what could be put in force is. */
+int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES]);
 /* After services_tick(). */
 void enforce_tick(struct enforce *e, uint64_t now_ns);
 /* The breaker opened: closes the open connections where `on_open` says so. Returns how many, or a

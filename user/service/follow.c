@@ -23,7 +23,9 @@ struct follow {
     struct loop_source *alarm;
     uint64_t scanned_ns, now_ns;
     size_t slot_count;
-    struct slot *slots;              /* upstreams, then services */
+    struct slot *slots;        /* upstreams, then services */
+    const struct config *next; /* NULL: nothing is staged */
+    struct slot *next_slots;
     uint16_t slot_of[CALL_ROWS_MAX]; /* + 1; 0: the row is nobody's */
     /* Rows in use, of upstreams and of services: the first, and the one behind the last. */
     uint32_t upstreams_from, upstreams_to, services_from, services_to;
@@ -50,6 +52,7 @@ void follow_destroy(struct follow *f)
     if (!f)
         return;
     loop_remove(f->alarm);
+    follow_unstage(f);
     free(f->slots);
     free(f);
 }
@@ -72,33 +75,48 @@ static void take_row(struct follow *f, uint32_t row, bool is_service, size_t ind
         *to = row + 1;
 }
 
-static int take_rows(struct follow *f, const struct config *config)
+int follow_stage(struct follow *f, const struct config *config)
 {
-    struct slot *slots =
-        calloc(config->upstreams.count + config->services.count + 1, sizeof(*slots));
-
-    if (!slots)
+    follow_unstage(f);
+    f->next_slots =
+        calloc(config->upstreams.count + config->services.count + 1, sizeof(*f->next_slots));
+    if (!f->next_slots)
         return -ENOMEM;
-    free(f->slots);
-    f->slots = slots;
-    f->slot_count = 0;
-    memset(f->slot_of, 0, sizeof(f->slot_of));
-    f->upstreams_from = f->upstreams_to = f->services_from = f->services_to = 0;
-    for (size_t i = 0; i < config->upstreams.count; i++)
-        take_row(f, (uint32_t)services_row(f->sources.services, i), false, i);
-    for (size_t i = 0; i < config->services.count; i++)
-        take_row(f, attribution_row(f->sources.attribution, i), true, i);
-    f->scanned_ns = 0; /* whose calls are in flight is to be asked anew */
+    f->next = config;
     return 0;
 }
 
-int follow_configure(struct follow *f, const struct config *config)
+void follow_unstage(struct follow *f)
 {
-    int r = take_rows(f, config);
+    free(f->next_slots);
+    f->next_slots = NULL;
+    f->next = NULL;
+}
 
-    if (r < 0)
-        return r;
-    f->config = config;
+void follow_commit(struct follow *f)
+{
+    if (!f->next)
+        return;
+    free(f->slots);
+    f->slots = f->next_slots;
+    f->config = f->next;
+    f->next_slots = NULL;
+    f->next = NULL;
+    f->slot_count = 0;
+    memset(f->slot_of, 0, sizeof(f->slot_of));
+    f->upstreams_from = f->upstreams_to = f->services_from = f->services_to = 0;
+    for (size_t i = 0; i < f->config->upstreams.count; i++)
+        take_row(f, (uint32_t)services_row(f->sources.services, i), false, i);
+    for (size_t i = 0; i < f->config->services.count; i++)
+        take_row(f, attribution_row(f->sources.attribution, i), true, i);
+    f->scanned_ns = 0; /* whose calls are in flight is to be asked anew */
+}
+
+int follow_tell(const struct follow *f)
+{
+    const struct config *config = f->config;
+    int r = 0;
+
     for (size_t i = 0; r == 0 && i < config->upstreams.count; i++) {
         const struct config_upstream *upstream = &config->upstreams.items[i];
         const struct call_limit limit = {

@@ -24,9 +24,12 @@ struct follow_sources {
 int follow_create(struct follow **ret, const struct follow_sources *sources);
 void follow_destroy(struct follow *f);
 
-/* After services_configure() and attribution_configure(): when calls are slow or time out. `config`
- * is borrowed until the next call. 0 or a negative errno. */
-int follow_configure(struct follow *f, const struct config *config);
+/* A reload, as struct config_part says; committed after the services and the attribution. */
+int follow_stage(struct follow *f, const struct config *config);
+void follow_unstage(struct follow *f);
+void follow_commit(struct follow *f);
+/* Tells the kernel when calls are slow or time out. 0 or a negative errno. */
+int follow_tell(const struct follow *f);
 void follow_tick(struct follow *f, uint64_t now_ns);
 /* True when the record is about an upstream's call or breaker: the services have taken it. */
 bool follow_record(struct follow *f, const struct record_head *record, uint64_t now_ns);

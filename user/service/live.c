@@ -19,7 +19,7 @@
 struct live {
     struct live_sources sources;
     struct live_ops ops;
-    const struct config *config;
+    const struct config *config, *next; /* NULL: nothing is staged */
     struct services *services;
     struct keeper *keeper; /* NULL: nothing outlives a restart */
     struct cgroup_paths *cgroups;
@@ -219,23 +219,21 @@ static int create_kernel_parts(struct live *live)
 }
 
 /* The kernel side may lack any of this: it is said, and the rest goes on. */
-static void configure_kernel_parts(struct live *live, const struct config *config)
+static void tell_kernel(struct live *live)
 {
     char error[PROBE_ERROR_BYTES] = "", text[PROBE_ERROR_BYTES + 64];
-    bool wanted = config->upstreams.count + config->services.count > 0;
-    int r = upstream_table_configure(live->table, config);
+    bool wanted = live->config->upstreams.count + live->config->services.count > 0;
+    int r = upstream_table_tell(live->table);
 
     if (!live->sources.probe || !wanted)
         return;
     if (r == 0)
-        r = attribution_configure(live->attribution, config);
-    if (r == 0)
-        r = follow_configure(live->follow, config);
+        r = follow_tell(live->follow);
     if (r < 0) {
         snprintf(text, sizeof(text), "calls are not followed: %s", strerror(-r));
         say(live, text);
     }
-    r = enforce_configure(live->enforce, config, error);
+    r = enforce_tell(live->enforce, error);
     if (r < 0) {
         snprintf(text, sizeof(text), "breakers are not in force everywhere: %s",
                  *error ? error : strerror(-r));
@@ -243,17 +241,36 @@ static void configure_kernel_parts(struct live *live, const struct config *confi
     }
 }
 
-/* The services have the new configuration by now: there is no way back. */
-static void configure_parts(struct live *live, const struct config *config)
+static int stage_parts(struct live *live, const struct config *config)
 {
-    live->config = config;
-    if (endpoint_checks_configure(live->checks, config) < 0)
-        say(live, "checks are not made: out of memory");
-    if (responder_configure(live->responder, config) < 0)
-        say(live, "fallbacks are not answered: out of memory");
-    configure_kernel_parts(live, config);
+    int r = endpoint_checks_stage(live->checks, config);
+
+    if (r == 0)
+        r = responder_stage(live->responder, config);
+    if (r == 0)
+        r = upstream_table_stage(live->table, config);
+    if (r == 0 && live->attribution)
+        r = attribution_stage(live->attribution, config);
+    if (r == 0 && live->follow)
+        r = follow_stage(live->follow, config);
+    live->next = config;
+    return r;
+}
+
+static void commit_parts(struct live *live)
+{
+    live->config = live->next;
+    live->next = NULL;
+    endpoint_checks_commit(live->checks);
+    responder_commit(live->responder);
+    upstream_table_commit(live->table);
+    if (live->attribution)
+        attribution_commit(live->attribution);
+    if (live->follow)
+        follow_commit(live->follow);
+    if (live->enforce)
+        enforce_commit(live->enforce, live->config);
     live->refreshed_ns = 0;
-    settle(live, now_of(live));
 }
 
 int live_create(struct live **ret, const struct live_sources *sources, const struct live_ops *ops,
@@ -275,11 +292,15 @@ int live_create(struct live **ret, const struct live_sources *sources, const str
         r = create_outgoing(live);
     if (r == 0)
         r = create_kernel_parts(live);
+    if (r == 0)
+        r = stage_parts(live, config);
     if (r < 0) {
         live_destroy(live);
         return r;
     }
-    configure_parts(live, config);
+    commit_parts(live);
+    tell_kernel(live);
+    settle(live, now_of(live));
     *ret = live;
     return 0;
 }
@@ -303,14 +324,44 @@ void live_destroy(struct live *live)
     free(live);
 }
 
-int live_configure(struct live *live, const struct config *config)
+int live_stage(struct live *live, const struct config *config)
 {
-    int r = services_configure(live->services, config, now_of(live));
+    int r;
 
+    /* What has happened by now is the old configuration's. */
+    settle(live, now_of(live));
+    r = services_stage(live->services, config, now_of(live));
+    if (r == 0)
+        r = stage_parts(live, config);
     if (r < 0)
-        return r;
-    configure_parts(live, config);
-    return 0;
+        live_unstage(live);
+    return r;
+}
+
+void live_unstage(struct live *live)
+{
+    services_unstage(live->services);
+    endpoint_checks_unstage(live->checks);
+    responder_unstage(live->responder);
+    upstream_table_unstage(live->table);
+    if (live->attribution)
+        attribution_unstage(live->attribution);
+    if (live->follow)
+        follow_unstage(live->follow);
+    live->next = NULL;
+}
+
+void live_commit(struct live *live)
+{
+    services_commit(live->services, now_of(live));
+    commit_parts(live);
+}
+
+void live_tell(struct live *live)
+{
+    tell_kernel(live);
+    services_tell(live->services, now_of(live));
+    settle(live, now_of(live));
 }
 
 void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_ns)

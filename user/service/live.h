@@ -36,12 +36,15 @@ struct live_ops {
     void *ctx;
 };
 
-/* `config` is borrowed until live_configure(). */
+/* `config` is borrowed until live_commit(). */
 int live_create(struct live **ret, const struct live_sources *sources, const struct live_ops *ops,
                 const struct config *config);
 void live_destroy(struct live *live);
-/* After a reload. On an error the old configuration stays borrowed. */
-int live_configure(struct live *live, const struct config *config);
+/* A reload, as struct config_part says. */
+int live_stage(struct live *live, const struct config *config);
+void live_unstage(struct live *live);
+void live_commit(struct live *live);
+void live_tell(struct live *live);
 
 /* Once a tick. `tasks` may be NULL. What is to outlive a restart is written every minute, and when
  * a breaker has moved. */

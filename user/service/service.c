@@ -45,23 +45,6 @@ static struct service *find_service(const struct services *s, const char *name)
     return NULL;
 }
 
-/* The new set: those that keep their name as they are, the others fresh. */
-struct next {
-    struct service **services;
-    struct upstream **upstreams;
-    bool taken[UPSTREAMS_MAX]; /* rows */
-};
-
-static size_t free_row(struct next *next)
-{
-    size_t row = 0;
-
-    while (row < UPSTREAMS_MAX - 1 && next->taken[row])
-        row++;
-    next->taken[row] = true;
-    return row;
-}
-
 /* It may hold the state of an upstream that is gone. Epochs go on: a late outcome of its calls
  * must not meet one that it knows. */
 static void clear_row(struct breaker_row *row)
@@ -91,71 +74,7 @@ static size_t find_row(const struct services *s, const char *name)
     return row;
 }
 
-static int make_services(const struct services *s, const struct config *config, struct next *next,
-                         uint64_t now_ns)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < config->services.count; i++) {
-        next->services[i] = find_service(s, config->services.items[i].name);
-        if (!next->services[i])
-            r = create_service(&next->services[i], config, &config->services.items[i], now_ns);
-    }
-    return r;
-}
-
-static int make_upstream(struct services *s, const struct config *config, struct next *next,
-                         size_t i, size_t row, uint64_t now_ns)
-{
-    const struct config_upstream *of = &config->upstreams.items[i];
-    int r = upstream_create(&next->upstreams[i], config, of, row, &s->rows[row], !s->rows_missing,
-                            &s->ops, now_ns);
-
-    if (r == 0)
-        row_store(&s->rows[row].name_hash, row_name_hash(of->name));
-    return r;
-}
-
-static int make_upstreams(struct services *s, const struct config *config, struct next *next,
-                          bool adopt, uint64_t now_ns)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < config->upstreams.count; i++) {
-        size_t same = services_find_upstream(s, config->upstreams.items[i].name);
-
-        if (same != SIZE_MAX) {
-            next->upstreams[i] = s->upstreams[same];
-            next->taken[next->upstreams[i]->row] = true;
-        }
-    }
-    for (size_t i = 0; adopt && r == 0 && i < config->upstreams.count; i++) {
-        size_t row = find_row(s, config->upstreams.items[i].name);
-
-        if (row == UPSTREAMS_MAX)
-            continue;
-        next->taken[row] = true;
-        r = make_upstream(s, config, next, i, row, now_ns);
-        if (r == 0)
-            next->upstreams[i]->adopted = true;
-    }
-    for (size_t row = 0; adopt && row < UPSTREAMS_MAX; row++)
-        if (!next->taken[row])
-            clear_row(&s->rows[row]);
-    for (size_t i = 0; r == 0 && i < config->upstreams.count; i++) {
-        size_t row;
-
-        if (next->upstreams[i])
-            continue;
-        row = free_row(next);
-        clear_row(&s->rows[row]);
-        r = make_upstream(s, config, next, i, row, now_ns);
-    }
-    return r;
-}
-
-static bool kept_service(const struct service *const *set, size_t count,
-                         const struct service *service)
+static bool has_service(struct service *const *set, size_t count, const struct service *service)
 {
     for (size_t i = 0; i < count; i++)
         if (set[i] == service)
@@ -163,8 +82,7 @@ static bool kept_service(const struct service *const *set, size_t count,
     return false;
 }
 
-static bool kept_upstream(const struct upstream *const *set, size_t count,
-                          const struct upstream *upstream)
+static bool has_upstream(struct upstream *const *set, size_t count, const struct upstream *upstream)
 {
     for (size_t i = 0; i < count; i++)
         if (set[i] == upstream)
@@ -172,74 +90,172 @@ static bool kept_upstream(const struct upstream *const *set, size_t count,
     return false;
 }
 
-/* Destroys what is in the first set and not in the second. The row of an upstream that is gone is
- * cleared, unless another has taken it already; `taken` NULL: rows are left as they are. */
-static void drop_services(struct service **from, size_t count, struct service **kept,
-                          size_t kept_count)
+static int stage_services(struct services *s, const struct config *config, uint64_t now_ns)
 {
-    for (size_t i = 0; from && i < count; i++)
-        if (!kept_service((const struct service *const *)kept, kept_count, from[i]))
-            destroy_service(from[i]);
-    free(from);
-}
+    struct service **next = s->next.services;
+    int r = 0;
 
-static void drop_upstreams(struct services *s, struct upstream **from, size_t count,
-                           struct upstream **kept, size_t kept_count, const bool *taken)
-{
-    for (size_t i = 0; from && i < count; i++) {
-        if (!from[i] || kept_upstream((const struct upstream *const *)kept, kept_count, from[i]))
-            continue;
-        if (taken && !taken[from[i]->row])
-            clear_row(&s->rows[from[i]->row]);
-        upstream_destroy(from[i]);
+    for (size_t i = 0; r == 0 && i < config->services.count; i++) {
+        next[i] = find_service(s, config->services.items[i].name);
+        if (!next[i])
+            r = create_service(&next[i], config, &config->services.items[i], now_ns);
     }
-    free(from);
+    return r;
 }
 
-static void install(struct services *s, const struct config *config, struct next *next)
+static int stage_upstreams(struct services *s, const struct config *config, uint64_t now_ns)
 {
-    drop_services(s->services, s->service_count, next->services, config->services.count);
-    drop_upstreams(s, s->upstreams, s->upstream_count, next->upstreams, config->upstreams.count,
-                   next->taken);
-    s->services = next->services;
-    s->service_count = config->services.count;
-    s->upstreams = next->upstreams;
-    s->upstream_count = config->upstreams.count;
+    struct upstream **next = s->next.upstreams;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < config->upstreams.count; i++) {
+        const struct config_upstream *of = &config->upstreams.items[i];
+        size_t same = services_find_upstream(s, of->name);
+
+        if (same == SIZE_MAX) {
+            r = upstream_create(&next[i], config, of, &s->ops, now_ns);
+        } else {
+            next[i] = s->upstreams[same];
+            r = upstream_stage(next[i], config, of);
+        }
+    }
+    return r;
 }
 
-static int apply(struct services *s, const struct config *config, bool adopt, uint64_t now_ns)
+int services_stage(struct services *s, const struct config *config, uint64_t now_ns)
 {
-    struct next next = {
+    int r;
+
+    services_unstage(s);
+    if (config->upstreams.count > UPSTREAMS_MAX)
+        return -E2BIG;
+    s->next = (struct services_next){
+        .config = config,
         .services = calloc(config->services.count + 1, sizeof(void *)),
         .upstreams = calloc(config->upstreams.count + 1, sizeof(void *)),
     };
-    int r = next.services && next.upstreams ? 0 : -ENOMEM;
+    r = s->next.services && s->next.upstreams ? 0 : -ENOMEM;
+    if (r == 0)
+        r = stage_services(s, config, now_ns);
+    if (r == 0)
+        r = stage_upstreams(s, config, now_ns);
+    if (r < 0)
+        services_unstage(s);
+    return r;
+}
 
-    if (config->upstreams.count > UPSTREAMS_MAX)
-        r = -E2BIG;
-    if (r == 0)
-        r = make_services(s, config, &next, now_ns);
-    if (r == 0)
-        r = make_upstreams(s, config, &next, adopt, now_ns);
-    if (r < 0) {
-        drop_services(next.services, next.services ? config->services.count : 0, s->services,
-                      s->service_count);
-        drop_upstreams(s, next.upstreams, next.upstreams ? config->upstreams.count : 0,
-                       s->upstreams, s->upstream_count, NULL);
-        return r;
+void services_unstage(struct services *s)
+{
+    const struct services_next *next = &s->next;
+
+    for (size_t i = 0; next->services && i < next->config->services.count; i++)
+        if (!has_service(s->services, s->service_count, next->services[i]))
+            destroy_service(next->services[i]);
+    for (size_t i = 0; next->upstreams && i < next->config->upstreams.count; i++) {
+        if (has_upstream(s->upstreams, s->upstream_count, next->upstreams[i]))
+            upstream_unstage(next->upstreams[i]);
+        else
+            upstream_destroy(next->upstreams[i]);
     }
-    install(s, config, &next);
-    s->window_seconds = config->performance_tracker.window_size_seconds;
+    free(next->services);
+    free(next->upstreams);
+    s->next = (struct services_next){0};
+}
+
+/* Who is not configured any more, and its row, which is anybody's again. */
+static void drop_old(struct services *s)
+{
+    const struct services_next *next = &s->next;
+
+    for (size_t i = 0; i < s->service_count; i++)
+        if (!has_service(next->services, next->config->services.count, s->services[i]))
+            destroy_service(s->services[i]);
+    for (size_t i = 0; i < s->upstream_count; i++) {
+        if (has_upstream(next->upstreams, next->config->upstreams.count, s->upstreams[i]))
+            continue;
+        clear_row(&s->rows[s->upstreams[i]->row]);
+        upstream_destroy(s->upstreams[i]);
+        s->upstreams[i] = NULL;
+    }
+}
+
+static void place(struct services *s, struct upstream *upstream, size_t row, bool *taken)
+{
+    taken[row] = true;
+    upstream_place(upstream, row, &s->rows[row], !s->rows_missing);
+    row_store(&s->rows[row].name_hash, row_name_hash(upstream->name));
+}
+
+static size_t free_row(const bool *taken)
+{
+    size_t row = 0;
+
+    while (row < UPSTREAMS_MAX - 1 && taken[row])
+        row++;
+    return row;
+}
+
+/* Gives the new ones rows: at first those that an agent before kept for them. */
+static void place_new(struct services *s, bool first)
+{
+    const struct services_next *next = &s->next;
+    size_t count = next->config->upstreams.count;
+    bool taken[UPSTREAMS_MAX] = {0};
+
+    for (size_t i = 0; i < s->upstream_count; i++)
+        if (s->upstreams[i])
+            taken[s->upstreams[i]->row] = true;
+    for (size_t i = 0; first && i < count; i++) {
+        size_t row = find_row(s, next->upstreams[i]->name);
+
+        if (row == UPSTREAMS_MAX)
+            continue;
+        place(s, next->upstreams[i], row, taken);
+        next->upstreams[i]->adopted = true;
+    }
+    for (size_t row = 0; first && row < UPSTREAMS_MAX; row++)
+        if (!taken[row])
+            clear_row(&s->rows[row]);
+    for (size_t i = 0; i < count; i++)
+        if (!next->upstreams[i]->adopted &&
+            !has_upstream(s->upstreams, s->upstream_count, next->upstreams[i]))
+            place(s, next->upstreams[i], free_row(taken), taken);
+}
+
+static void commit(struct services *s, bool first, uint64_t now_ns)
+{
+    const struct config *config = s->next.config;
+    double window_seconds = config->performance_tracker.window_size_seconds;
+
+    drop_old(s);
+    place_new(s, first);
+    for (size_t i = 0; i < config->upstreams.count; i++)
+        if (s->next.upstreams[i]->next_config)
+            upstream_commit(s->next.upstreams[i], config, now_ns);
+    free(s->services);
+    free(s->upstreams);
+    s->services = s->next.services;
+    s->service_count = config->services.count;
+    s->upstreams = s->next.upstreams;
+    s->upstream_count = config->upstreams.count;
+    s->next = (struct services_next){0};
+    s->window_seconds = window_seconds;
     for (size_t i = 0; i < s->service_count; i++) {
         s->services[i]->config = &config->services.items[i];
-        performance_configure(s->services[i]->performance,
-                              config->performance_tracker.window_size_seconds,
+        performance_configure(s->services[i]->performance, window_seconds,
                               config->performance_tracker.degradation_threshold, now_ns);
     }
-    /* Without memory for another window a breaker keeps its old rules, of which it has a copy. */
+}
+
+void services_commit(struct services *s, uint64_t now_ns)
+{
+    commit(s, false, now_ns);
+}
+
+void services_tell(struct services *s, uint64_t now_ns)
+{
     for (size_t i = 0; i < s->upstream_count; i++)
-        (void)upstream_configure(s->upstreams[i], config, &config->upstreams.items[i], now_ns);
-    return 0;
+        upstream_tell(s->upstreams[i], now_ns);
 }
 
 int services_create(struct services **ret, const struct config *config,
@@ -256,11 +272,13 @@ int services_create(struct services **ret, const struct config *config,
     if (!rows->rows)
         s->own_rows = calloc(UPSTREAMS_MAX, sizeof(*s->own_rows));
     s->rows = rows->rows ? rows->rows : s->own_rows;
-    r = s->rows ? apply(s, config, true, now_ns) : -ENOMEM;
+    r = s->rows ? services_stage(s, config, now_ns) : -ENOMEM;
     if (r < 0) {
         services_destroy(s);
         return r;
     }
+    commit(s, true, now_ns);
+    services_tell(s, now_ns);
     *ret = s;
     return 0;
 }
@@ -269,15 +287,15 @@ void services_destroy(struct services *s)
 {
     if (!s)
         return;
-    drop_services(s->services, s->service_count, NULL, 0);
-    drop_upstreams(s, s->upstreams, s->upstream_count, NULL, 0, NULL);
+    services_unstage(s);
+    for (size_t i = 0; i < s->service_count; i++)
+        destroy_service(s->services[i]);
+    for (size_t i = 0; i < s->upstream_count; i++)
+        upstream_destroy(s->upstreams[i]);
+    free(s->services);
+    free(s->upstreams);
     free(s->own_rows);
     free(s);
-}
-
-int services_configure(struct services *s, const struct config *config, uint64_t now_ns)
-{
-    return apply(s, config, false, now_ns);
 }
 
 size_t services_row(const struct services *s, size_t upstream)

@@ -37,15 +37,18 @@ struct services_rows {
     const char *missing;
 };
 
-/* `config` is borrowed until services_configure(). An upstream takes over the row that an agent
+/* `config` is borrowed until services_commit(). An upstream takes over the row that an agent
  * before left under its name; rows of others are cleared. */
 int services_create(struct services **ret, const struct config *config,
                     const struct services_rows *rows, const struct services_ops *ops,
                     uint64_t now_ns);
 void services_destroy(struct services *s); /* leaves the rows as they are */
-/* After a reload. Who keeps the name keeps the state and the row. On an error nothing has changed
- * and the old configuration stays borrowed. */
-int services_configure(struct services *s, const struct config *config, uint64_t now_ns);
+/* A reload, as struct config_part says. Who keeps the name keeps the state and the row. Breakers
+ * move in services_tell(), when all is the new configuration's. */
+int services_stage(struct services *s, const struct config *config, uint64_t now_ns);
+void services_unstage(struct services *s);
+void services_commit(struct services *s, uint64_t now_ns);
+void services_tell(struct services *s, uint64_t now_ns);
 
 /* Which row an upstream's addresses are to point at. */
 size_t services_row(const struct services *s, size_t upstream);

@@ -15,6 +15,13 @@ struct service {
     struct transport transport;
 };
 
+/* What is staged: those that keep their name, and the others fresh. */
+struct services_next {
+    const struct config *config; /* NULL: nothing */
+    struct service **services;
+    struct upstream **upstreams;
+};
+
 struct services {
     struct services_ops ops;
     double window_seconds;    /* performance_tracker.window_size */
@@ -23,6 +30,7 @@ struct services {
     size_t service_count, upstream_count;
     struct service **services;
     struct upstream **upstreams;
+    struct services_next next;
 };
 
 #endif

@@ -49,17 +49,14 @@ static struct config_breaker rules_of(const struct config *config, const struct 
     return rules;
 }
 
-/* Without memory nothing is known of them, which the choice of a fallback can live with. */
-static void take_endpoints(struct upstream *u, const struct config_upstream *of)
+static enum endpoint_state *make_endpoints(const struct config_upstream *of)
 {
-    free(u->endpoints);
-    u->endpoints = calloc(of->fallback.endpoints.count + 1, sizeof(*u->endpoints));
-    u->endpoint_count = u->endpoints ? of->fallback.endpoints.count : 0;
+    return calloc(of->fallback.endpoints.count + 1, sizeof(enum endpoint_state));
 }
 
 int upstream_create(struct upstream **ret, const struct config *config,
-                    const struct config_upstream *of, size_t row_index, struct breaker_row *row,
-                    bool enforceable, const struct services_ops *ops, uint64_t now_ns)
+                    const struct config_upstream *of, const struct services_ops *ops,
+                    uint64_t now_ns)
 {
     const struct config_breaker rules = rules_of(config, of);
     struct upstream *u = calloc(1, sizeof(*u));
@@ -72,12 +69,11 @@ int upstream_create(struct upstream **ret, const struct config *config,
         return -ENOMEM;
     u->ops = ops;
     u->config = of;
-    u->row = row_index;
-    u->enforceable = enforceable;
     u->name = strdup(of->name);
     describe_addresses(of, address);
-    take_endpoints(u, of);
-    r = u->name ? 0 : -ENOMEM;
+    u->endpoints = make_endpoints(of);
+    u->endpoint_count = of->fallback.endpoints.count;
+    r = u->name && u->endpoints ? 0 : -ENOMEM;
     if (r == 0)
         r = performance_create(&u->performance, of->name,
                                config->performance_tracker.window_size_seconds,
@@ -87,7 +83,7 @@ int upstream_create(struct upstream **ret, const struct config *config,
     if (r == 0)
         r = fallback_create(&u->fallback, &of->fallback, &fallback_ops);
     if (r == 0)
-        r = breaker_create(&u->breaker, &rules, address, row, &breaker_ops, now_ns);
+        r = breaker_create(&u->breaker, &rules, address, &breaker_ops);
     if (r < 0) {
         upstream_destroy(u);
         return r;
@@ -104,24 +100,59 @@ void upstream_destroy(struct upstream *u)
     fallback_destroy(u->fallback);
     performance_destroy(u->performance);
     retry_storms_destroy(u->retries);
+    free(u->next_endpoints);
     free(u->endpoints);
     free(u->name);
     free(u);
 }
 
-int upstream_configure(struct upstream *u, const struct config *config,
-                       const struct config_upstream *of, uint64_t now_ns)
+void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row, bool enforceable)
+{
+    u->row = row_index;
+    u->enforceable = enforceable;
+    breaker_place(u->breaker, row);
+}
+
+int upstream_stage(struct upstream *u, const struct config *config,
+                   const struct config_upstream *of)
 {
     const struct config_breaker rules = rules_of(config, of);
+
+    upstream_unstage(u);
+    u->next_config = of;
+    u->next_endpoints = make_endpoints(of);
+    return u->next_endpoints ? breaker_stage(u->breaker, &rules) : -ENOMEM;
+}
+
+void upstream_unstage(struct upstream *u)
+{
+    free(u->next_endpoints);
+    u->next_endpoints = NULL;
+    u->next_config = NULL;
+    breaker_unstage(u->breaker);
+}
+
+void upstream_commit(struct upstream *u, const struct config *config, uint64_t now_ns)
+{
+    const struct config_upstream *of = u->next_config;
     char address[BREAKER_ADDRESS_BYTES];
 
+    free(u->endpoints);
+    u->endpoints = u->next_endpoints;
+    u->endpoint_count = of->fallback.endpoints.count;
+    u->next_endpoints = NULL;
+    u->next_config = NULL;
     u->config = of;
-    take_endpoints(u, of);
     fallback_configure(u->fallback, &of->fallback);
     performance_configure(u->performance, config->performance_tracker.window_size_seconds,
                           config->performance_tracker.degradation_threshold, now_ns);
     describe_addresses(of, address);
-    return breaker_configure(u->breaker, &rules, address, now_ns);
+    breaker_commit(u->breaker, address);
+}
+
+void upstream_tell(struct upstream *u, uint64_t now_ns)
+{
+    breaker_tell(u->breaker, now_ns);
 }
 
 /* A total that went back (fresh maps) counts from 0. */

@@ -20,19 +20,27 @@ struct upstream {
     bool counted; /* `figures` are there */
     struct call_figures figures;
     struct transport transport;
-    bool enforceable; /* the row is the kernel's: what it says is done */
+    bool enforceable;                          /* the row is the kernel's: what it says is done */
+    const struct config_upstream *next_config; /* staged */
+    enum endpoint_state *next_endpoints;
     size_t endpoint_count;
     enum endpoint_state *endpoints;
     uint64_t cached_ns;
 };
 
-/* `ops` is borrowed. */
+/* `ops` is borrowed. It is to be placed, in row `row_index`, before anything else. */
 int upstream_create(struct upstream **ret, const struct config *config,
-                    const struct config_upstream *of, size_t row_index, struct breaker_row *row,
-                    bool enforceable, const struct services_ops *ops, uint64_t now_ns);
+                    const struct config_upstream *of, const struct services_ops *ops,
+                    uint64_t now_ns);
+void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row,
+                    bool enforceable);
 void upstream_destroy(struct upstream *u);
-int upstream_configure(struct upstream *u, const struct config *config,
-                       const struct config_upstream *of, uint64_t now_ns);
+/* As services_stage() and so on. */
+int upstream_stage(struct upstream *u, const struct config *config,
+                   const struct config_upstream *of);
+void upstream_unstage(struct upstream *u);
+void upstream_commit(struct upstream *u, const struct config *config, uint64_t now_ns);
+void upstream_tell(struct upstream *u, uint64_t now_ns);
 void upstream_feed(struct upstream *u, uint64_t now_ns, const struct traffic *total,
                    uint64_t slow_total);
 void upstream_tick(struct upstream *u, uint64_t now_ns);

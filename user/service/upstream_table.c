@@ -25,6 +25,8 @@ struct upstream_table {
     struct upstream_table_sources sources;
     struct place *places;
     size_t count;
+    struct place *next; /* NULL: nothing is staged */
+    size_t next_count;
 };
 
 int upstream_table_create(struct upstream_table **ret, const struct upstream_table_sources *sources)
@@ -38,20 +40,19 @@ int upstream_table_create(struct upstream_table **ret, const struct upstream_tab
     return 0;
 }
 
-static void forget_places(struct upstream_table *table)
+static void free_places(struct place *places, size_t count)
 {
-    for (size_t i = 0; i < table->count; i++)
-        resolver_unwatch(table->places[i].name);
-    free(table->places);
-    table->places = NULL;
-    table->count = 0;
+    for (size_t i = 0; i < count; i++)
+        resolver_unwatch(places[i].name);
+    free(places);
 }
 
 void upstream_table_destroy(struct upstream_table *table)
 {
     if (!table)
         return;
-    forget_places(table);
+    upstream_table_unstage(table);
+    free_places(table->places, table->count);
     free(table);
 }
 
@@ -103,7 +104,7 @@ static size_t add_addresses(const struct place *place, uint32_t row, struct upst
     return view.count;
 }
 
-static int tell_kernel(struct upstream_table *table)
+int upstream_table_tell(const struct upstream_table *table)
 {
     CLEANUP_FREE struct upstream_address *list = NULL;
     size_t count = 0, known = 0;
@@ -133,13 +134,13 @@ static void on_resolved(void *ctx, struct resolver_name *name)
 
     (void)name;
     if (!place->is_endpoint)
-        tell_kernel(place->table);
+        upstream_table_tell(place->table);
 }
 
 static int add_place(struct upstream_table *table, size_t upstream, size_t index, bool is_endpoint,
                      const char *text)
 {
-    struct place *place = &table->places[table->count];
+    struct place *place = &table->next[table->next_count];
     struct address address;
 
     if (address_parse(&address, text) < 0)
@@ -153,7 +154,7 @@ static int add_place(struct upstream_table *table, size_t upstream, size_t index
         int r =
             resolver_watch(table->sources.resolver, &place->name, address.host, on_resolved, place);
 
-        table->count += r == 0;
+        table->next_count += r == 0;
         return r;
     }
     if (address.kind == ADDRESS_IPV4) {
@@ -166,7 +167,7 @@ static int add_place(struct upstream_table *table, size_t upstream, size_t index
         inet_pton(AF_INET6, address.host, place->addr);
         place->prefix_bits = address.prefix_bits;
     }
-    table->count++;
+    table->next_count++;
     return 0;
 }
 
@@ -183,21 +184,41 @@ static int add_upstream(struct upstream_table *table, const struct config_upstre
     return r;
 }
 
-int upstream_table_configure(struct upstream_table *table, const struct config *config)
+int upstream_table_stage(struct upstream_table *table, const struct config *config)
 {
     size_t count = 0;
     int r = 0;
 
-    forget_places(table);
+    upstream_table_unstage(table);
     for (size_t i = 0; i < config->upstreams.count; i++)
         count += config->upstreams.items[i].addresses.count +
                  config->upstreams.items[i].fallback.endpoints.count;
-    table->places = calloc(count ? count : 1, sizeof(*table->places));
-    if (!table->places)
+    table->next = calloc(count ? count : 1, sizeof(*table->next));
+    if (!table->next)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < config->upstreams.count; i++)
         r = add_upstream(table, &config->upstreams.items[i], i);
-    return r < 0 ? r : tell_kernel(table);
+    if (r < 0)
+        upstream_table_unstage(table);
+    return r;
+}
+
+void upstream_table_unstage(struct upstream_table *table)
+{
+    free_places(table->next, table->next_count);
+    table->next = NULL;
+    table->next_count = 0;
+}
+
+void upstream_table_commit(struct upstream_table *table)
+{
+    if (!table->next)
+        return;
+    free_places(table->places, table->count);
+    table->places = table->next;
+    table->count = table->next_count;
+    table->next = NULL;
+    table->next_count = 0;
 }
 
 bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,

@@ -23,9 +23,12 @@ int upstream_table_create(struct upstream_table **ret,
                           const struct upstream_table_sources *sources);
 void upstream_table_destroy(struct upstream_table *table);
 
-/* After services_configure(). `config` is borrowed until the next call. -ENOMEM, or what the kernel
- * said of the table. */
-int upstream_table_configure(struct upstream_table *table, const struct config *config);
+/* A reload, as struct config_part says. */
+int upstream_table_stage(struct upstream_table *table, const struct config *config);
+void upstream_table_unstage(struct upstream_table *table);
+void upstream_table_commit(struct upstream_table *table);
+/* After services_commit(). -ENOMEM, or what the kernel said of the table. */
+int upstream_table_tell(const struct upstream_table *table);
 
 /* False while the endpoint's name has no address. */
 bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,

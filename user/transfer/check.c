@@ -24,6 +24,9 @@ struct endpoint_checks {
     size_t count; /* of the checks, which come first */
     size_t total; /* with the further paths whose answers are kept */
     struct check_entry *entries;
+    bool staged; /* what follows is the next configuration's */
+    size_t next_count, next_total;
+    struct check_entry *next_entries;
 };
 
 const char *endpoint_status_name(enum endpoint_status status)
@@ -90,6 +93,7 @@ void endpoint_checks_destroy(struct endpoint_checks *checks)
 {
     if (!checks)
         return;
+    endpoint_checks_unstage(checks);
     free_entries(checks->entries, checks->total);
     loop_remove(checks->alarm);
     free(checks);
@@ -100,6 +104,7 @@ struct plan {
     struct endpoint_checks *checks;
     struct check_entry *entries; /* NULL: only count */
     size_t count;
+    size_t checks_count; /* of those that are shown */
     bool failed;
 };
 
@@ -207,7 +212,7 @@ static void plan_all(struct plan *plan, const struct config *config)
              e++)
             add_endpoint(plan, upstream, e);
     }
-    plan->checks->count = plan->entries ? plan->count : 0;
+    plan->checks_count = plan->count;
     for (size_t i = 0; i < config->upstreams.count; i++) {
         upstream = &config->upstreams.items[i];
         if (upstream->check.given && is_cached(upstream))
@@ -238,36 +243,65 @@ static void adopt(struct check_entry *entry, const struct check_entry *old, size
     }
 }
 
-int endpoint_checks_configure(struct endpoint_checks *checks, const struct config *config)
+static bool is_whole(const struct plan *plan)
 {
-    struct check_entry *old = checks->entries;
-    size_t old_total = checks->total, i;
-    struct plan plan = {.checks = checks};
-    bool whole = true;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct check_entry *entry = &plan->entries[i];
 
+        if (!entry->view.name || !entry->view.url || (!entry->feed_url && i >= plan->checks_count))
+            return false;
+    }
+    return !plan->failed;
+}
+
+int endpoint_checks_stage(struct endpoint_checks *checks, const struct config *config)
+{
+    struct plan plan = {.checks = checks};
+    size_t count;
+
+    endpoint_checks_unstage(checks);
     plan_all(&plan, config);
-    checks->total = plan.count;
-    checks->entries = plan.count ? calloc(plan.count, sizeof(struct check_entry)) : NULL;
-    whole = checks->entries || !plan.count;
-    if (checks->entries) {
-        plan.entries = checks->entries;
-        plan.count = 0;
-        plan_all(&plan, config);
-        for (i = 0; i < checks->total; i++)
-            whole = whole && !plan.failed && checks->entries[i].view.name &&
-                    checks->entries[i].view.url &&
-                    (checks->entries[i].feed_url || i < checks->count);
+    count = plan.count;
+    if (plan.failed)
+        return -ENOMEM;
+    plan.count = 0;
+    plan.entries = calloc(count + 1, sizeof(struct check_entry));
+    if (!plan.entries)
+        return -ENOMEM;
+    plan_all(&plan, config);
+    if (plan.count != count || !is_whole(&plan)) {
+        free_entries(plan.entries, plan.count);
+        return -ENOMEM;
     }
-    for (i = 0; whole && i < checks->total; i++)
-        adopt(&checks->entries[i], old, old_total);
-    free_entries(old, old_total);
-    if (!whole) {
-        free_entries(checks->entries, checks->entries ? checks->total : 0);
-        checks->entries = NULL;
-        checks->count = checks->total = 0;
-    }
+    checks->staged = true;
+    checks->next_entries = plan.entries;
+    checks->next_count = plan.checks_count;
+    checks->next_total = plan.count;
+    return 0;
+}
+
+void endpoint_checks_unstage(struct endpoint_checks *checks)
+{
+    free_entries(checks->next_entries, checks->next_total);
+    checks->next_entries = NULL;
+    checks->next_count = checks->next_total = 0;
+    checks->staged = false;
+}
+
+void endpoint_checks_commit(struct endpoint_checks *checks)
+{
+    if (!checks->staged)
+        return;
+    for (size_t i = 0; i < checks->next_total; i++)
+        adopt(&checks->next_entries[i], checks->entries, checks->total);
+    free_entries(checks->entries, checks->total);
+    checks->entries = checks->next_entries;
+    checks->count = checks->next_count;
+    checks->total = checks->next_total;
+    checks->next_entries = NULL;
+    checks->next_count = checks->next_total = 0;
+    checks->staged = false;
     set_alarm(checks);
-    return whole ? 0 : -ENOMEM;
 }
 
 size_t endpoint_check_count(const struct endpoint_checks *checks)

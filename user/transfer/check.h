@@ -90,7 +90,9 @@ void endpoint_checks_destroy(struct endpoint_checks *checks);
 /* `config` is borrowed until the next call. Checks that are as before keep their results; what is
  * under way is broken off and begun again. On failure (-ENOMEM) there are no checks. Not from a
  * callback. */
-int endpoint_checks_configure(struct endpoint_checks *checks, const struct config *config);
+int endpoint_checks_stage(struct endpoint_checks *checks, const struct config *config);
+void endpoint_checks_unstage(struct endpoint_checks *checks);
+void endpoint_checks_commit(struct endpoint_checks *checks);
 
 size_t endpoint_check_count(const struct endpoint_checks *checks);
 void endpoint_check_view(const struct endpoint_checks *checks, size_t index,

@@ -26,8 +26,19 @@ struct responder {
     struct loop *loop;
     const struct clock *clock;
     struct answer_store store;
-    size_t count;
+    size_t count, capacity;
     struct stand_in **stand_ins;
+    bool staged;
+    size_t next_count;
+    struct next_stand_in *next;
+};
+
+/* What an upstream's is to answer from now on. */
+struct next_stand_in {
+    const struct config_upstream *upstream;
+    struct stand_in *made; /* NULL: there is one already */
+    char *content_type;
+    struct answer_body *body;
 };
 
 static struct MHD_Response *response_of(struct answer_body *body, const char *content_type)
@@ -156,26 +167,19 @@ static void free_stand_in(struct stand_in *stand_in)
     free(stand_in);
 }
 
-static int set_answer(struct stand_in *stand_in, const struct config_fallback *fallback)
+static void set_answer(struct stand_in *stand_in, struct next_stand_in *next)
 {
-    const char *body = fallback->response.body ? fallback->response.body : "";
-    char *content_type =
-        strdup(fallback->response.content_type ? fallback->response.content_type : "");
-    struct answer_body *made = answer_body_create(body, strlen(body));
+    const struct config_fallback *fallback = &next->upstream->fallback;
 
-    if (!content_type || !made) {
-        free(content_type);
-        answer_body_release(made);
-        return -ENOMEM;
-    }
     free(stand_in->content_type);
     answer_body_release(stand_in->body);
-    stand_in->content_type = content_type;
-    stand_in->body = made;
+    stand_in->content_type = next->content_type;
+    stand_in->body = next->body;
+    next->content_type = NULL;
+    next->body = NULL;
     stand_in->status = fallback->response.status;
     stand_in->strategy = fallback->strategy;
     stand_in->ttl_ns = (uint64_t)(fallback->cache_ttl_seconds * 1e9);
-    return 0;
 }
 
 static void open_port(struct stand_in *stand_in, struct responder_port **port, int family)
@@ -187,35 +191,6 @@ static void open_port(struct stand_in *stand_in, struct responder_port **port, i
     if (r < 0)
         snprintf(stand_in->reason, sizeof(stand_in->reason), "cannot listen on %s: %s",
                  family == AF_INET ? "127.0.0.1" : "::1", strerror(-r));
-}
-
-/* The one of before if there was one, which is taken out of the list; NULL: no memory. */
-static struct stand_in *take_or_make(struct responder *responder, struct stand_in **old,
-                                     size_t count, const struct config_upstream *upstream)
-{
-    struct stand_in *stand_in = NULL;
-
-    for (size_t i = 0; i < count && !stand_in; i++) {
-        if (!old[i] || strcmp(old[i]->upstream, upstream->name) != 0)
-            continue;
-        stand_in = old[i];
-        old[i] = NULL;
-    }
-    if (!stand_in) {
-        stand_in = calloc(1, sizeof(*stand_in));
-        if (!stand_in)
-            return NULL;
-        stand_in->responder = responder;
-        stand_in->upstream = strdup(upstream->name);
-    }
-    if (!stand_in->upstream || set_answer(stand_in, &upstream->fallback) < 0) {
-        free_stand_in(stand_in);
-        return NULL;
-    }
-    stand_in->reason[0] = '\0';
-    open_port(stand_in, &stand_in->ipv6, AF_INET6);
-    open_port(stand_in, &stand_in->ipv4, AF_INET);
-    return stand_in;
 }
 
 static bool needs_one(const struct config_upstream *upstream)
@@ -241,41 +216,12 @@ void responder_destroy(struct responder *responder)
 {
     if (!responder)
         return;
+    responder_unstage(responder);
     for (size_t i = 0; i < responder->count; i++)
         free_stand_in(responder->stand_ins[i]);
     free(responder->stand_ins);
     answer_store_drop(&responder->store, NULL);
     free(responder);
-}
-
-int responder_configure(struct responder *responder, const struct config *config)
-{
-    struct stand_in **old = responder->stand_ins, *stand_in;
-    size_t old_count = responder->count, i, wanted = 0;
-    int r = 0;
-
-    for (i = 0; i < config->upstreams.count; i++)
-        wanted += needs_one(&config->upstreams.items[i]);
-    responder->count = 0;
-    responder->stand_ins = wanted ? calloc(wanted, sizeof(struct stand_in *)) : NULL;
-    if (wanted && !responder->stand_ins)
-        r = -ENOMEM;
-    for (i = 0; r == 0 && i < config->upstreams.count; i++) {
-        if (!needs_one(&config->upstreams.items[i]))
-            continue;
-        stand_in = take_or_make(responder, old, old_count, &config->upstreams.items[i]);
-        if (stand_in)
-            responder->stand_ins[responder->count++] = stand_in;
-        else
-            r = -ENOMEM;
-    }
-    for (i = 0; i < old_count; i++) {
-        if (old[i])
-            answer_store_drop(&responder->store, old[i]->upstream);
-        free_stand_in(old[i]);
-    }
-    free(old);
-    return r;
 }
 
 static struct stand_in *find(const struct responder *responder, const char *upstream)
@@ -284,6 +230,118 @@ static struct stand_in *find(const struct responder *responder, const char *upst
         if (strcmp(responder->stand_ins[i]->upstream, upstream) == 0)
             return responder->stand_ins[i];
     return NULL;
+}
+
+static int make_next(struct responder *responder, struct next_stand_in *next,
+                     const struct config_upstream *upstream)
+{
+    const struct config_fallback *fallback = &upstream->fallback;
+    const char *body = fallback->response.body ? fallback->response.body : "";
+
+    next->upstream = upstream;
+    next->content_type =
+        strdup(fallback->response.content_type ? fallback->response.content_type : "");
+    next->body = answer_body_create(body, strlen(body));
+    if (!next->content_type || !next->body)
+        return -ENOMEM;
+    if (find(responder, upstream->name))
+        return 0;
+    next->made = calloc(1, sizeof(*next->made));
+    if (!next->made)
+        return -ENOMEM;
+    next->made->responder = responder;
+    next->made->upstream = strdup(upstream->name);
+    return next->made->upstream ? 0 : -ENOMEM;
+}
+
+int responder_stage(struct responder *responder, const struct config *config)
+{
+    int r = 0;
+
+    responder_unstage(responder);
+    responder->next = calloc(config->upstreams.count + 1, sizeof(*responder->next));
+    if (!responder->next)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < config->upstreams.count; i++)
+        if (needs_one(&config->upstreams.items[i]))
+            r = make_next(responder, &responder->next[responder->next_count++],
+                          &config->upstreams.items[i]);
+    /* Of pointers to what is in use or staged, one for each: not to fail later. */
+    if (r == 0 && responder->next_count > responder->capacity) {
+        struct stand_in **grown =
+            reallocarray(responder->stand_ins, responder->next_count, sizeof(struct stand_in *));
+
+        r = grown ? 0 : -ENOMEM;
+        if (grown) {
+            responder->stand_ins = grown;
+            responder->capacity = responder->next_count;
+        }
+    }
+    if (r < 0)
+        responder_unstage(responder);
+    responder->staged = r == 0;
+    return r;
+}
+
+void responder_unstage(struct responder *responder)
+{
+    for (size_t i = 0; i < responder->next_count; i++) {
+        free_stand_in(responder->next[i].made);
+        free(responder->next[i].content_type);
+        answer_body_release(responder->next[i].body);
+    }
+    free(responder->next);
+    responder->next = NULL;
+    responder->next_count = 0;
+    responder->staged = false;
+}
+
+static bool is_wanted(const struct responder *responder, const char *upstream)
+{
+    for (size_t i = 0; i < responder->next_count; i++)
+        if (strcmp(responder->next[i].upstream->name, upstream) == 0)
+            return true;
+    return false;
+}
+
+/* Those that nobody wants any more are forgotten, and the others closed up. */
+static void drop_old(struct responder *responder)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < responder->count; i++) {
+        struct stand_in *stand_in = responder->stand_ins[i];
+
+        if (is_wanted(responder, stand_in->upstream)) {
+            responder->stand_ins[kept++] = stand_in;
+            continue;
+        }
+        answer_store_drop(&responder->store, stand_in->upstream);
+        free_stand_in(stand_in);
+    }
+    responder->count = kept;
+}
+
+void responder_commit(struct responder *responder)
+{
+    if (!responder->staged)
+        return;
+    drop_old(responder);
+    for (size_t i = 0; i < responder->next_count; i++) {
+        struct next_stand_in *next = &responder->next[i];
+        struct stand_in *stand_in = next->made;
+
+        if (stand_in)
+            responder->stand_ins[responder->count++] = stand_in;
+        else
+            stand_in = find(responder, next->upstream->name);
+        next->made = NULL;
+        set_answer(stand_in, next);
+        stand_in->reason[0] = '\0';
+        open_port(stand_in, &stand_in->ipv6, AF_INET6);
+        open_port(stand_in, &stand_in->ipv4, AF_INET);
+    }
+    responder_unstage(responder);
 }
 
 void responder_keep(struct responder *responder, const struct endpoint_answer *answer)

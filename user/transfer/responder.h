@@ -24,7 +24,9 @@ void responder_destroy(struct responder *responder);
 /* Opens ports for the upstreams whose fallback needs them, and closes the others. An upstream of
  * the same name keeps its ports and its answers. The configuration is not needed afterwards.
  * -ENOMEM; an upstream that cannot listen has the reason in its view. Not from a callback. */
-int responder_configure(struct responder *responder, const struct config *config);
+int responder_stage(struct responder *responder, const struct config *config);
+void responder_unstage(struct responder *responder);
+void responder_commit(struct responder *responder);
 
 /* As it comes from the checks, see transfer/check.h. Of other upstreams nothing is kept. */
 void responder_keep(struct responder *responder, const struct endpoint_answer *answer);
