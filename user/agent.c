@@ -143,6 +143,7 @@ static int apply_options(const struct run_options *options, struct config *confi
 {
     char *listen;
 
+    config->dry_run = options->dry_run;
     if (!options->listen)
         return 0;
     listen = strdup(options->listen);
@@ -502,7 +503,7 @@ int agent_run(const struct run_options *options)
 
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
-        agent_log_start(agent.log, server_address(agent.server), agent.probe,
+        agent_log_start(agent.log, server_address(agent.server), agent.config, agent.probe,
                         collectors_visibility(agent.collectors));
         server_view(agent.server, &server);
         agent_files_log(agent.log, agent.config, server.connection_limit);

@@ -115,7 +115,8 @@ static void log_restrictions(struct log *log, const struct probe *probe)
                  LOG_U64("pins", view.pins_taken_over));
 }
 
-void agent_log_start(struct log *log, const char *address, const struct probe *probe,
+void agent_log_start(struct log *log, const char *address, const struct config *config,
+                     const struct probe *probe,
                      const struct visibility_part parts[VISIBILITY_PARTS])
 {
     size_t count = probe ? probe_program_count(probe) : 0;
@@ -136,7 +137,11 @@ void agent_log_start(struct log *log, const char *address, const struct probe *p
             LOG_WARNING(log, "agent", "A part of the host is not seen",
                         LOG_STRING("what", parts[i].name), LOG_STRING("reason", parts[i].why));
     LOG_INFO(log, "agent", "Agent started", LOG_STRING("version", MOONWATCH_VERSION),
-             LOG_STRING("listen", address), LOG_U64("programs_attached", attached));
+             LOG_STRING("listen", address), LOG_U64("programs_attached", attached),
+             LOG_BOOL("dry_run", config->dry_run));
+    if (config->dry_run)
+        LOG_WARNING(log, "agent",
+                    "Dry run: breakers decide and say so, and nothing acts on the host");
 }
 
 static struct reading fullest(const struct disk_snapshot *disk)

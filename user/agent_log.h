@@ -11,9 +11,10 @@
 #include "service/service.h"
 #include "transfer/check.h"
 
-/* The address served, and one line for each program that does not run and each part of the host
- * that is not seen. `probe` may be NULL. */
-void agent_log_start(struct log *log, const char *address, const struct probe *probe,
+/* The address served, whether it is a dry run, and one line for each program that does not run and
+ * each part of the host that is not seen. `probe` may be NULL. */
+void agent_log_start(struct log *log, const char *address, const struct config *config,
+                     const struct probe *probe,
                      const struct visibility_part parts[VISIBILITY_PARTS]);
 
 /* "System health check completed", its level by the status. */

@@ -197,6 +197,37 @@ def test_observing_lets_everything_pass(guarded, server, client):
     breaker_with(agent, state="open", refused_total=0, would_refuse_total=4)
 
 
+def test_a_dry_run_lets_everything_pass(guarded, server, client, cgroup2):
+    """Not even what an agent before enforces goes on."""
+    fallback = {"strategy": "reduced", "response": {"body": "{}"}}
+    agent = guarded({"mode": "enforce", "on_open": "close"}, {"fallback": fallback})
+    server.stop()
+    for _ in range(THRESHOLD):
+        client.get(server.port)
+    breaker_with(agent, state="open")
+    server.start()
+    answered = server.answered.get("ok", 0)
+    client.get(server.port)
+    assert server.answered.get("ok", 0) == answered
+    agent.stop(signal.SIGKILL)
+    agent.command.append("--dry-run")
+    agent.start()
+    wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    seen = breaker_of(agent)
+    assert (seen["state"], seen["mode"], seen["enforced"]) == ("open", "enforce", False)
+    assert "--dry-run" in seen["not_enforced_because"]
+    assert on_connect(cgroup2) == []
+    assert client.get(server.port)["status"] == 200
+    assert agent.request("/admin/circuit-breaker/api/open", "POST")[0] == 401
+    assert act(agent, "/admin/circuit-breaker/api/open") == 200
+    assert client.get(server.port)["status"] == 200
+    breaker_with(agent, state="forced_open", would_refuse_total=2, redirected_total=1, refused_total=0)
+    reasons = wait_for(lambda: agent.json("/health")["components"]["performance"]["reasons"], what="reasons")
+    assert any("--dry-run" in reason for reason in reasons)
+    started = agent.wait_log(lambda e: e.get("msg") == "Agent started" and e["dry_run"])
+    assert started["level"] == "INFO"
+
+
 def test_others_are_let_through(guarded, server, client):
     guarded()
     server.stop()

@@ -25,7 +25,9 @@ static const struct command commands[] = {
      "  --config FILE          the configuration (default: $MOONWATCH_CONFIG,\n"
      "                         /etc/moonwatch/monitoring.json, else built-in)\n"
      "  --listen HOST:PORT     serve HTTP there instead of where the configuration says\n"
-     "  --dry-run              decide and say so, but do not act on the host\n",
+     "  --dry-run              decide and say so, but do not act on the host: no connect is\n"
+     "                         refused or redirected, no connection closed, nothing mounted;\n"
+     "                         notifications are sent\n",
      NULL},
     {"check", "FILE | --schema | --reference", "validate a configuration",
      "  FILE                   the configuration to validate; exit code 2 if it is wrong\n"

@@ -31,6 +31,7 @@ struct config_tunable {
 };
 
 struct config {
+    bool dry_run; /* of the command line, no key: nothing acts on the host */
     struct {
         bool enabled;
         double check_interval_seconds;

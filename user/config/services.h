@@ -79,6 +79,7 @@ struct config_breaker {
     double backoff_multiplier;
     double max_recovery_timeout_seconds;
     enum breaker_on_open on_open; /* what becomes of connections that are open already */
+    bool dry_run;                 /* struct config's: decided, and nothing done about it */
 };
 
 enum fallback_strategy { FALLBACK_ALTERNATIVE, FALLBACK_CACHED, FALLBACK_REDUCED };

@@ -4,6 +4,7 @@
 #include "health/judge.h"
 #include "health/services.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,16 @@ static void collect(struct health *health, const struct findings *findings)
                     "out of memory: not every check could be made");
 }
 
+static void note_dry_run(const struct config *config, struct findings *findings)
+{
+    struct finding *finding =
+        config->dry_run ? findings_add(findings, COMPONENT_PERFORMANCE, STATUS_HEALTHY) : NULL;
+
+    if (finding)
+        snprintf(finding->text, sizeof(finding->text),
+                 "the agent runs with --dry-run: nothing acts on the host, no breaker is enforced");
+}
+
 void health_judge(struct health *health, const struct snapshot *snapshot,
                   const struct probe_facts *facts)
 {
@@ -141,6 +152,7 @@ void health_judge(struct health *health, const struct snapshot *snapshot,
     if (snapshot->sequence == 0)
         return;
     instances_judge(&health->instances, &in);
+    note_dry_run(health->config, &findings);
     events_judge(snapshot, &findings);
     probe_facts_judge(facts, &health->watch, snapshot->monotonic_ns, &findings);
     services_judge(health->services, snapshot->monotonic_ns, &findings);

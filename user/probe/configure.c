@@ -25,6 +25,7 @@ void probe_config_init(struct probe_config *ret, const struct config *config)
     const struct config_probes *probes = &config->overhead.probes;
 
     *ret = (struct probe_config){
+        .dry_run = config->dry_run,
         .pin_directory = config->server.bpffs_directory,
         .ring_bytes = config->overhead.ring_bytes,
         .cgroups_max = config->overhead.cgroups_max,

@@ -143,8 +143,8 @@ static int lock_directory(const char *path, int *ret_fd, int *ret_holder)
     return 0;
 }
 
-int pin_take(struct pin_directory *pins, const char *path, bool (*keeps)(const char *name),
-             char error[PROBE_ERROR_BYTES])
+int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
+             bool (*keeps)(const char *name), char error[PROBE_ERROR_BYTES])
 {
     int err = -EAGAIN, holder = 0;
     char parent[256];
@@ -156,6 +156,8 @@ int pin_take(struct pin_directory *pins, const char *path, bool (*keeps)(const c
     if (!on_bpffs(parent)) {
         if (strncmp(path, BPFFS "/", sizeof(BPFFS)) != 0 || on_bpffs(BPFFS))
             return unpinned(pins, "%s is not on a bpffs", parent);
+        if (!may_mount)
+            return unpinned(pins, "no bpffs at " BPFFS " and a dry run mounts none");
         if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
             return unpinned(pins, "no bpffs at " BPFFS " and it cannot be mounted: %s",
                             strerror(errno));

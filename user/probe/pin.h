@@ -16,12 +16,13 @@ struct pin_directory {
     unsigned kept;       /* of those */
 };
 
-/* Takes the directory, mounting bpffs at /sys/fs/bpf when it is to be there. Returns 0, also when
+/* Takes the directory, mounting bpffs at /sys/fs/bpf when it is to be there and
+ * `may_mount`. Returns 0, also when
  * nothing can be pinned (`unpinned_reason` then says why), or -EBUSY when another agent holds it,
  * with `error` naming it. A NULL path pins nothing. Of the pins that a killed agent left those stay
  * that `keeps` says (NULL: none). */
-int pin_take(struct pin_directory *pins, const char *path, bool (*keeps)(const char *name),
-             char error[PROBE_ERROR_BYTES]);
+int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
+             bool (*keeps)(const char *name), char error[PROBE_ERROR_BYTES]);
 /* Removes the pins, but for those that `keeps` says are to stay (NULL: none); returns how many. */
 bool pin_drop(const struct pin_directory *pins, const char *name); /* one of them */
 unsigned pin_remove(struct pin_directory *pins, bool (*keeps)(const char *name));

@@ -125,7 +125,7 @@ int probe_create_from(struct probe **ret, const struct object_row *rows, size_t 
     if (err == 0)
         err = prepare(probe, rows, row_count, error);
     if (err == 0)
-        err = pin_take(&probe->pins, config->pin_directory,
+        err = pin_take(&probe->pins, config->pin_directory, !config->dry_run,
                        config->mode[CONCERN_BREAKER] == PROBE_OFF ? NULL : adopt_keeps, error);
     if (err < 0) {
         if (!error[0])

@@ -34,6 +34,7 @@ enum probe_concern {
 const char *probe_concern_name(enum probe_concern c); /* "runq" ... */
 
 struct probe_config {
+    bool dry_run;              /* no bpffs is mounted */
     const char *pin_directory; /* NULL: nothing is pinned and nothing locked (doctor) */
     uint32_t ring_bytes;       /* power of two; at least a page is taken */
     uint32_t

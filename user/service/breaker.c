@@ -186,6 +186,7 @@ void breaker_view(const struct breaker *b, uint64_t now_ns, struct breaker_view 
         .retry_ns = state_of(b) == BREAKER_OPEN ? b->retry_ns : 0,
         .enforced = row_load(&b->row->enforce) != 0,
         .by_hand = b->by_hand,
+        .dry_run = b->rules.dry_run,
         .recovery_timeout_ns = recovery_next_ns(&b->recovery, &b->recovery_rule, now_ns),
         .opened_total = b->opened_total,
         .transitions_total = b->transitions_total,

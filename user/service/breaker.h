@@ -155,7 +155,7 @@ struct breaker_view {
     uint64_t epoch;
     uint64_t since_ns; /* of the state; 0: since before it was adopted */
     uint64_t retry_ns; /* OPEN: when it turns HALF_OPEN; else 0 */
-    bool enforced, by_hand;
+    bool enforced, by_hand, dry_run;
     struct breaker_figures figures; /* now */
     uint64_t recovery_timeout_ns;   /* of the next opening, before jitter */
     /* Since the agent started. */

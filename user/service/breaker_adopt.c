@@ -63,7 +63,7 @@ static void tell_row(const struct breaker *b)
     row_store(&b->row->failure_threshold, b->rules.failure_threshold);
     row_store(&b->row->half_open_max, b->rules.half_open_max_calls);
     row_store(&b->row->success_threshold, b->rules.success_threshold);
-    row_store(&b->row->enforce, b->rules.mode != BREAKER_MODE_OBSERVE);
+    row_store(&b->row->enforce, b->rules.mode != BREAKER_MODE_OBSERVE && !b->rules.dry_run);
 }
 
 void breaker_commit(struct breaker *b, const char *address)

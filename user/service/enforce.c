@@ -54,10 +54,11 @@ static int find_clients(const struct enforce *e, const char *cgroup, char path[P
     return 0;
 }
 
-static bool enforces(const struct config_upstream *upstream)
+/* Whatever is done to the host about an upstream is asked for here. */
+static bool enforces(const struct enforce *e, const struct config_upstream *upstream)
 {
-    return upstream->breaker.mode == BREAKER_MODE_ENFORCE ||
-           upstream->breaker.mode == BREAKER_MODE_FORCED_OPEN;
+    return !e->config->dry_run && (upstream->breaker.mode == BREAKER_MODE_ENFORCE ||
+                                   upstream->breaker.mode == BREAKER_MODE_FORCED_OPEN);
 }
 
 struct hook_list {
@@ -123,7 +124,7 @@ static int take_upstream(struct enforce *e, size_t index, struct hook_list *conn
     row_store(&row->clients_level, level);
     row_store(&row->clients_cgroup_id, id);
     path[strlen(path) - (path[strlen(path) - 1] == '/')] = '\0';
-    if (enforces(upstream))
+    if (enforces(e, upstream))
         r = add_path(connects, path);
     if (r == 0 && upstream->read_status)
         r = add_path(statuses, path);
@@ -215,7 +216,7 @@ int enforce_opened(struct enforce *e, size_t upstream)
     uint64_t id, level;
     char path[PATH_MAX];
 
-    if (!e->rows || of->breaker.on_open != BREAKER_ON_OPEN_CLOSE || !enforces(of))
+    if (!e->rows || of->breaker.on_open != BREAKER_ON_OPEN_CLOSE || !enforces(e, of))
         return 0;
     if (!of->clients.cgroup)
         return probe_breaker_close_sockets(

@@ -165,6 +165,8 @@ static const char *why_not_enforced(const struct services *s, const struct upstr
     if (breaker->mode == BREAKER_MODE_DISABLED)
         return u->config->breaker.mode == BREAKER_MODE_DISABLED ? "mode is disabled"
                                                                 : "circuit_breaker is disabled";
+    if (breaker->dry_run)
+        return "the agent runs with --dry-run: what would be refused is counted only";
     return s->rows_missing;
 }
 

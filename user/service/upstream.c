@@ -46,6 +46,7 @@ static struct config_breaker rules_of(const struct config *config, const struct 
 
     if (!config->circuit_breaker.enabled)
         rules.mode = BREAKER_MODE_DISABLED;
+    rules.dry_run = config->dry_run;
     return rules;
 }
 
