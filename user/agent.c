@@ -1,4 +1,5 @@
 #include "agent.h"
+#include "abi/exit.h"
 #include "agent_alerts.h"
 #include "agent_audit.h"
 #include "agent_files.h"
@@ -15,6 +16,7 @@
 #include "http/listen.h"
 #include "http/server.h"
 #include "probe/probe.h"
+#include "service/main_process.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -61,9 +63,17 @@ static void on_record(void *ctx, const struct record_head *record, size_t size)
 {
     struct agent *agent = ctx;
     char cgroup[CGROUP_PATH_BYTES];
+    struct record_exit ended;
 
     if (agent->live && live_record(agent->live, record))
         return;
+    if (record->type == RECORD_EXIT && size >= sizeof(ended)) {
+        ended = *(const struct record_exit *)record;
+        if (is_main_process(agent->config, &ended))
+            ended.facts |= EXIT_OF_SERVICE;
+        record = &ended.head;
+        size = sizeof(ended);
+    }
     collectors_record(agent->collectors, record, size);
     collectors_cgroup(agent->collectors, record, cgroup);
     if (agent_log_record(agent->log, record, cgroup))

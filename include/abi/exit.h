@@ -16,6 +16,8 @@ enum exit_fact {
     EXIT_HEADS_CGROUP = 1 << 1,
     /* The same, and it is the first process of its PID namespace: a container's main process. */
     EXIT_HEADS_NAMESPACE = 1 << 2,
+    /* The agent's own: the configuration names it as a service. */
+    EXIT_OF_SERVICE = 1 << 3,
 };
 
 /* Signals whose default action is a core dump: the program brought them on itself. The numbers are

@@ -244,5 +244,7 @@ int main(void)
         cmocka_unit_test_teardown(main_processes_are_told_from_their_children, clean_up),
     };
 
+    /* Where there is no shell with a session, as in a guest; else it is refused. */
+    setsid();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

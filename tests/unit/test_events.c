@@ -236,6 +236,24 @@ static void a_failing_job_is_no_loop(void **state)
     assert_int_equal(shot.events.crash_loops[0].count, 4);
 }
 
+/* Two programs in the one cgroup of their supervisor. */
+static void a_supervisors_children_are_counted_apart(void **state)
+{
+    struct record_exit record = {.head = {.type = RECORD_EXIT}, .status = 1, .cgroup_id = 5};
+
+    (void)state;
+    snprintf(record.parent_comm, sizeof(record.parent_comm), "supervisord");
+    for (uint64_t i = 0; i < 4; i++) {
+        record.head.time_ns = (100 + i) * NS_PER_SECOND;
+        snprintf(record.comm, sizeof(record.comm), "%s", i % 2 ? "web" : "db");
+        event_collector.on_record(collector, &record.head, 1);
+    }
+    sample_at(105);
+    assert_int_equal(shot.events.crash_rows, 4);
+    assert_int_equal(shot.events.crashes[0].repeats, 2);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+}
+
 static void an_end_of_a_stop_is_no_failure(void **state)
 {
     (void)state;
@@ -355,6 +373,7 @@ int main(void)
         FED(three_crashes_of_one_service_are_a_loop),
         FED(a_service_that_fails_again_and_again_is_a_loop),
         FED(a_failing_job_is_no_loop),
+        FED(a_supervisors_children_are_counted_apart),
         FED(an_end_of_a_stop_is_no_failure),
         FED(each_type_of_record_has_a_name),
         FED(a_capsule_of_the_host_lists_its_largest),

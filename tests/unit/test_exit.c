@@ -40,6 +40,7 @@ static const struct {
      ENDED_FAILED},
     {{.status = 1, .parent_comm = "supervisord"}, ENDED_FAILED},
     {{.status = 1, .parent_comm = "runsv"}, ENDED_FAILED},
+    {{.status = 1, .facts = EXIT_OF_SERVICE}, ENDED_FAILED},
     {{.status = 1, .parent_comm = "PM2 v5.3.0: God"}, ENDED_FAILED},
     {{.status = 1, .parent_comm = "supervisor"}, ENDED_STATUS},
     {{.status = 1, .parent_comm = "runsvdir"}, ENDED_STATUS},

@@ -106,11 +106,11 @@ static bool is_whole(const struct crash *crash)
 
 static bool may_be_one(const struct crash *a, const struct crash *b)
 {
-    bool main = exit_of_main_process(&a->record);
+    bool head = exit_heads_service(&a->record);
 
-    return a->record.cgroup_name[0] && main == exit_of_main_process(&b->record) &&
+    return a->record.cgroup_name[0] && head == exit_heads_service(&b->record) &&
            strncmp(a->record.cgroup_name, b->record.cgroup_name, CGROUP_NAME_BYTES) == 0 &&
-           (main || strncmp(a->record.comm, b->record.comm, COMM_BYTES) == 0);
+           (head || strncmp(a->record.comm, b->record.comm, COMM_BYTES) == 0);
 }
 
 /* A cgroup that was gone when its end was read has only the last part of its path: it is the one

@@ -31,11 +31,11 @@ static void keep_oom(struct event_state *s, const struct record_head *head, uint
     oom_capsule_begin(capsule, s->memory_cgroups, clock_monotonic_ns(s->clock));
 }
 
-/* The main process stands for its service whatever it is called: an interpreter, or the manager's
- * own name before it has begun. */
+/* Who heads a cgroup stands for its service whatever it is called: an interpreter, or the manager's
+ * own name before it has begun. A supervisor's children share one cgroup. */
 static uint64_t identity_of(const struct record_exit *record, uint64_t cgroup)
 {
-    return exit_of_main_process(record)
+    return exit_heads_service(record)
                ? cgroup
                : fnv_bytes(cgroup, record->comm, strnlen(record->comm, COMM_BYTES));
 }

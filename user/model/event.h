@@ -39,6 +39,8 @@ const char *exit_cause(const struct record_exit *record, char buffer[EXIT_CAUSE_
 enum exit_kind exit_kind_of(const struct record_exit *record);
 /* What a service manager, a container's shim or a supervisor started, not what that started. */
 bool exit_of_main_process(const struct record_exit *record);
+/* A main process that has its service's cgroup for itself and its children. */
+bool exit_heads_service(const struct record_exit *record);
 
 /* The innermost unit in a cgroup's path, so many bytes of it; 0: there is none. */
 const char *unit_of(const char *cgroup_path, size_t *ret_bytes);

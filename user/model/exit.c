@@ -31,11 +31,17 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-bool exit_of_main_process(const struct record_exit *record)
+bool exit_heads_service(const struct record_exit *record)
 {
     /* What logs in heads its scope as well, and ends as the user's last command did. */
-    return record->facts & EXIT_HEADS_NAMESPACE || is_supervisor(record->parent_comm) ||
+    return record->facts & EXIT_HEADS_NAMESPACE ||
            (record->facts & EXIT_HEADS_CGROUP && ends_with(record->cgroup_name, ".service"));
+}
+
+bool exit_of_main_process(const struct record_exit *record)
+{
+    return exit_heads_service(record) || record->facts & EXIT_OF_SERVICE ||
+           is_supervisor(record->parent_comm);
 }
 
 enum exit_kind exit_kind_of(const struct record_exit *record)
