@@ -267,6 +267,11 @@ static const struct mistake mistakes[] = {
     {"{\"alert_manager\":{\"mute_windows\":[{\"name\":\"n\",\"start\":\"05:00\",\"end\":\"06:00\","
      "\"days\":[]}]}}",
      "/alert_manager/mute_windows/0/days", "is empty"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"alertmanager\",\"urls\":"
+     "\"http://am:9093/api/v2\"}]}}",
+     "/alert_manager/channels/0/urls/0",
+     "ends in /api/v2, which is added to it (allowed: "
+     "http://am:9093)"},
     /* not JSON */
     {"", "", "the file is empty"},
     {" \n\t", "", "the file is empty"},
@@ -274,7 +279,20 @@ static const struct mistake mistakes[] = {
     {"{\"retry\": {\n", "", "line 2, column 1: the JSON ends too early"},
     {"{} x", "", "line 1, column 4: not JSON from here"},
     {"{]\n", "", "line 1, column 2: not JSON from here"},
-    {"{'a': 1}", "", "line 1, column 3: not JSON"},
+    {"{'a': 1}", "", "line 1, column 2: not JSON from here (allowed: a name in double quotes)"},
+    {"{a: 1}", "", "line 1, column 2: not JSON from here (allowed: a name in double quotes)"},
+    {"{\"a\": 'b'}", "", "line 1, column 7: not JSON from here (allowed: double quotes)"},
+    {"{\"a\": 1 \"b\": 2}", "", "line 1, column 9: not JSON from here (allowed: a comma or })"},
+    {"{\"a\": [1\n 2]}", "", "line 2, column 2: not JSON from here (allowed: a comma or ])"},
+    {"{\"a\": 1,\n}", "", "line 1, column 8: a comma behind the last one"},
+    {"{\"a\": [\n  1,\n]}", "", "line 2, column 4: a comma behind the last one"},
+    {"{\"a\": 1 // one\n}", "", "line 1, column 9: a comment"},
+    {"{\n /* none */ \"a\": 1}", "", "line 2, column 2: a comment"},
+    {"# a\n{}", "", "line 1, column 1: a comment"},
+    {"{\"a\": yes}", "", "line 1, column 7: not JSON from here (allowed: a value"},
+    {"{\"a\": \"\\d\"}", "", "line 1, column 8: no escape of JSON"},
+    {"{\"a\": \"b}", "", "line 1, column 10: the JSON ends too early (allowed: a \""},
+    {"{\"schema\": \"a\\u0000b\"}", "", "line 1, column 14: a NUL in a text"},
     {"{\"a\": \"\xff\"}", "", "line 1, column 8: a byte that is not UTF-8"},
     {"\x7f\x45\x4c\x46", "", "line 1, column 1: not JSON"},
     {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "", "line 1, column 33: nested too deep"},

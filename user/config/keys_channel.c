@@ -233,6 +233,19 @@ static void check_email(struct reader *reader, const struct config_channel *chan
                      "\"starttls\" or \"implicit\" with a username)");
 }
 
+static void check_is_base(struct reader *reader, const char *below, const char *url)
+{
+    static const char *const ends[] = {"/api/v2", "/api/v2/", "/api/v2/alerts", "/api/v1/alerts"};
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t n = strlen(url), m = strlen(ends[i]);
+
+        if (n > m && strcmp(url + n - m, ends[i]) == 0)
+            reader_error(reader, below, "ends in %s, which is added to it (allowed: %.*s)", ends[i],
+                         (int)(n - m < 120 ? n - m : 120), url);
+    }
+}
+
 static void check_alertmanager(struct reader *reader, const struct config_channel *channel)
 {
     char below[32];
@@ -242,6 +255,7 @@ static void check_alertmanager(struct reader *reader, const struct config_channe
     for (size_t i = 0; i < channel->urls.count; i++) {
         snprintf(below, sizeof(below), "urls/%zu", i);
         check_is_http(reader, below, channel->urls.items[i]);
+        check_is_base(reader, below, channel->urls.items[i]);
         for (size_t j = 0; j < i; j++)
             if (strcmp(channel->urls.items[i], channel->urls.items[j]) == 0)
                 reader_error(reader, below, "is given twice (allowed: different URLs)");

@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "config/json_error.h"
 #include "config/reader.h"
 #include "config/scalar.h"
 #include <errno.h>
@@ -57,25 +58,6 @@ static size_t too_deep_at(const char *content, size_t len)
     return len;
 }
 
-/* True when brackets or quotes are left open. */
-static bool unfinished(const char *content, size_t len)
-{
-    bool in_string = false;
-    size_t depth = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (in_string && content[i] == '\\')
-            i++;
-        else if (content[i] == '"')
-            in_string = !in_string;
-        else if (!in_string && strchr("{[", content[i]))
-            depth++;
-        else if (!in_string && strchr("}]", content[i]) && depth)
-            depth--;
-    }
-    return in_string || depth;
-}
-
 static bool blank(const char *content)
 {
     return !content[strspn(content, " \t\r\n")];
@@ -83,7 +65,8 @@ static bool blank(const char *content)
 
 static int parse(cJSON **ret, const char *content, size_t len, struct config_errors *errors)
 {
-    const char *end = NULL;
+    const char *end = NULL, *nul;
+    struct json_error error;
     size_t position;
 
     position = utf8_valid_prefix(content, len);
@@ -106,17 +89,20 @@ static int parse(cJSON **ret, const char *content, size_t len, struct config_err
     }
     /* The length includes the NUL: cJSON looks there for the end of the text. */
     *ret = cJSON_ParseWithLengthOpts(content, len + 1, &end, true);
-    if (*ret)
-        return 0;
-    position = end ? (size_t)(end - content) : 0;
-    /* Where a name should stand and does not, cJSON points behind what stands there. */
-    while (!unfinished(content, len) && position > 0 && blank(content + position))
-        position--;
-    if (position >= len || blank(content + position))
-        error_at(errors, content, len, "the JSON ends too early", "a complete JSON object");
-    else
-        error_at(errors, content, position, "not JSON from here", "JSON");
-    return -EINVAL;
+    if (!*ret) {
+        error =
+            (struct json_error){end ? (size_t)(end - content) : 0, "not JSON from here", "JSON"};
+        json_find_error(content, &error);
+        error_at(errors, content, error.at, error.what, error.allowed);
+        return -EINVAL;
+    }
+    nul = json_find_nul(content);
+    if (nul) {
+        error_at(errors, content, (size_t)(nul - content), "a NUL in a text",
+                 "any other character");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 int config_parse_file(cJSON **ret, const char *path, struct config_errors *errors)
