@@ -143,6 +143,18 @@ def test_what_has_no_effect_is_said(tmp_path):
     assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [warning])
 
 
+def test_an_address_for_everybody_wants_tokens(tmp_path):
+    """As the agent at its start."""
+    path = tmp_path / "monitoring.json"
+    for listen, refused in (("0.0.0.0:8000", True), ("[::]:8000", True), ("127.0.0.1:8000", False), ("h:1", True)):
+        path.write_text(json.dumps({"server": {"listen": listen}}))
+        code, _, errors = moonwatch("check", str(path))
+        assert code == (2 if refused else 0) and len(errors) == refused, errors
+        assert all(f"{path}: /server/listen: {listen} is not a" in error for error in errors), errors
+    path.write_text(json.dumps({"server": {"listen": "0.0.0.0:8000"}, "auth": {"tokens_file": "/run/tokens.json"}}))
+    assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [])
+
+
 WRONG_USAGE = [
     ([], ["command is missing", "--help"]),
     (["walk"], ["unknown command walk", "--help"]),

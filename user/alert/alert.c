@@ -1,4 +1,5 @@
 #include "alert/alert.h"
+#include "alert/doubts.h"
 #include "alert/engine.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@ int alert_check(const struct config *config, struct config_errors *errors)
     struct plan *plan = NULL;
     int r = plan_create(&plan, config, errors);
 
+    if (r == 0)
+        doubts_add(plan, config, errors);
     plan_destroy(plan);
     return r;
 }

@@ -31,7 +31,8 @@ struct alert_ops {
 };
 
 /* Whether a configuration that was loaded is one an alert manager accepts: matchers, labels in
- * sentences, time zones. 0, or -EINVAL with the errors added. */
+ * sentences, time zones. 0, or -EINVAL with the errors added. What is accepted and would page
+ * nobody is a warning. */
 int alert_check(const struct config *config, struct config_errors *errors);
 
 /* `config` is borrowed until destruction or alert_manager_commit(). */

@@ -172,6 +172,16 @@ static bool holds(const struct matcher *matcher, const char *value, bool undecid
     return answer == REGEX_UNDECIDED ? undecided : (answer == REGEX_YES) == wanted;
 }
 
+const char *matchers_name(const struct matchers *matchers, size_t index)
+{
+    return matchers->list[index].name;
+}
+
+bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value)
+{
+    return holds(&matchers->list[index], value, true, NULL);
+}
+
 static bool all_hold(const struct matchers *matchers, const struct labels *labels,
                      const char *severity, bool undecided, uint64_t *left_ns)
 {

@@ -29,6 +29,10 @@ int matchers_create(struct matchers **ret, const struct config_map *equal,
 void matchers_destroy(struct matchers *matchers); /* NULL is fine */
 
 size_t matchers_count(const struct matchers *matchers);
+/* `index` below the count. */
+const char *matchers_name(const struct matchers *matchers, size_t index);
+/* Whether this one of them holds for a value of its label, or does not say. */
+bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value);
 /* Whether they match for sure. `severity` stands for the label of that name, which changes while an
  * alert lives; NULL: what the labels say. */
 bool matchers_match(const struct matchers *matchers, const struct labels *labels,

@@ -55,12 +55,15 @@ static const struct row events[RULE_EVENT_COUNT] = {
     [RULE_EVENT_SERVICE_FAILED] = {"service_failed", {"event", "comm", "cgroup", "unit", "status"}},
 };
 
+static const struct row degradation_row = {"degradation", {"role", "name"}};
 static const struct row status_row = {"status", {"component", "check", "subject"}};
 
 static const struct row *find_row(const struct config_rule *rule)
 {
     if (rule->kind == RULE_STATUS)
         return &status_row;
+    if (rule->kind == RULE_DEGRADATION)
+        return &degradation_row;
     if (rule->kind == RULE_EVENT)
         return &events[rule->event];
     if (rule->kind != RULE_THRESHOLD)

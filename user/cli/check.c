@@ -5,7 +5,9 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/document.h"
+#include "http/listen.h"
 #include "notify/notify.h"
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -45,6 +47,24 @@ void cli_print_config_errors(const char *file, const struct config_errors *error
         fprintf(stderr, "%s: and more warnings, %zu in all\n", file, errors->warning_count);
 }
 
+/* The agent refuses them when it starts, whose --listen may say otherwise. */
+static int check_listen(const struct config *config, struct config_errors *errors)
+{
+    struct listen_address address;
+
+    if (listen_parse(config->server.listen, &address) < 0)
+        config_error_add(errors, "/server/listen",
+                         "%.80s is not an address to listen on (allowed: 127.0.0.1:8000, "
+                         "[::1]:8000)",
+                         config->server.listen);
+    else if (!config->auth.tokens_file && !listen_is_loopback(&address))
+        config_error_add(errors, "/server/listen",
+                         "%.80s is not a loopback address, and there are no tokens (allowed: "
+                         "127.0.0.1, or auth.tokens_file)",
+                         config->server.listen);
+    return errors->count ? -EINVAL : 0;
+}
+
 int cli_check(int argc, char **argv)
 {
     bool schema = false, reference = false;
@@ -68,7 +88,8 @@ int cli_check(int argc, char **argv)
         cli_print_config_errors(argv[0], &errors);
         return EXIT_USAGE;
     }
-    if (alert_check(config, &errors) < 0 || notify_check(config, &errors) < 0) {
+    if (alert_check(config, &errors) < 0 || notify_check(config, &errors) < 0 ||
+        check_listen(config, &errors) < 0) {
         cli_print_config_errors(argv[0], &errors);
         config_destroy(config);
         return EXIT_USAGE;

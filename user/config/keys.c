@@ -103,6 +103,7 @@ static void check_health_monitor(struct reader *reader, void *base)
 {
     struct config *config = base;
 
+    reader_doubt_ratios(reader, config);
     check_level(reader, "cpu", config->health_monitor.short_form.cpu,
                 &config->health_monitor.thresholds.cpu_warning,
                 config->health_monitor.thresholds.cpu_critical);

@@ -27,7 +27,8 @@ static const struct key rule_keys[] = {
      .type = KEY_BOOL,
      IN_RULE(enabled),
      .initial = "true",
-     .doc = "Watch this rule"},
+     .doc = "Watch this rule; false, with nothing but a name, switches off a rule that is built "
+            "in"},
     {.name = "kind",
      .type = KEY_CHOICE,
      IN_RULE(kind),
@@ -177,6 +178,9 @@ static void check_rule(struct reader *reader, void *base)
     struct config_rule *rule = base;
     bool metric = rule->kind == RULE_THRESHOLD || rule->kind == RULE_ABSENT;
 
+    /* To switch off what is built in takes no more than its name. */
+    if (!rule->enabled && cJSON_GetArraySize(reader->object) == 2)
+        return;
     check_uses(reader, rule);
     if (rule->kind == RULE_THRESHOLD && rule->metric)
         check_levels(reader, rule);

@@ -47,4 +47,7 @@ void key_describe(const struct key *key, struct text *out);
 /* The name most like `name`, or NULL when none is near. */
 const char *key_nearest(const struct key_table *table, const char *name);
 
+/* Warns of levels in percent that were meant as ratios: everything is above 0.7 %. */
+void reader_doubt_ratios(const struct reader *reader, const struct config *config);
+
 #endif

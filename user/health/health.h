@@ -55,6 +55,8 @@ struct check_view {
     uint64_t since_ns;  /* monotonic time of the last change of status */
 };
 
+/* The names before the colon, by an index from 0, some more than once; NULL behind the last. */
+const char *health_check_name(size_t index);
 size_t health_check_count(const struct health *health);
 void health_check(const struct health *health, size_t index, struct check_view *ret);
 /* False when there is no such check. */

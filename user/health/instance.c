@@ -7,6 +7,14 @@
 static const struct check_table *const tables[] = {&cpu_checks, &load_checks, &pressure_checks,
                                                    &capacity_checks, &scheduler_checks};
 
+const char *health_check_name(size_t index)
+{
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); index -= tables[i++]->count)
+        if (index < tables[i]->count)
+            return tables[i]->rows[index].name;
+    return NULL;
+}
+
 void instances_free(struct instances *all)
 {
     free(all->list);
