@@ -302,7 +302,8 @@ static int create_probe(struct agent *agent)
     open_files_release(&agent->held_files);
     /* Loading leaves the heap of parsed BTF and ELF behind, several times what the agent needs. */
     malloc_trim(0);
-    if (r == -EBUSY) {
+    /* Another agent's directory, or another program's. */
+    if (r == -EBUSY || r == -ENOTEMPTY) {
         fprintf(stderr, "moonwatch: %s\n", agent->probe_error);
         return EXIT_FAILED;
     }

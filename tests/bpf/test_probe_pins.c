@@ -154,6 +154,122 @@ static void test_a_killed_agent_leaves_no_probe_and_is_taken_over(void **state)
     assert_int_not_equal(id_of_map("flood_control"), stale);
 }
 
+/* A map of somebody else, pinned as libbpf does it: under its own name. */
+static void pin_foreign(const char *map, const char *pin)
+{
+    int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, map, 4, 8, 1, NULL);
+    char path[128];
+
+    assert_true(fd >= 0);
+    snprintf(path, sizeof(path), "%s/%s", loader.pins, pin);
+    assert_int_equal(bpf_obj_pin(fd, path), 0);
+    close(fd);
+}
+
+static void unpin_foreign(const char *pin)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", loader.pins, pin);
+    assert_int_equal(remove(path), 0);
+}
+
+static void refused_because_of(const char *pin)
+{
+    char expected[PROBE_ERROR_BYTES];
+
+    assert_int_equal(loader_open(&loader, &flood_object, 1), -ENOTEMPTY);
+    snprintf(expected, sizeof(expected),
+             "%s holds %s, which is no agent's (set server.bpffs_directory to a directory of the "
+             "agent's own)",
+             loader.pins, pin);
+    assert_string_equal(loader.error, expected);
+}
+
+static void test_what_others_have_pinned_is_left_alone(void **state)
+{
+    char path[128];
+
+    skip_unless_root();
+    assert_int_equal(mkdir(loader.pins, 0700), 0);
+    pin_foreign("cilium_calls", "cilium_calls");
+    refused_because_of("cilium_calls");
+    unpin_foreign("cilium_calls");
+    /* Called as one of ours, and not it. */
+    pin_foreign("theirs", "events");
+    refused_because_of("events");
+    unpin_foreign("events");
+    pin_foreign("theirs", "connect4_17");
+    refused_because_of("connect4_17");
+    unpin_foreign("connect4_17");
+    snprintf(path, sizeof(path), "%s/tc", loader.pins);
+    assert_int_equal(mkdir(path, 0700), 0);
+    refused_because_of("tc");
+    unpin_foreign("tc");
+    loader_open_flood(&loader);
+    /* Put there since, and beside what an agent has left: neither goes with it. */
+    pin_foreign("theirs", "late");
+    loader_close(&loader);
+    unpin_foreign("late");
+    assert_int_equal(rmdir(loader.pins), 0);
+}
+
+static void test_pins_of_another_version_are_cleaned_up(void **state)
+{
+    struct probe_view view;
+    char path[128];
+
+    skip_unless_root();
+    assert_int_equal(mkdir(loader.pins, 0700), 0);
+    pin_foreign("emit_stats", "emit_stats");
+    pin_foreign("once_our_own_map", "once_our_own_map");
+    loader_open_flood(&loader);
+    probe_view(loader.probe, &view);
+    assert_int_equal(view.pins_taken_over, 2);
+    snprintf(path, sizeof(path), "%s/once_our_own_map", loader.pins);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_a_path_is_the_same_however_it_is_written(void **state)
+{
+    static const char *const ways[] = {"%s/", "%s//", "/%s", "%s/.", "/./%s/./"};
+    char expected[64], path[128];
+
+    skip_unless_root();
+    start_other_agent();
+    snprintf(expected, sizeof(expected), "%s", loader.pins);
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(path, sizeof(path), ways[i], expected);
+#pragma GCC diagnostic pop
+        loader.config.pin_directory = path;
+        assert_int_equal(loader_open(&loader, &flood_object, 1), -EBUSY);
+        assert_non_null(strstr(loader.error, expected));
+    }
+    loader.config.pin_directory = expected;
+}
+
+static void test_why_a_path_is_not_used(void **state)
+{
+    static const struct {
+        const char *path, *reason;
+    } cases[] = {
+        {"/sys/fs/bpf/", "/sys/fs/bpf is where bpffs is mounted (a directory below it is wanted)"},
+        {"moonwatch", "moonwatch is not the absolute path of a directory"},
+        {"/nowhere/at/all", "/nowhere/at: No such file or directory"},
+        {"//tmp//moonwatch//", "/tmp is not on a bpffs"},
+    };
+    struct pin_directory pins = {0};
+    char error[PROBE_ERROR_BYTES];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(pin_take(&pins, cases[i].path, false, NULL, error), 0);
+        assert_int_equal(pins.fd, -1);
+        assert_string_equal(pins.unpinned_reason, cases[i].reason);
+    }
+}
+
 static void test_a_directory_off_bpffs_is_not_used(void **state)
 {
     struct probe_view view;
@@ -225,6 +341,13 @@ static void test_without_bpffs_the_probes_run_unpinned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_others_have_pinned_is_left_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_pins_of_another_version_are_cleaned_up, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_path_is_the_same_however_it_is_written, setup,
+                                        teardown),
+        cmocka_unit_test(test_why_a_path_is_not_used),
         cmocka_unit_test_setup_teardown(test_maps_are_pinned_and_gone_after, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_second_agent_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_killed_agent_leaves_no_probe_and_is_taken_over,

@@ -181,6 +181,18 @@ int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const 
     return first_error;
 }
 
+bool hook_names_pin(const char *name)
+{
+    for (size_t h = 0; h < HOOK_ROWS; h++) {
+        size_t len = hook_rows[h].pin_name ? strlen(hook_rows[h].pin_name) : 0;
+
+        if (len && strncmp(name, hook_rows[h].pin_name, len) == 0 && name[len] == '_' &&
+            name[len + 1] && !name[len + 1 + strspn(name + len + 1, "0123456789")])
+            return true;
+    }
+    return false;
+}
+
 bool hook_attached(const struct probe *probe, const struct program *program)
 {
     for (size_t i = 0; i < probe->link_count; i++) {

@@ -49,6 +49,30 @@ static int place(struct probe *probe, const struct object_row *row, struct progr
     return 0;
 }
 
+bool inventory_has_map(const void *ctx, const char *name)
+{
+    const struct probe *probe = ctx;
+
+    for (size_t i = 0; i < probe->known_map_count; i++) {
+        if (strcmp(probe->known_maps[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_maps(struct probe *probe, const struct bpf_object *object)
+{
+    const struct bpf_map *map;
+
+    bpf_object__for_each_map (map, object) {
+        const char *name = bpf_map__name(map);
+
+        if (!bpf_map__is_internal(map) && !inventory_has_map(probe, name) &&
+            probe->known_map_count < KNOWN_MAPS_MAX)
+            snprintf(probe->known_maps[probe->known_map_count++], PROGRAM_NAME_BYTES, "%s", name);
+    }
+}
+
 int inventory_add_object(struct probe *probe, const struct object_row *row)
 {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = probe_concern_name(row->concern));
@@ -78,6 +102,7 @@ int inventory_add_object(struct probe *probe, const struct object_row *row)
         if (err == 0)
             probe->program_count++;
     }
+    add_maps(probe, object);
     bpf_object__close(object);
     return err;
 }

@@ -78,7 +78,6 @@ bool pin_drop(const struct pin_directory *pins, const char *name)
     return unlinkat(pins->fd, name, 0) == 0;
 }
 
-/* Only maps and links are pinned here; the directory has no subdirectories of ours. */
 unsigned pin_remove(struct pin_directory *pins, bool (*keeps)(const char *name))
 {
     int fd = fcntl(pins->fd, F_DUPFD_CLOEXEC, 0);
@@ -94,6 +93,8 @@ unsigned pin_remove(struct pin_directory *pins, bool (*keeps)(const char *name))
     rewinddir(directory);
     while ((entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (!pin_is_ours(pins, entry->d_name))
             continue;
         if (keeps && keeps(entry->d_name)) {
             pins->kept++;
@@ -143,39 +144,104 @@ static int lock_directory(const char *path, int *ret_fd, int *ret_holder)
     return 0;
 }
 
+/* Without a slash at the end, and none that says nothing: what is compared and cut is the text. */
+static int normalise(const char *path, char out[256])
+{
+    size_t len = 0;
+
+    while (*path) {
+        size_t n;
+
+        path += strspn(path, "/");
+        n = strcspn(path, "/");
+        if (n > 0 && !(n == 1 && *path == '.')) {
+            if (len + n + 2 > 256)
+                return -ENAMETOOLONG;
+            out[len++] = '/';
+            memcpy(out + len, path, n);
+            len += n;
+        }
+        path += n;
+    }
+    out[len] = '\0';
+    return len ? 0 : -EINVAL;
+}
+
+/* 0 when something can be pinned below `path`; else the reason is set. */
+static int find_bpffs(struct pin_directory *pins, const char *path, bool may_mount)
+{
+    char parent[256];
+
+    if (strcmp(path, BPFFS) == 0) {
+        unpinned(pins, "%s is where bpffs is mounted (a directory below it is wanted)", path);
+        return -EINVAL;
+    }
+    parent_of(path, parent);
+    if (on_bpffs(parent))
+        return 0;
+    if (strncmp(path, BPFFS "/", sizeof(BPFFS)) != 0 || on_bpffs(BPFFS)) {
+        if (access(parent, F_OK) < 0)
+            unpinned(pins, "%s: %s", parent, strerror(errno));
+        else
+            unpinned(pins, "%s is not on a bpffs", parent);
+        return -EINVAL;
+    }
+    if (!may_mount) {
+        unpinned(pins, "no bpffs at " BPFFS " and a dry run mounts none");
+        return -EPERM;
+    }
+    if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
+        return 0;
+    unpinned(pins, "no bpffs at " BPFFS " and it cannot be mounted: %s", strerror(errno));
+    return -EPERM;
+}
+
+static int refuse_foreign(struct pin_directory *pins, char error[PROBE_ERROR_BYTES])
+{
+    char name[NAME_MAX + 1];
+
+    if (!pin_find_foreign(pins, name))
+        return 0;
+    snprintf(error, PROBE_ERROR_BYTES,
+             "%.100s holds %.40s, which is no agent's (set server.bpffs_directory to a directory "
+             "of the agent's own)",
+             pins->path, name);
+    close(pins->fd);
+    pins->fd = -1;
+    return -ENOTEMPTY;
+}
+
 int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
              bool (*keeps)(const char *name), char error[PROBE_ERROR_BYTES])
 {
     int err = -EAGAIN, holder = 0;
-    char parent[256];
 
-    *pins = (struct pin_directory){.fd = -1};
+    pins->fd = -1;
     if (!path)
         return unpinned(pins, "no pin directory is wanted");
-    parent_of(path, parent);
-    if (!on_bpffs(parent)) {
-        if (strncmp(path, BPFFS "/", sizeof(BPFFS)) != 0 || on_bpffs(BPFFS))
-            return unpinned(pins, "%s is not on a bpffs", parent);
-        if (!may_mount)
-            return unpinned(pins, "no bpffs at " BPFFS " and a dry run mounts none");
-        if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
-            return unpinned(pins, "no bpffs at " BPFFS " and it cannot be mounted: %s",
-                            strerror(errno));
-    }
+    if (*path != '/' || normalise(path, pins->path) < 0)
+        return unpinned(pins, "%.100s is not the absolute path of a directory", path);
+    if (find_bpffs(pins, pins->path, may_mount) < 0)
+        return 0;
+    path = pins->path;
     for (int attempt = 0; err == -EAGAIN && attempt < 10; attempt++)
         err = lock_directory(path, &pins->fd, &holder);
     if (err == -EBUSY) {
         if (holder > 0)
-            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent (pid %d) holds %s", holder,
-                     path);
+            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent (pid %d) holds %.200s",
+                     holder, path);
         else
-            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent holds %s", path);
+            snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent holds %.200s", path);
         return err;
     }
     if (err < 0)
         return unpinned(pins, "cannot take %s: %s", path, strerror(-err));
-    snprintf(pins->path, sizeof(pins->path), "%s", path);
+    pins->of_agent = pin_finds_agent(pins);
+    err = refuse_foreign(pins, error);
+    if (err < 0)
+        return err;
     pins->taken_over = pin_remove(pins, keeps) + pins->kept;
+    pins->of_agent = false;
     return 0;
 }
 

@@ -65,7 +65,8 @@ struct probe;
 
 /* Takes the pin directory (mounting bpffs if needed), loads and attaches what can be. Returns 0
  * even if no program could run: ask the views. Errors: -EBUSY, another agent holds the pin
- * directory; others when nothing can be done at all. `error` then holds one line for the operator.
+ * directory; -ENOTEMPTY, it holds what is not an agent's; others when nothing can be done at all.
+ * `error` then holds one line for the operator.
  */
 int probe_create(struct probe **ret, const struct probe_config *config, const struct clock *clock,
                  const struct probe_ops *ops, char error[PROBE_ERROR_BYTES]);

@@ -11,6 +11,7 @@
 #define PROGRAMS_MAX 64
 #define MAPS_MAX 48
 #define LINKS_MAX 192
+#define KNOWN_MAPS_MAX 64
 #define PROGRAM_NAME_BYTES 32
 #define TARGET_BYTES 64
 
@@ -81,6 +82,8 @@ struct probe {
     const struct clock *clock;
     struct probe_ops ops;
     struct pin_directory pins;
+    char known_maps[KNOWN_MAPS_MAX][PROGRAM_NAME_BYTES]; /* of the objects, to be pinned */
+    size_t known_map_count;
 
     struct program programs[PROGRAMS_MAX];
     size_t program_count;
@@ -120,6 +123,8 @@ struct probe {
 
 /* inventory.c: one struct program per program of the object, grouped as the row says. */
 int inventory_add_object(struct probe *probe, const struct object_row *row);
+/* inventory.c: for struct pin_directory. */
+bool inventory_has_map(const void *probe, const char *name);
 
 /* load.c: loads and attaches what can be of one object. `kernel` is the kernel's BTF. */
 void load_object(struct probe *probe, const struct object_row *row, const struct btf *kernel);
@@ -137,6 +142,8 @@ bool attach_possible(const char *target);
 bool attach_deferred(const char *target);
 
 /* hooks.c */
+/* Whether it is called as the pin of a link. */
+bool hook_names_pin(const char *name);
 bool hook_attached(const struct probe *probe, const struct program *program);
 void hooks_close(struct probe *probe);
 
