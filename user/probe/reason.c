@@ -9,17 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_BYTES 160
-
 /* libbpf's print hook has no context argument; the agent has one thread. */
-static char first_warning[LINE_BYTES];
-static char verdict[LINE_BYTES];
+static char first_warning[REASON_LINE_BYTES];
+static char verdict[REASON_LINE_BYTES];
 
-static void keep_line(char out[LINE_BYTES], const char *line, size_t len)
+static void keep_line(char out[REASON_LINE_BYTES], const char *line, size_t len)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < len && n < LINE_BYTES - 1; i++) {
+    for (size_t i = 0; i < len && n < REASON_LINE_BYTES - 1; i++) {
         if (isprint((unsigned char)line[i]))
             out[n++] = line[i];
     }
@@ -31,24 +29,32 @@ static bool starts_with(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* The verifier ends its log with statistics; what it objects to is the line before them. */
-static void keep_verdict(const char *log)
+/* How what follows the verdict begins: statistics, libbpf's frame, from Linux 7.3 on a section of
+ * its own. What comes behind any of them, known or not, is not the verdict. */
+static bool ends_verdict(const char *line)
 {
-    static const char *const statistics[] = {"processed ", "verification time", "stack depth",
-                                             "-- END", "-- BEGIN"};
-    const char *line = log;
+    static const char *const ends[] = {"Verification failed", "processed ", "verification time ",
+                                       "stack depth ", "-- END"};
 
-    while (*line) {
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (starts_with(line, ends[i]))
+            return true;
+    return false;
+}
+
+void reason_of_log(const char *log, char out[REASON_LINE_BYTES])
+{
+    char said[REASON_LINE_BYTES] = "";
+
+    for (const char *line = log; *line && !(said[0] && ends_verdict(line));) {
         size_t len = strcspn(line, "\n");
-        bool telling = len > 0;
 
-        for (size_t i = 0; i < sizeof(statistics) / sizeof(statistics[0]); i++)
-            telling = telling && !starts_with(line, statistics[i]);
-        if (telling)
-            keep_line(verdict, line, len);
+        if (strspn(line, " \t\r") < len && !ends_verdict(line))
+            keep_line(said, line, len);
         line += len;
         line += *line == '\n';
     }
+    memcpy(out, said, sizeof(said));
 }
 
 __attribute__((format(printf, 2, 0))) static int capture(enum libbpf_print_level level,
@@ -62,7 +68,7 @@ __attribute__((format(printf, 2, 0))) static int capture(enum libbpf_print_level
     text = starts_with(message, "libbpf: ") ? message + strlen("libbpf: ") : message;
     log = strstr(text, "-- BEGIN PROG LOAD LOG --\n");
     if (log)
-        keep_verdict(strchr(log, '\n') + 1);
+        reason_of_log(strchr(log, '\n') + 1, verdict);
     else if (!first_warning[0] && !strstr(text, "BPF program load failed"))
         keep_line(first_warning, text, strlen(text));
     return 0;
