@@ -9,7 +9,7 @@ CACHE=$(realpath -m -- "${MOONWATCH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cac
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(
   build-essential cmake pkg-config clang llvm "bpftool|linux-tools-generic" libbpf-dev libelf-dev zlib1g-dev
-  libcjson-dev libpcre2-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev tzdata
+  libcjson-dev libpcre2-dev libmicrohttpd-dev libgnutls28-dev tzdata
   libcurl4-gnutls-dev libpq-dev libhiredis-dev libc-ares-dev libsqlite3-dev
 )
 # shellcheck disable=SC2034

@@ -6,6 +6,7 @@
 #include "agent_log.h"
 #include "agent_reload.h"
 #include "agent_services.h"
+#include "agent_supervisor.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 
 /* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks: the gap
  * between them is at least this, and so many times what the last one took. */
@@ -51,6 +51,7 @@ struct agent {
     uint64_t next_event_ns;          /* no tick for an event before */
     uint64_t next_check_ns;
     enum status logged_status;
+    bool ready_untold;  /* the service manager did not take it yet */
     bool event_pending; /* something happened that is acted on at once */
 };
 
@@ -80,6 +81,11 @@ static void on_record(void *ctx, const struct record_head *record, size_t size)
         agent->event_pending = true;
 }
 
+static void tell_ready(struct agent *agent)
+{
+    agent->ready_untold = supervisor_tell("READY=1") < 0;
+}
+
 static void tick(struct agent *agent, uint64_t now_ns)
 {
     uint64_t probe_next_ns = 0, took_ns;
@@ -107,7 +113,9 @@ static void tick(struct agent *agent, uint64_t now_ns)
     agent->next_event_ns =
         now_ns +
         (EVENT_GAP_TICKS * took_ns > EVENT_GAP_NS ? EVENT_GAP_TICKS * took_ns : EVENT_GAP_NS);
-    sd_notify(0, "WATCHDOG=1");
+    if (agent->ready_untold)
+        tell_ready(agent);
+    supervisor_tell("WATCHDOG=1");
 }
 
 static void on_tick(void *ctx, uint64_t now_ns)
@@ -236,12 +244,14 @@ static void on_reload_signal(void *ctx, int signo)
 {
     struct agent *agent = ctx;
     char error[RELOAD_ERROR_BYTES];
+    char reloading[64];
 
     (void)signo;
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-               (unsigned long long)(clock_monotonic_ns(agent->clock) / NS_PER_US));
+    snprintf(reloading, sizeof(reloading), "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)(clock_monotonic_ns(agent->clock) / NS_PER_US));
+    supervisor_tell(reloading);
     reload(agent, error);
-    sd_notify(0, "READY=1");
+    tell_ready(agent);
 }
 
 static void on_stop_signal(void *ctx, int signo)
@@ -249,7 +259,7 @@ static void on_stop_signal(void *ctx, int signo)
     struct agent *agent = ctx;
 
     LOG_INFO(agent->log, "agent", "Stopping", LOG_STRING("signal", strsignal(signo)));
-    sd_notify(0, "STOPPING=1");
+    supervisor_tell("STOPPING=1");
     loop_stop(agent->loop);
 }
 
@@ -518,7 +528,7 @@ int agent_run(const struct run_options *options)
                         collectors_visibility(agent.collectors));
         server_view(agent.server, &server);
         agent_files_log(agent.log, agent.config, server.connection_limit);
-        sd_notify(0, "READY=1");
+        tell_ready(&agent);
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;
     }

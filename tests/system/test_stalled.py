@@ -1,4 +1,4 @@
-"""What the agent leans on stops answering: whoever reads its log, the disk of its state."""
+"""What the agent leans on stops answering: whoever reads its log, its supervisor, the disk of its state."""
 
 import os
 import pty
@@ -103,6 +103,25 @@ def test_an_agent_whose_log_nobody_reads(make_agent, stderr):
     if stderr.kind == "terminal":
         termios.tcflow(stderr.agent_fd, termios.TCOOFF)
     assert agent.stop() == 0
+
+
+def test_a_supervisor_that_reads_nothing(make_agent, tmp_path):
+    """As a service manager that has crashed; once it reads, it hears what it was not told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    other.sendto(b"FILLER=1", str(tmp_path / "notify"))
+        agent = make_agent(environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}).start()
+        agent.next_tick()
+        manager.settimeout(DEADLINE_SECONDS)
+        while manager.recv(4096) != b"READY=1":
+            pass
+        while manager.recv(4096) != b"WATCHDOG=1":
+            pass
+        assert agent.stop() == 0
 
 
 @pytest.mark.parametrize("stderr", ["pipe"], indirect=True)

@@ -29,7 +29,7 @@ MODULES=(loop sch_netem tcp_diag tun veth)
 # What the arm64 build links with, and the tools that the guest needs.
 ARM64_PACKAGES=(
   libc6-dev libbpf-dev libelf-dev zlib1g-dev libcjson-dev libpcre2-dev libmicrohttpd-dev libgnutls28-dev
-  libsystemd-dev libcurl4-gnutls-dev libpq-dev libhiredis-dev libc-ares-dev libsqlite3-dev
+  libcurl4-gnutls-dev libpq-dev libhiredis-dev libc-ares-dev libsqlite3-dev
   libcmocka-dev busybox-static dash iproute2 bpftool
   libbpf-tools
 )
