@@ -62,6 +62,7 @@ void probe_facts_gather(struct probe_facts *ret, const struct probe *probe, uint
                                          : 0;
     }
     probe_view(probe, &view);
+    ret->pins_lost = view.pins_lost;
     for (int t = 0; t < RECORD_TYPE_COUNT; t++)
         ret->dropped[t] = view.records[t].dropped;
 }
@@ -139,6 +140,15 @@ static void note_lost(const struct probe_facts *facts, struct probe_watch *watch
             (unsigned long long)watch->lost[type], records[type].what);
 }
 
+static void note_pins(const struct probe_facts *facts, struct findings *ret)
+{
+    struct finding *finding =
+        facts->pins_lost ? findings_add(ret, COMPONENT_PERFORMANCE, STATUS_HEALTHY) : NULL;
+
+    if (finding)
+        snprintf(finding->text, sizeof(finding->text), "%s", facts->pins_lost);
+}
+
 void probe_facts_judge(const struct probe_facts *facts, struct probe_watch *watch, uint64_t now_ns,
                        struct findings *ret)
 {
@@ -148,6 +158,7 @@ void probe_facts_judge(const struct probe_facts *facts, struct probe_watch *watc
     }
     for (int c = 0; c < CONCERN_COUNT; c++)
         note_inactive(facts, (enum probe_concern)c, ret);
+    note_pins(facts, ret);
     for (size_t i = 0; i < facts->shed_count; i++)
         note_shed(facts, i, ret);
     for (int t = 0; t < RECORD_TYPE_COUNT; t++)

@@ -17,6 +17,7 @@ struct probe_facts {
         const char *program;
         double retry_in_seconds;
     } shed[SHED_MAX];
+    const char *pins_lost;               /* what became of the pins; NULL: nothing */
     uint64_t dropped[RECORD_TYPE_COUNT]; /* records, since the maps were made */
 };
 

@@ -51,6 +51,16 @@ static void pin_path(const struct probe *probe, const struct hook_row *hook, uin
     snprintf(out, 512, "%s/%s_%" PRIu64, probe->pins.path, hook->pin_name, id);
 }
 
+bool hook_pin_path(const struct probe *probe, const struct hook_link *link, char out[512])
+{
+    const struct hook_row *hook = &hook_rows[link->hook];
+
+    if (!hook->pin_name || probe->pins.fd < 0)
+        return false;
+    pin_path(probe, hook, link->cgroup_id, out);
+    return true;
+}
+
 /* A link that a killed agent left, now running this agent's program; -1: there is none. */
 static int take_over(const char *path, int prog_fd)
 {

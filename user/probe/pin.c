@@ -255,6 +255,14 @@ int pin_map(const struct pin_directory *pins, int fd, const char *name)
     return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
 }
 
+bool pin_is_gone(const struct pin_directory *pins)
+{
+    struct stat taken, present;
+
+    return fstat(pins->fd, &taken) < 0 || stat(pins->path, &present) < 0 ||
+           taken.st_dev != present.st_dev || taken.st_ino != present.st_ino;
+}
+
 void pin_release(struct pin_directory *pins)
 {
     if (pins->fd < 0)

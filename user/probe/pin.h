@@ -39,6 +39,8 @@ bool pin_finds_agent(const struct pin_directory *pins);
 bool pin_is_ours(const struct pin_directory *pins, const char *name);
 /* The name of an entry that is not ours, if there is one. */
 bool pin_find_foreign(const struct pin_directory *pins, char ret[NAME_MAX + 1]);
+/* Whether the directory is not where it was taken any more: removed, or its bpffs unmounted. */
+bool pin_is_gone(const struct pin_directory *pins);
 /* Unpins what is ours, removes the directory and gives up the lock. */
 void pin_release(struct pin_directory *pins);
 

@@ -183,6 +183,7 @@ void probe_tick(struct probe *probe, uint64_t now_ns, uint64_t *ret_next_ns)
 {
     const struct probe_config *config = &probe->config;
 
+    pins_watch(probe, now_ns);
     budget_retry(probe, now_ns);
     if (probe->stats_fd >= 0 && now_ns >= probe->stats_since_ns + config->stats_for_ns) {
         stats_end(probe, now_ns);

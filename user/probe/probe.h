@@ -125,6 +125,7 @@ struct probe_view {
     const char *pin_directory;   /* NULL when nothing is pinned */
     const char *unpinned_reason; /* why not, else NULL */
     unsigned pins_taken_over;    /* left by an agent that was killed, removed or kept */
+    const char *pins_lost;       /* of pins that somebody removed lately; NULL: none */
     const char *stats_missing;   /* why run-time statistics cannot be had, else NULL */
     double budget_percent;
     double cpu_percent;         /* all programs, last sample; NaN before */

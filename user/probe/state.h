@@ -84,6 +84,9 @@ struct probe {
     struct pin_directory pins;
     char known_maps[KNOWN_MAPS_MAX][PROGRAM_NAME_BYTES]; /* of the objects, to be pinned */
     size_t known_map_count;
+    uint64_t pins_next_ns; /* when they are looked at again */
+    uint64_t pins_lost_ns; /* when one was missed last; 0: never */
+    char pins_lost[PROBE_REASON_BYTES];
 
     struct program programs[PROGRAMS_MAX];
     size_t program_count;
@@ -142,6 +145,10 @@ bool attach_possible(const char *target);
 bool attach_deferred(const char *target);
 
 /* hooks.c */
+/* pin_watch.c: pins again what somebody has removed. */
+void pins_watch(struct probe *probe, uint64_t now_ns);
+/* The path a link's pin has; false: it has none. */
+bool hook_pin_path(const struct probe *probe, const struct hook_link *link, char out[512]);
 /* Whether it is called as the pin of a link. */
 bool hook_names_pin(const char *name);
 bool hook_attached(const struct probe *probe, const struct program *program);

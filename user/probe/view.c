@@ -65,6 +65,7 @@ void probe_view(const struct probe *probe, struct probe_view *ret)
         .pin_directory = probe->pins.fd >= 0 ? probe->pins.path : NULL,
         .unpinned_reason = probe->pins.fd >= 0 ? NULL : probe->pins.unpinned_reason,
         .pins_taken_over = probe->pins.taken_over,
+        .pins_lost = probe->pins_lost[0] ? probe->pins_lost : NULL,
         .stats_missing = probe->stats_missing[0] ? probe->stats_missing : NULL,
         .budget_percent = probe->config.budget_percent,
         .cpu_percent = probe->cpu_percent,
