@@ -6,8 +6,9 @@
  * submitter's plug. One clock of our own means the same on every kernel and scheduler.
  */
 #include "abi/blkio.h"
-#include "emit.bpf.h"
+#include "attached_since.bpf.h"
 #include "latency.bpf.h"
+#include "row_or_other.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -44,31 +45,18 @@ static __always_inline u32 op_of(const struct request *rq)
     return op < BLKIO_OTHER ? op : BLKIO_OTHER;
 }
 
-static __noinline struct blkio_stats *new_row(const struct blkio_key *key)
-{
-    static const struct blkio_stats empty;
-    struct blkio_key other = {.device = OTHER_DEVICE, .op = key->op};
-    struct blkio_stats *row;
-
-    bpf_map_update_elem(&blkio_device, key, &empty, BPF_NOEXIST);
-    row = bpf_map_lookup_elem(&blkio_device, key);
-    if (row)
-        return row;
-    count_map_drop(MAP_DROP_BLKIO_DEVICE);
-    bpf_map_update_elem(&blkio_device, &other, &empty, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&blkio_device, &other);
-}
-
 static __always_inline struct blkio_stats *row_of(const struct request *rq,
                                                   const struct gendisk *disk)
 {
+    static const struct blkio_stats empty;
     struct blkio_key key = {
         .device = (u32)disk->major << MINOR_BITS | (u32)disk->first_minor,
         .op = op_of(rq),
     };
+    struct blkio_key other = {.device = OTHER_DEVICE, .op = key.op};
     struct blkio_stats *row = bpf_map_lookup_elem(&blkio_device, &key);
 
-    return row ? row : new_row(&key);
+    return row ? row : row_or_other(&blkio_device, &key, &other, &empty, MAP_DROP_BLKIO_DEVICE);
 }
 
 SEC("tp_btf/block_rq_issue")
@@ -96,6 +84,10 @@ int BPF_PROG(blkio_complete, struct request *rq, u8 error, unsigned int part_byt
 
     if (!issued_ns)
         return 0;
+    if (*issued_ns < attached_since_ns(ATTACHED_BLKIO)) {
+        bpf_map_delete_elem(&blkio_inflight, &key);
+        return 0;
+    }
     ns = bpf_ktime_get_ns() - *issued_ns;
     row = disk ? row_of(rq, disk) : NULL;
     if (row && !error)

@@ -9,10 +9,11 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
-#define BLOCKED_TASKS_MAX 16384 /* tasks alive that ever slept so; 80 bytes each */
+#define BLOCKED_TASKS_MAX 16384 /* tasks alive that ever slept so; 88 bytes each */
 
 struct blocked_task {
     u64 since_ns;     /* 0: not asleep; the time base is that of the program which wrote it */
+    u64 attached_ns;  /* the word ATTACHED_RUNQ at that time: another since then, and it is void */
     u64 run_delay_ns; /* sched_info.run_delay when it fell asleep */
     u64 total_ns;     /* all such sleeps that ended */
 };

@@ -3,6 +3,7 @@
 #include "abi/exit.h"
 #include "emit.bpf.h"
 #include "identity.bpf.h"
+#include "row_or_other.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
@@ -34,23 +35,15 @@ struct {
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } process_ended SEC(".maps");
 
-/* The row of the task's cgroup, or row 0 once the map is full; NULL when even that has no room. */
+/* The row of the task's cgroup, or row 0 once the map is full. */
 static __always_inline struct process_stats *stats_of(struct task_struct *task)
 {
     struct process_stats fresh = {};
-    u64 id = cgroup_id_of(task);
+    u64 id = cgroup_id_of(task), other = 0;
     struct process_stats *stats = bpf_map_lookup_elem(&process_cgrp, &id);
 
-    if (stats)
-        return stats;
-    bpf_map_update_elem(&process_cgrp, &id, &fresh, BPF_NOEXIST);
-    stats = bpf_map_lookup_elem(&process_cgrp, &id);
-    if (stats)
-        return stats;
-    count_map_drop(MAP_DROP_PROCESS_CGROUP);
-    id = 0;
-    bpf_map_update_elem(&process_cgrp, &id, &fresh, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&process_cgrp, &id);
+    return stats ? stats
+                 : row_or_other(&process_cgrp, &id, &other, &fresh, MAP_DROP_PROCESS_CGROUP);
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -2,9 +2,10 @@
  * task: direct reclaim (the host ran low) and memory cgroup reclaim (the cgroup is at its limit).
  */
 #include "abi/reclaim.h"
-#include "emit.bpf.h"
+#include "attached_since.bpf.h"
 #include "identity.bpf.h"
 #include "latency.bpf.h"
+#include "row_or_other.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -36,22 +37,6 @@ static __always_inline u64 task_key(enum reclaim_kind kind)
     return bpf_get_current_pid_tgid() << 32 | kind;
 }
 
-/* As in bpf/runq: a cgroup's row, or else the `other` row, made while there is room. */
-static __noinline struct latency *new_row(const struct reclaim_key *key)
-{
-    static const struct latency empty;
-    struct reclaim_key other = {.cgroup_id = OTHER_CGROUP, .kind = key->kind};
-    struct latency *row;
-
-    bpf_map_update_elem(&reclaim_cgrp, key, &empty, BPF_NOEXIST);
-    bpf_map_update_elem(&reclaim_cgrp, &other, &empty, BPF_NOEXIST);
-    row = bpf_map_lookup_elem(&reclaim_cgrp, key);
-    if (row)
-        return row;
-    count_map_drop(MAP_DROP_RECLAIM_CGROUP);
-    return bpf_map_lookup_elem(&reclaim_cgrp, &other);
-}
-
 static __always_inline void report_stall(const struct reclaim_key *key, u64 ns)
 {
     struct record_stall *record = emit_reserve(RECORD_STALL, sizeof(*record));
@@ -79,22 +64,27 @@ static __always_inline int begin(enum reclaim_kind kind)
     return 0;
 }
 
-static __always_inline int end(enum reclaim_kind kind)
+static __always_inline int end(enum reclaim_kind kind, u32 attached)
 {
+    static const struct latency empty;
     u64 task = task_key(kind);
     u64 *since_ns = bpf_map_lookup_elem(&reclaim_task, &task);
     struct reclaim_key key = {.kind = kind};
+    struct reclaim_key other = {.cgroup_id = OTHER_CGROUP, .kind = kind};
     struct latency *row;
-    u64 ns;
+    u64 began_ns, ns;
 
     if (!since_ns)
         return 0;
-    ns = bpf_ktime_get_ns() - *since_ns;
+    began_ns = *since_ns;
     bpf_map_delete_elem(&reclaim_task, &task);
+    if (began_ns < attached_since_ns(attached))
+        return 0;
+    ns = bpf_ktime_get_ns() - began_ns;
     key.cgroup_id = memory_cgroup_id_of(bpf_get_current_task_btf());
     row = bpf_map_lookup_elem(&reclaim_cgrp, &key);
     if (!row)
-        row = new_row(&key);
+        row = row_or_other(&reclaim_cgrp, &key, &other, &empty, MAP_DROP_RECLAIM_CGROUP);
     if (row)
         count_latency_atomic(row, ns);
     if (stall_ns && ns >= stall_ns)
@@ -111,7 +101,7 @@ int BPF_PROG(reclaim_begin)
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
 int BPF_PROG(reclaim_end)
 {
-    return end(RECLAIM_DIRECT);
+    return end(RECLAIM_DIRECT, ATTACHED_RECLAIM_DIRECT);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
@@ -123,5 +113,5 @@ int BPF_PROG(memcg_begin)
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
 int BPF_PROG(memcg_end)
 {
-    return end(RECLAIM_MEMCG);
+    return end(RECLAIM_MEMCG, ATTACHED_RECLAIM_MEMCG);
 }

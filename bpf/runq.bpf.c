@@ -102,7 +102,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(runq_ts_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
              unsigned int prev_state)
 {
-    u64 now_ns = bpf_ktime_get_ns();
+    u64 now_ns = bpf_ktime_get_ns(), attached_ns = attached_since_ns(ATTACHED_RUNQ);
     struct side leaving = {.task = prev}, coming = {.task = next};
     struct runq_stats *stats;
     struct runq_task *times;
@@ -112,7 +112,7 @@ int BPF_PROG(runq_ts_switch, bool preempt, struct task_struct *prev, struct task
         times = task_times(prev);
         if (!stats || !times)
             return 0;
-        leaving.since_ns = times->arrived_ns;
+        leaving.since_ns = times->arrived_ns >= attached_ns ? times->arrived_ns : 0;
         count_leaving(&leaving, now_ns, preempt, prev_state, stats);
         times->queued_ns = preempt || prev_state == 0 ? now_ns : 0;
     }
@@ -121,7 +121,7 @@ int BPF_PROG(runq_ts_switch, bool preempt, struct task_struct *prev, struct task
         times = task_times(next);
         if (!stats || !times)
             return 0;
-        coming.since_ns = times->queued_ns;
+        coming.since_ns = times->queued_ns >= attached_ns ? times->queued_ns : 0;
         count_coming(&coming, prev, now_ns, stats);
         times->queued_ns = 0;
         times->arrived_ns = now_ns;

@@ -8,10 +8,11 @@
 #define MOONWATCH_RUNQ_COUNT_BPF_H
 
 #include "abi/runq.h"
+#include "attached_since.bpf.h"
 #include "blocked.bpf.h"
-#include "emit.bpf.h"
 #include "identity.bpf.h"
 #include "latency.bpf.h"
+#include "row_or_other.bpf.h"
 
 /* Of the kernel's include/linux/sched.h, which is no UAPI. */
 #define TASK_UNINTERRUPTIBLE 0x0002
@@ -49,30 +50,14 @@ struct {
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } blocked_cgrp SEC(".maps");
 
-/* The row of a cgroup not seen before, or else the `other` row, which is made along with the first
- * cgroups, while there is room. Its insert may fail once: the allocator holds few spare rows per
- * CPU and refills them when interrupts are on again. */
-static __noinline struct latency *new_cgroup_row(void *map, u64 cgroup_id, u32 drop_site)
-{
-    static const struct latency empty;
-    u64 other = OTHER_CGROUP;
-    struct latency *row;
-
-    bpf_map_update_elem(map, &cgroup_id, &empty, BPF_NOEXIST);
-    bpf_map_update_elem(map, &other, &empty, BPF_NOEXIST);
-    row = bpf_map_lookup_elem(map, &cgroup_id);
-    if (row)
-        return row;
-    count_map_drop(drop_site);
-    return bpf_map_lookup_elem(map, &other);
-}
-
 static __always_inline void count_cgroup(void *map, u64 cgroup_id, u64 ns, u32 drop_site)
 {
+    static const struct latency empty;
     struct latency *row = bpf_map_lookup_elem(map, &cgroup_id);
+    u64 other = OTHER_CGROUP;
 
     if (!row)
-        row = new_cgroup_row(map, cgroup_id, drop_site);
+        row = row_or_other(map, &cgroup_id, &other, &empty, drop_site);
     if (row)
         count_latency(row, ns);
 }
@@ -86,13 +71,16 @@ struct side {
 
 static __always_inline void begin_blocked(const struct side *leaving, u64 now_ns)
 {
-    struct blocked_task fresh = {.since_ns = now_ns, .run_delay_ns = leaving->run_delay_ns};
+    struct blocked_task fresh = {.since_ns = now_ns,
+                                 .attached_ns = attached_since_ns(ATTACHED_RUNQ),
+                                 .run_delay_ns = leaving->run_delay_ns};
     struct blocked_task *blocked;
     u32 pid = leaving->task->pid;
 
     blocked = bpf_map_lookup_elem(&task_blocked, &pid);
     if (blocked) {
         blocked->since_ns = fresh.since_ns;
+        blocked->attached_ns = fresh.attached_ns;
         blocked->run_delay_ns = fresh.run_delay_ns;
     } else if (bpf_map_update_elem(&task_blocked, &pid, &fresh, BPF_NOEXIST)) {
         count_map_drop(MAP_DROP_BLOCKED_TASK);
@@ -113,7 +101,8 @@ static __always_inline void end_blocked(const struct side *coming)
     slept_ns = coming->since_ns - blocked->since_ns;
     slept_ns -= coming->run_delay_ns - blocked->run_delay_ns;
     blocked->since_ns = 0;
-    if (slept_ns <= 0)
+    /* The times may be of another clock than the word's: it is compared with what it was then. */
+    if (slept_ns <= 0 || blocked->attached_ns != attached_since_ns(ATTACHED_RUNQ))
         return;
     blocked->total_ns += slept_ns;
     count_cgroup(&blocked_cgrp, cgroup_id_of(coming->task), slept_ns, MAP_DROP_BLOCKED_CGROUP);

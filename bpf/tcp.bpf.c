@@ -80,6 +80,7 @@ static __always_inline void on_connecting(struct tcp_sock *tp)
 static __always_inline void on_established(struct tcp_sock *tp, int old)
 {
     struct tcp_socket *socket = socket_find(tp);
+    u64 syn_ns = socket ? tcp_since(socket->syn_ns) : 0;
     bool connecting = socket && socket->syn_ns;
     u64 now_ns = bpf_ktime_get_ns();
     struct tcp_stats *row;
@@ -104,8 +105,8 @@ static __always_inline void on_established(struct tcp_sock *tp, int old)
     if (!row)
         return;
     __sync_fetch_and_add(&row->opened, 1);
-    if (connecting)
-        count_latency_atomic(&row->connect, now_ns - socket->syn_ns);
+    if (syn_ns)
+        count_latency_atomic(&row->connect, now_ns - syn_ns);
     count_rtt(row, tp);
 }
 
@@ -153,7 +154,8 @@ static __always_inline void on_connect_failed(const struct tcp_sock *tp, struct 
         return;
     if (socket) {
         record->cgroup_id = socket->cgroup_id;
-        record->elapsed_ns = record->head.time_ns - socket->syn_ns;
+        if (tcp_since(socket->syn_ns))
+            record->elapsed_ns = record->head.time_ns - socket->syn_ns;
         record->pid = socket->pid;
         __builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));
     }
@@ -168,6 +170,7 @@ static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_sock
 {
     struct tcp_key key = key_of(tp, socket);
     struct tcp_stats *row = tcp_row(key.port, key.role);
+    u64 established_ns;
 
     if (!row)
         return;
@@ -177,8 +180,9 @@ static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_sock
     if (!socket)
         return;
     count_retransmits(row, socket, tp);
-    if (socket->established_ns)
-        count_latency_atomic(&row->lifetime, bpf_ktime_get_ns() - socket->established_ns);
+    established_ns = tcp_since(socket->established_ns);
+    if (established_ns)
+        count_latency_atomic(&row->lifetime, bpf_ktime_get_ns() - established_ns);
 }
 
 static __always_inline void on_end(struct tcp_sock *tp, int old)

@@ -7,8 +7,9 @@
 #define MOONWATCH_TCP_ROWS_BPF_H
 
 #include "abi/tcp.h"
-#include "emit.bpf.h"
+#include "attached_since.bpf.h"
 #include "latency.bpf.h"
+#include "row_or_other.bpf.h"
 #include <bpf/bpf_endian.h>
 
 /* The host's net.ipv4.ip_local_port_range, set by the loader; these are the kernel's defaults. */
@@ -46,35 +47,19 @@ struct {
 /* The source of new rows: too large for the stack. */
 static const struct tcp_stats tcp_stats_zero;
 
-static __always_inline struct tcp_stats *tcp_row_make(u16 port, u16 role)
-{
-    struct tcp_key key = {.port = port, .role = role};
-    struct tcp_stats *row = bpf_map_lookup_elem(&tcp_port, &key);
-
-    if (row)
-        return row;
-    /* That it failed is told by the lookup: another CPU may have been first. */
-    bpf_map_update_elem(&tcp_port, &key, &tcp_stats_zero, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&tcp_port, &key);
-}
-
-/* The row of the key, else that of port 0; NULL only when there is no memory for either. */
+/* The row of the key, else that of port 0. */
 static __noinline struct tcp_stats *tcp_row(u16 port, u16 role)
 {
-    struct tcp_key key = {.port = port, .role = role};
+    struct tcp_key key = {.port = port, .role = role}, other = {.role = role};
     struct tcp_stats *row = bpf_map_lookup_elem(&tcp_port, &key);
-    struct tcp_stats *client_other, *server_other;
 
-    if (row)
-        return row;
-    /* The rows of port 0 are made before any other, so that ports cannot take their room. */
-    client_other = tcp_row_make(0, TCP_CLIENT);
-    server_other = tcp_row_make(0, TCP_SERVER);
-    row = tcp_row_make(port, role);
-    if (row)
-        return row;
-    count_map_drop(MAP_DROP_TCP_PORT);
-    return role == TCP_CLIENT ? client_other : server_other;
+    return row ? row : row_or_other(&tcp_port, &key, &other, &tcp_stats_zero, MAP_DROP_TCP_PORT);
+}
+
+/* When it began, or 0: not seen, or before the programs were shed. */
+static __always_inline u64 tcp_since(u64 since_ns)
+{
+    return since_ns >= attached_since_ns(ATTACHED_TCP) ? since_ns : 0;
 }
 
 static __always_inline bool is_ephemeral(u16 port)

@@ -126,6 +126,7 @@ static inline void empty_map(struct probe *probe, const struct kernel_map *map)
         assert_true(map->key_size <= sizeof(key));
         while (bpf_map_get_next_key(map->fd, NULL, key) == 0)
             assert_int_equal(bpf_map_delete_elem(map->fd, key), 0);
+        assert_int_equal(other_rows_make(probe, map), 0);
     }
 }
 

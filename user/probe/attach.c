@@ -59,8 +59,20 @@ bool attach_possible(const char *target)
     return find_kind(target) != NULL;
 }
 
+/* By the kernel's own clock, not that of a test. */
+static void note_attached(struct probe *probe, const struct group *group)
+{
+    uint64_t now_ns = clock_monotonic_ns(clock_system());
+    struct kernel_map *map = map_find(probe, "attached_since");
+    uint32_t word = group->spec ? group->spec->attached : ATTACHED_NONE;
+
+    if (map && word != ATTACHED_NONE)
+        bpf_map_update_elem(map->fd, &word, &now_ns, BPF_ANY);
+}
+
 int group_attach(struct probe *probe, unsigned group, struct program **ret_culprit)
 {
+    note_attached(probe, &probe->groups[group]);
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
         const struct attach_kind *kind = find_kind(program->target);

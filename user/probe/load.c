@@ -114,8 +114,8 @@ static int prepare_map(struct probe *probe, const struct object_row *row, struct
     if (strcmp(name, "events") == 0)
         return bpf_map__set_max_entries(map, probe->config.ring_bytes);
     if (is_cgroup_map(row, name))
-        return bpf_map__set_max_entries(map,
-                                        probe->config.cgroups_max ? probe->config.cgroups_max : 1);
+        return bpf_map__set_max_entries(map, probe->config.cgroups_max +
+                                                 (uint32_t)other_rows_count(name));
     return 0;
 }
 
@@ -208,6 +208,7 @@ static void keep_map(struct probe *probe, struct bpf_map *map)
     if (kept->fd < 0)
         return;
     probe->map_count++;
+    other_rows_make(probe, kept);
     if (!bpf_map__is_internal(map))
         pin_map(&probe->pins, kept->fd, name);
 }

@@ -20,6 +20,7 @@
 #ifndef MOONWATCH_PROBE_OBJECTS_H
 #define MOONWATCH_PROBE_OBJECTS_H
 
+#include "abi/attached.h"
 #include "probe/probe.h"
 
 #define WAYS_MAX 2
@@ -36,6 +37,7 @@ struct way_row {
 
 struct group_row {
     struct way_row ways[WAYS_MAX];
+    enum attached_word attached; /* the word its programs compare their own times with */
 };
 
 struct object_row {

@@ -134,6 +134,10 @@ void load_object(struct probe *probe, const struct object_row *row, const struct
 /* load.c: for all of the object's programs there is one reason why they cannot run. */
 void refuse_object(struct probe *probe, const struct object_row *row, const char *reason);
 
+/* other_rows.c: how many rows `other` the map has, none for most; and making them. */
+size_t other_rows_count(const char *map);
+int other_rows_make(const struct probe *probe, const struct kernel_map *map);
+
 /* attach.c: all programs of the group's way, or none of them. On failure `ret_culprit` is the
  * program that could not be attached. */
 int group_attach(struct probe *probe, unsigned group, struct program **ret_culprit);

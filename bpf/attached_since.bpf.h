@@ -1,0 +1,24 @@
+/* A program that takes the difference of two of its own times compares the first with this. */
+#ifndef MOONWATCH_ATTACHED_SINCE_BPF_H
+#define MOONWATCH_ATTACHED_SINCE_BPF_H
+
+#include "abi/attached.h"
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ATTACHED_COUNT);
+    __type(key, u32);
+    __type(value, u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} attached_since SEC(".maps");
+
+static __always_inline u64 attached_since_ns(u32 word)
+{
+    const u64 *since_ns = bpf_map_lookup_elem(&attached_since, &word);
+
+    return since_ns ? *since_ns : 0;
+}
+
+#endif
