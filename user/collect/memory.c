@@ -119,8 +119,9 @@ static void sample_file(struct memory_state *s, struct proc_file *file, const ch
         *field_reading(m, &fields[i]) = reading_missing(reason);
 }
 
-/* NAME TYPE VALUE per line, after two lines of header. What is above c_min is given back when memory
- * runs low, but MemAvailable knows nothing of it: the cache is in no list of the kernel's. */
+/* NAME TYPE VALUE per line, after two lines of header. What is above c_min is given back when
+ * memory runs low, but MemAvailable knows nothing of it: the cache is in no list of the kernel's.
+ */
 static bool parse_arcstats(struct scan file, uint64_t *ret_reclaimable_bytes)
 {
     uint64_t type, value, size = 0, least = 0;

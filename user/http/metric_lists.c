@@ -26,13 +26,13 @@ const char *metric_list_name(enum metric_list list)
 size_t metric_lists_share(const struct metric_lists *lists, const struct exposition *e,
                           enum metric_list list)
 {
-    size_t used = e->series + TRAILING_SERIES, weight = 0;
+    size_t used = e->series + TRAILING_SERIES, weight = lists_table[list].weight;
     size_t left = used < lists->series_max ? lists->series_max - used : 0;
     size_t least = lists->series_max * lists_table[list].weight / LISTS_SHARE_LEAST / 100;
 
-    for (int i = (int)list; i < METRIC_LIST_COUNT; i++)
+    for (int i = (int)list + 1; i < METRIC_LIST_COUNT; i++)
         weight += lists_table[i].weight;
-    left = left * lists_table[list].weight / weight;
+    left = weight ? left * lists_table[list].weight / weight : 0;
     return left > least ? left : least;
 }
 

@@ -8,9 +8,9 @@
  *   - the last third of the window grew too: one large copy is a step, not a trend;
  *   - no fall inside the window is larger than half of what was gained: in a sawtooth (log
  * rotation, compaction) the falls are as large as the gain;
- *   - the level is above every level seen in the two days before the window, by more than a tenth of
- *     what was gained: a level that was cleared once may climb back to where it was before that
- *     says anything, and a nightly job's output is a little larger every night.
+ *   - the level is above every level seen in the two days before the window, by more than a tenth
+ * of what was gained: a level that was cleared once may climb back to where it was before that says
+ * anything, and a nightly job's output is a little larger every night.
  */
 #ifndef MOONWATCH_MODEL_GROWTH_H
 #define MOONWATCH_MODEL_GROWTH_H
@@ -34,7 +34,8 @@ struct growth {
     struct {
         uint64_t hour; /* since the monotonic clock's zero */
         double level;
-    } peaks[GROWTH_PEAK_HOURS]; /* of the points that left the window, by hour % GROWTH_PEAK_HOURS */
+    } peaks[GROWTH_PEAK_HOURS]; /* of the points that left the window, by hour % GROWTH_PEAK_HOURS
+                                 */
     uint64_t next_ns;
     struct reading per_second; /* the slope, valid once there is a point */
 };
