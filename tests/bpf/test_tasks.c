@@ -1,5 +1,6 @@
 /* The task iterator and its sums against /proc. */
 #include "abi/task.h"
+#include "model/stuck_tasks.h"
 #include "model/task_table.h"
 #include "probe_fixture.h"
 #include <dirent.h>
@@ -337,6 +338,59 @@ static void what_short_children_burn_is_told_of_their_parent(void **state)
     task_table_destroy(table);
 }
 
+/* A parent sleeps uninterruptibly until its vfork()ed child executes something, which this one does
+ * not. */
+static void wait_for_ever(void)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            poll(NULL, 0, -1);
+    }
+}
+
+static void add_stuck(void *ctx, const struct task_row *row)
+{
+    stuck_tasks_add(ctx, row);
+}
+
+static bool is_stuck(struct stuck_tasks *stuck, pid_t pid, double seconds)
+{
+    struct stuck_task longest[TOP_COUNT];
+    size_t count;
+
+    stuck_tasks_begin(stuck, monotonic_ns());
+    assert_true(probe_tasks_for_each(f.probe, add_stuck, stuck) > 0);
+    count = stuck_tasks_longest(stuck, longest, TOP_COUNT);
+    for (size_t i = 0; i < count; i++)
+        if ((pid_t)longest[i].pid == pid && longest[i].seconds >= seconds)
+            return true;
+    return false;
+}
+
+static void a_task_that_does_not_come_back_is_stuck(void **state)
+{
+    uint64_t deadline = monotonic_ns() + DEADLINE_NS;
+    struct stuck_tasks *stuck;
+    bool found = false;
+
+    (void)state;
+    skip_unless_root();
+    fixture_open(&f, 1u << CONCERN_TASKS, PROBE_AUTO);
+    burner = start(wait_for_ever);
+    idler = start(hold_memory);
+    assert_int_equal(stuck_tasks_create(&stuck), 0);
+    while (!found && monotonic_ns() < deadline) {
+        poll(NULL, 0, 50);
+        found = is_stuck(stuck, burner, 0.2);
+        assert_false(is_stuck(stuck, idler, 0));
+    }
+    assert_true(found);
+    stuck_tasks_destroy(stuck);
+}
+
 static void a_burning_process_tops_an_idle_one(void **state)
 {
     const struct task_query by_cpu = {.order = TOP_CPU}, by_rss = {.order = TOP_RSS};
@@ -398,6 +452,7 @@ int main(void)
         cmocka_unit_test_teardown(resident_memory_is_that_of_statm, clean_up),
         cmocka_unit_test_teardown(a_burning_process_tops_an_idle_one, clean_up),
         cmocka_unit_test_teardown(what_short_children_burn_is_told_of_their_parent, clean_up),
+        cmocka_unit_test_teardown(a_task_that_does_not_come_back_is_stuck, clean_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

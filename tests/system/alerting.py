@@ -18,7 +18,7 @@ QUIET = [
     {"name": name, "kind": "status", "enabled": False}
     for name in (
         "HostCpu HostMemory HostSwap HostDisk HostInodes HostPids HostFiles HostConntrack HostPressure "
-        "HostStalled CgroupThrottled RunQueueDelay"
+        "HostStalled CgroupThrottled RunQueueDelay ProcessFiles AcceptQueue TasksStuck"
     ).split()
 ] + [
     {"name": name, "kind": "event", "event": event, "enabled": False}

@@ -10,8 +10,9 @@ static bool order_of(const char *check, enum top_order *ret)
         const char *begins;
         enum top_order order;
     } orders[] = {
-        {"cpu", TOP_CPU},    {"throttled", TOP_CPU}, {"runq_delay", TOP_CPU},
-        {"memory", TOP_RSS}, {"swap", TOP_RSS},      {"pressure", TOP_RUN_DELAY},
+        {"cpu", TOP_CPU},       {"throttled", TOP_CPU}, {"runq_delay", TOP_CPU},
+        {"memory", TOP_RSS},    {"swap", TOP_RSS},      {"pressure", TOP_RUN_DELAY},
+        {"stuck", TOP_BLOCKED},
     };
 
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {

@@ -35,6 +35,7 @@ struct collector {
 };
 
 extern const struct collector cpu_collector, memory_collector, disk_collector, network_collector,
-    pressure_collector, process_collector, throttle_collector, scheduler_collector, event_collector;
+    pressure_collector, process_collector, throttle_collector, scheduler_collector, event_collector,
+    process_files_collector, cgroup_pids_collector, listener_collector;
 
 #endif

@@ -9,13 +9,13 @@
 
 struct network_state {
     const struct host *host;
-    struct proc_file dev, snmp, tracked, tracked_limit;
+    struct proc_file dev, snmp, netstat, tracked, tracked_limit;
     char *buffer;
     size_t capacity;
     struct interfaces interfaces;
     struct tcp_ports *ports;
     struct reading retransmits, segments; /* of the sample before */
-    char dev_reason[96], snmp_reason[96], tracked_reason[96], limit_reason[96];
+    char dev_reason[96], snmp_reason[96], netstat_reason[96], tracked_reason[96], limit_reason[96];
 };
 
 static const char *reason_of(char *reason, size_t size, const char *name, int err)
@@ -38,13 +38,14 @@ static const char *sample_interfaces(struct network_state *s, uint64_t now_ns)
     return err < 0 ? reason_of(s->dev_reason, sizeof(s->dev_reason), name, err) : NULL;
 }
 
-/* A line of names and one of values, both beginning with "Tcp:". */
-static bool find_tcp_lines(struct scan file, struct scan *ret_names, struct scan *ret_values)
+/* A line of names and one of values, both beginning with `prefix`. */
+static bool find_lines(struct scan file, const char *prefix, struct scan *ret_names,
+                       struct scan *ret_values)
 {
     struct scan line, names = {0};
 
     while (scan_line(&file, &line)) {
-        if (!scan_skip(&line, "Tcp:"))
+        if (!scan_skip(&line, prefix))
             continue;
         if (names.at) {
             *ret_names = names;
@@ -56,20 +57,25 @@ static bool find_tcp_lines(struct scan file, struct scan *ret_names, struct scan
     return false;
 }
 
-static void parse_tcp(struct scan file, struct network_snapshot *n)
+struct counter {
+    const char *name;
+    struct reading *reading;
+};
+
+static void parse_counters(struct scan file, const char *prefix, const struct counter *counters,
+                           size_t counter_count)
 {
     struct scan names, values, name, value;
     uint64_t count;
 
-    if (!find_tcp_lines(file, &names, &values))
+    if (!find_lines(file, prefix, &names, &values))
         return;
     while (scan_word(&names, &name) && scan_word(&values, &value)) {
         if (!scan_is_u64(&value, &count))
             continue; /* MaxConn is -1 */
-        if (scan_is(&name, "OutSegs"))
-            n->tcp_segments_sent_total = reading_of((double)count);
-        else if (scan_is(&name, "RetransSegs"))
-            n->tcp_retransmits_total = reading_of((double)count);
+        for (size_t i = 0; i < counter_count; i++)
+            if (scan_is(&name, counters[i].name))
+                *counters[i].reading = reading_of((double)count);
     }
 }
 
@@ -98,16 +104,34 @@ static void sample_tcp(struct network_state *s, struct network_snapshot *n)
 {
     ssize_t len = proc_file_read(&s->snmp, &s->buffer, &s->capacity);
     const char *missing = "not in /proc/net/snmp";
+    const struct counter counters[] = {{"OutSegs", &n->tcp_segments_sent_total},
+                                       {"RetransSegs", &n->tcp_retransmits_total}};
 
     if (len < 0)
         missing = reason_of(s->snmp_reason, sizeof(s->snmp_reason), "/proc/net/snmp", (int)len);
     n->tcp_retransmits_total = reading_missing(missing);
     n->tcp_segments_sent_total = reading_missing(missing);
     if (len >= 0)
-        parse_tcp(scan_of(s->buffer, (size_t)len), n);
+        parse_counters(scan_of(s->buffer, (size_t)len), "Tcp:", counters, 2);
     n->retransmit_percent = retransmit_percent(s, n);
     s->retransmits = n->tcp_retransmits_total;
     s->segments = n->tcp_segments_sent_total;
+}
+
+static void sample_listening(struct network_state *s, struct network_snapshot *n)
+{
+    ssize_t len = proc_file_read(&s->netstat, &s->buffer, &s->capacity);
+    const char *missing = "not in /proc/net/netstat";
+    const struct counter counters[] = {{"ListenOverflows", &n->listen_overflows_total},
+                                       {"ListenDrops", &n->listen_drops_total}};
+
+    if (len < 0)
+        missing =
+            reason_of(s->netstat_reason, sizeof(s->netstat_reason), "/proc/net/netstat", (int)len);
+    n->listen_overflows_total = reading_missing(missing);
+    n->listen_drops_total = reading_missing(missing);
+    if (len >= 0)
+        parse_counters(scan_of(s->buffer, (size_t)len), "TcpExt:", counters, 2);
 }
 
 static struct reading read_tracking(struct network_state *s, struct proc_file *file,
@@ -153,6 +177,7 @@ static void network_sample(void *state, uint64_t now_ns, struct snapshot *snapsh
     n->interface_count = s->interfaces.count;
     n->interfaces = s->interfaces.ranked;
     sample_tcp(s, n);
+    sample_listening(s, n);
     sample_tracking(s, n);
     tcp_ports_sample(s->ports, now_ns, n);
     /* Both are there with any network at all: without them there is no /proc of this host. */
@@ -170,6 +195,7 @@ static int network_open(void *state, const struct collector_env *env)
     s->retransmits = s->segments = reading_missing("needs two samples");
     proc_file_open(&s->dev, env->host->proc, "net/dev");
     proc_file_open(&s->snmp, env->host->proc, "net/snmp");
+    proc_file_open(&s->netstat, env->host->proc, "net/netstat");
     proc_file_open(&s->tracked, env->host->proc, "sys/net/netfilter/nf_conntrack_count");
     proc_file_open(&s->tracked_limit, env->host->proc, "sys/net/netfilter/nf_conntrack_max");
     return 0;
@@ -181,6 +207,7 @@ static void network_close(void *state)
 
     proc_file_close(&s->dev);
     proc_file_close(&s->snmp);
+    proc_file_close(&s->netstat);
     proc_file_close(&s->tracked);
     proc_file_close(&s->tracked_limit);
     tcp_ports_destroy(s->ports);

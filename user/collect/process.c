@@ -4,12 +4,16 @@
  * then is the evidence.
  */
 #include "abi/task.h"
+#include "base/cleanup.h"
 #include "collect/collector.h"
 #include "collect/lifecycle.h"
 #include "collect/process_limit.h"
+#include "collect/scan.h"
+#include "model/stuck_tasks.h"
 #include "model/task_table.h"
 #include "probe/map.h"
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define TASKS_EVERY_NS (5 * NS_PER_SECOND)
@@ -24,6 +28,8 @@ struct process_state {
     struct process_limits limits;
     struct lifecycle lifecycle;
     struct task_table *tasks;
+    struct stuck_tasks *stuck;
+    const char *proc;
     uint64_t taken_ns; /* 0: never */
     double seconds;
     const char *missing; /* why the last snapshot failed */
@@ -31,7 +37,10 @@ struct process_state {
 
 static void add_row(void *ctx, const struct task_row *row)
 {
-    task_table_add(ctx, row);
+    struct process_state *s = ctx;
+
+    task_table_add(s->tasks, row);
+    stuck_tasks_add(s->stuck, row);
 }
 
 static const char *run_iterator(struct process_state *s, uint64_t now_ns)
@@ -46,7 +55,8 @@ static const char *run_iterator(struct process_state *s, uint64_t now_ns)
         return reason;
     blocked_known = probe_concern_active(s->probe, CONCERN_RUNQ, &reason);
     task_table_begin(s->tasks, now_ns, blocked_known, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-    rows = probe_tasks_for_each(s->probe, add_row, s->tasks);
+    stuck_tasks_begin(s->stuck, now_ns);
+    rows = probe_tasks_for_each(s->probe, add_row, s);
     if (task_table_end(s->tasks) < 0)
         return "out of memory";
     if (rows < 0)
@@ -61,12 +71,38 @@ static void take_snapshot(struct process_state *s)
     s->seconds = (double)(clock_monotonic_ns(s->clock) - s->taken_ns) / (double)NS_PER_SECOND;
 }
 
+/* "0" stands for nothing or for a kernel without symbols; else a function's name. */
+static void read_wait_channel(const struct process_state *s, struct stuck_task *task)
+{
+    CLEANUP_FREE char *text = NULL;
+    char path[64];
+    size_t len;
+
+    task->wait_channel[0] = '\0';
+    snprintf(path, sizeof(path), "%u/task/%u/wchan", task->tgid, task->pid);
+    if (file_read_all(s->proc, path, 128, &text, &len) == 0 && strcmp(text, "0") != 0)
+        scan_copy_string(text, task->wait_channel, sizeof(task->wait_channel));
+}
+
+static void fill_stuck(const struct process_state *s, struct process_snapshot *p)
+{
+    size_t count = s->missing ? 0 : stuck_tasks_longest(s->stuck, p->stuck, TOP_COUNT);
+
+    p->stuck_count = 0;
+    if (count == 0)
+        p->stuck[0] = (struct stuck_task){0};
+    /* One that slept in one snapshot only is not stuck. */
+    while (p->stuck_count < count && p->stuck[p->stuck_count].seconds > 0)
+        read_wait_channel(s, &p->stuck[p->stuck_count++]);
+}
+
 static void fill_top(const struct process_state *s, struct process_snapshot *p)
 {
     p->top_missing = s->missing;
     p->top_taken_ns = s->taken_ns;
     p->top_seconds = s->seconds;
     p->tasks = s->missing ? NULL : s->tasks;
+    fill_stuck(s, p);
     p->processes = s->missing ? reading_missing(s->missing)
                               : reading_of((double)task_table_processes(s->tasks));
     for (int order = 0; order < TOP_ORDER_COUNT; order++) {
@@ -106,6 +142,11 @@ static int process_open(void *state, const struct collector_env *env)
 
     if (task_table_create(&s->tasks) < 0)
         return -ENOMEM;
+    if (stuck_tasks_create(&s->stuck) < 0) {
+        task_table_destroy(s->tasks);
+        return -ENOMEM;
+    }
+    s->proc = env->host->proc;
     s->probe = env->probe;
     s->clock = env->clock;
     process_limits_open(&s->limits, env->host);
@@ -120,6 +161,7 @@ static void process_close(void *state)
     process_limits_close(&s->limits);
     lifecycle_close(&s->lifecycle);
     task_table_destroy(s->tasks);
+    stuck_tasks_destroy(s->stuck);
 }
 
 const struct collector process_collector = {

@@ -1,10 +1,12 @@
 /* CPU throttling of the cgroups that have a quota, from their cpu.stat (cgroup v1 and v2). */
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
+#include "collect/cgroup_walk.h"
 #include "collect/collector.h"
-#include "collect/quota_walk.h"
 #include "collect/scan.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +27,8 @@ struct throttled {
 
 struct throttle_state {
     const struct host *host;
-    struct quota_mount mount;
-    struct quota_walk *walk; /* NULL: no hierarchy found yet */
+    struct cgroup_mount mount;
+    struct cgroup_walk *walk; /* NULL: no hierarchy found yet */
     bool walking;
     uint64_t walk_due_ns;
     struct throttled groups[ROWS_MAX];
@@ -47,12 +49,28 @@ static void remove_group(struct throttle_state *s, size_t i)
     s->rows[i] = s->rows[s->count];
 }
 
-static void found_group(void *ctx, const char *path)
+/* v1: microseconds or -1 in cpu.cfs_quota_us; v2: "max 100000" or "50000 100000" in cpu.max. */
+static bool has_quota(unsigned version, int dir)
+{
+    CLEANUP_CLOSE int fd =
+        openat(dir, version == 1 ? "cpu.cfs_quota_us" : "cpu.max", O_RDONLY | O_CLOEXEC);
+    char text[64];
+    ssize_t len;
+
+    if (fd < 0)
+        return false;
+    len = read(fd, text, sizeof(text));
+    return len > 0 && text[0] >= '0' && text[0] <= '9';
+}
+
+static void found_group(void *ctx, const char *path, int dir)
 {
     struct throttle_state *s = ctx;
     struct throttled *group;
     char relative[PATH_MAX + 16];
 
+    if (!has_quota(s->mount.version, dir))
+        return;
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->groups[i].path, path) == 0) {
             s->groups[i].seen = true;
@@ -80,10 +98,10 @@ static void found_group(void *ctx, const char *path)
 /* Looks for the hierarchy again as long as there is none: cgroup mounts may come late at boot. */
 static void find_mount(struct throttle_state *s)
 {
-    int err = quota_mount_find(s->host, &s->mount);
+    int err = cgroup_mount_find(s->host, "cpu", &s->mount);
 
     if (!err)
-        err = quota_walk_create(&s->walk, &s->mount);
+        err = cgroup_walk_create(&s->walk, &s->mount);
     s->missing = NULL;
     if (err == -ENODEV) {
         s->missing = "no cgroup hierarchy has the cpu controller";
@@ -101,12 +119,12 @@ static void walk(struct throttle_state *s, uint64_t now_ns)
             find_mount(s);
         if (!s->walk)
             return;
-        quota_walk_start(s->walk);
+        cgroup_walk_start(s->walk);
         s->walking = true;
         for (size_t i = 0; i < s->count; i++)
             s->groups[i].seen = false;
     }
-    if (!s->walking || !quota_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
+    if (!s->walking || !cgroup_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
         return;
     s->walking = false;
     for (size_t i = s->count; i-- > 0;)
@@ -200,7 +218,7 @@ static void throttle_close(void *state)
 
     while (s->count > 0)
         remove_group(s, s->count - 1);
-    quota_walk_destroy(s->walk);
+    cgroup_walk_destroy(s->walk);
     free(s->buffer);
 }
 

@@ -12,6 +12,7 @@ struct health_input {
 };
 
 struct check_sample {
+    char key_text[16];    /* room for a key that has to be made */
     const char *key;      /* which of several (a mount, a class); NULL when there is one only */
     struct reading value; /* that is shown */
     double judged;        /* instead of a known value; NaN: the value itself */
@@ -54,6 +55,6 @@ struct check_table {
 };
 
 extern const struct check_table cpu_checks, load_checks, pressure_checks, capacity_checks,
-    scheduler_checks;
+    scheduler_checks, exhaustion_checks;
 
 #endif

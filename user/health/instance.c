@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct check_table *const tables[] = {&cpu_checks, &load_checks, &pressure_checks,
-                                                   &capacity_checks, &scheduler_checks};
+static const struct check_table *const tables[] = {&cpu_checks,        &load_checks,
+                                                   &pressure_checks,   &capacity_checks,
+                                                   &exhaustion_checks, &scheduler_checks};
 
 const char *health_check_name(size_t index)
 {

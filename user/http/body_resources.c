@@ -140,10 +140,10 @@ static void judge(struct resources_view *view, const struct health *health)
 {
     static const char *const cpu[] = {"cpu", "throttled", NULL};
     static const char *const memory[] = {"memory", "swap", NULL};
-    static const char *const network[] = {"conntrack", NULL};
+    static const char *const network[] = {"conntrack", "accept_queue", NULL};
     static const char *const pressure[] = {"pressure", "pressure_full", NULL};
-    static const char *const files[] = {"files", NULL};
-    static const char *const processes[] = {"pids", NULL};
+    static const char *const files[] = {"files", "process_files", NULL};
+    static const char *const processes[] = {"pids", "cgroup_pids", "stuck", NULL};
 
     section_judge(&view->cpu.section, health, cpu, UNJUDGED);
     section_judge(&view->memory.section, health, memory, UNJUDGED);

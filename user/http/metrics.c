@@ -7,13 +7,13 @@
 /* In the order of the page: first what the configuration bounds, then the lists that share the rest
  * of the series, in the order of enum metric_list, then what these left out. */
 static metrics_section_fn *const sections[] = {
-    metrics_build,         metrics_health,     metrics_cpu,         metrics_memory,
-    metrics_pressure,      metrics_processes,  metrics_scheduler,   metrics_services,
-    metrics_breakers,      metrics_checks,     metrics_alerts,      metrics_notify,
-    metrics_events,        metrics_missing,    metrics_programs,    metrics_records,
-    metrics_agent,         metrics_severities, metrics_filesystems, metrics_network,
-    metrics_block_devices, metrics_throttle,   metrics_cgroups,     metrics_tcp,
-    metrics_omitted,
+    metrics_build,    metrics_health,        metrics_cpu,        metrics_memory,
+    metrics_pressure, metrics_processes,     metrics_scheduler,  metrics_services,
+    metrics_breakers, metrics_checks,        metrics_alerts,     metrics_notify,
+    metrics_events,   metrics_missing,       metrics_programs,   metrics_records,
+    metrics_agent,    metrics_severities,    metrics_exhaustion, metrics_filesystems,
+    metrics_network,  metrics_block_devices, metrics_throttle,   metrics_cgroups,
+    metrics_tcp,      metrics_omitted,
 };
 
 int metrics_create(struct metrics **ret, const struct host *host)

@@ -38,6 +38,12 @@ void metrics_network(struct exposition *e, struct metrics *m, const struct metri
         READING_COUNTER("moonwatch_tcp_host_retransmits",
                         "TCP segments sent again, by the kernel's own count since boot.",
                         struct network_snapshot, tcp_retransmits_total, 1),
+        READING_COUNTER("moonwatch_tcp_listen_overflows",
+                        "Connections that found an accept queue full, since boot.",
+                        struct network_snapshot, listen_overflows_total, 1),
+        READING_COUNTER("moonwatch_tcp_listen_drops",
+                        "Connections dropped by listening sockets for any reason, since boot.",
+                        struct network_snapshot, listen_drops_total, 1),
         READING_COUNTER("moonwatch_tcp_host_segments_sent", "TCP segments sent since boot.",
                         struct network_snapshot, tcp_segments_sent_total, 1),
     };

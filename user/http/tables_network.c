@@ -31,6 +31,11 @@ static const struct field network_fields[] = {
         .about = "TCP segments sent again, of those sent in the last second"),
     WHOLE("tcp_retransmits_total", tcp_retransmits_total),
     WHOLE("tcp_segments_sent_total", tcp_segments_sent_total),
+    WHOLE("tcp_listen_overflows_total", listen_overflows_total),
+    WHOLE("tcp_listen_drops_total", listen_drops_total),
+    LIST("listeners", listeners, listener_count, &listener_table, struct listener,
+         .missing_at = MISSING_AT(TYPE, listeners_missing),
+         .about = "with connections that wait or were dropped, those that dropped last first"),
     LIST("interfaces", interfaces, interface_count, &interface_table, struct interface,
          .missing_at = MISSING_AT(TYPE, interfaces_missing)),
 };

@@ -78,6 +78,9 @@ static const struct field files_fields[] = {
     PERCENT("usage_percent", files_usage_percent),
     WHOLE("open", files_open, .about = "on the whole host"),
     WHOLE("limit", files_limit, .about = "fs.file-max"),
+    LIST("processes", files_of, files_of_count, &process_files_table, struct process_files,
+         .missing_at = MISSING_AT(TYPE, files_of_missing),
+         .about = "nearest to limits of their own"),
 };
 
 const struct field_table files_table = FIELD_TABLE("FileDescriptors", files_fields, NULL);
@@ -101,6 +104,12 @@ static const struct field processes_fields[] = {
     WHOLE("pid_limit", pid_limit),
     WHOLE("threads_limit", threads_limit),
     ROW("forks_per_second", FIELD_READING, forks_per_second, .decimals = 1),
+    LIST("cgroups", cgroup_pids, cgroup_pids_count, &cgroup_pids_table, struct cgroup_pids,
+         .missing_at = MISSING_AT(TYPE, cgroup_pids_missing),
+         .about = "that have a limit: those that refused forks first, then the fullest"),
+    ROW("stuck", FIELD_ROWS, stuck, .table = &stuck_task_table, .stride = sizeof(struct stuck_task),
+        .count_offset = offsetof(TYPE, stuck_count), .missing_at = MISSING_AT(TYPE, top_missing),
+        .about = "the longest first"),
     {.key = "lifecycle",
      .kind = FIELD_OBJECT,
      .table = &lifecycle_table,

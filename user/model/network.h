@@ -21,6 +21,18 @@ struct tcp_port {
 };
 
 void tcp_stats_add(struct tcp_stats *total, const struct tcp_stats *stats);
+#define LISTENERS_MAX 16
+
+/* A port that is listened on in the agent's network namespace, with connections that wait to be
+ * accepted or were dropped for it. */
+struct listener {
+    uint32_t port;
+    double queue, backlog;
+    double usage_percent; /* of what may wait; 100: the next one is dropped */
+    double drops_total;   /* since the agent saw it first */
+    uint64_t drop_ns;     /* monotonic: when the last of them were seen; 0: never */
+    char cgroup[256];     /* v2, of the socket, with a leading slash; "": not known */
+};
 
 struct network_snapshot {
     const char *missing; /* neither interfaces nor TCP counters could be read */
@@ -30,7 +42,11 @@ struct network_snapshot {
     struct reading conntrack_entries, conntrack_limit, conntrack_usage_percent;
     struct reading tcp_retransmits_total, tcp_segments_sent_total; /* host-wide, /proc/net/snmp */
     struct reading retransmit_percent; /* of the segments sent since the sample before, 0..100 */
-    const char *ports_missing;         /* why there are no per-port figures, else NULL */
+    struct reading listen_overflows_total, listen_drops_total; /* host-wide, /proc/net/netstat */
+    const char *listeners_missing;
+    size_t listener_count;
+    const struct listener *listeners; /* those that dropped last first, then the fullest */
+    const char *ports_missing;        /* why there are no per-port figures, else NULL */
     size_t port_count;
     const struct tcp_port *ports; /* the `other` row (port 0) included */
 };

@@ -31,6 +31,39 @@ struct process_row {
     struct reading read_bytes_per_second, written_bytes_per_second;
 };
 
+/* A thread that sleeps uninterruptibly and has not run since; see model/stuck_tasks.h. */
+struct stuck_task {
+    uint32_t pid, tgid;
+    char comm[COMM_BYTES];
+    uint64_t cgroup_id;
+    uint64_t since_ns;     /* monotonic: of the first snapshot that saw it */
+    double seconds;        /* from then to the last one */
+    char wait_channel[48]; /* the kernel's function it sleeps in; "": not known */
+};
+
+#define PROCESS_FILES_MAX 8
+/* From here on a process is looked at in every tick. */
+#define PROCESS_FILES_NEAR_PERCENT 70
+
+/* The process of its name that is nearest to its own limit of open files. */
+struct process_files {
+    uint32_t pid;
+    char comm[COMM_BYTES];
+    double open, limit;
+    double usage_percent;
+};
+
+#define CGROUP_PIDS_MAX 16
+
+/* A cgroup with a limit of tasks. */
+struct cgroup_pids {
+    char path[256]; /* below the controller's mount, with a leading slash */
+    double current, limit;
+    double usage_percent;
+    double refused_total; /* forks, since the agent started */
+    uint64_t refused_ns;  /* monotonic: when the last of them were seen; 0: never */
+};
+
 enum top_order { TOP_CPU, TOP_RSS, TOP_RUN_DELAY, TOP_BLOCKED, TOP_ORDER_COUNT };
 
 const char *top_order_name(enum top_order o); /* "cpu" ... */
@@ -55,7 +88,15 @@ struct process_snapshot {
     double top_seconds;      /* what the last task snapshot cost, wall time */
     size_t top_count[TOP_ORDER_COUNT];
     struct process_row top[TOP_ORDER_COUNT][TOP_COUNT]; /* highest first; zeros left out */
-    const struct task_table *tasks; /* of the last snapshot; NULL when there is none */
+    size_t stuck_count;
+    struct stuck_task stuck[TOP_COUNT]; /* longest first */
+    const struct task_table *tasks;     /* of the last snapshot; NULL when there is none */
+    const char *files_of_missing;       /* why no process's files could be counted, else NULL */
+    size_t files_of_count;
+    const struct process_files *files_of; /* fullest first */
+    const char *cgroup_pids_missing;
+    size_t cgroup_pids_count;
+    const struct cgroup_pids *cgroup_pids; /* those that refused first, then the fullest */
     const char *lifecycle_missing;
     struct process_stats lifecycle; /* host-wide, since the probe was attached */
     struct reading forks_per_second;

@@ -1,4 +1,4 @@
-#include "collect/quota_walk.h"
+#include "collect/cgroup_walk.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "collect/mounts.h"
@@ -16,13 +16,13 @@
 /* Directories waiting for their visit; beyond it a subtree is left out of this walk. */
 #define WAITING_MAX 65536
 
-struct quota_walk {
-    struct quota_mount mount;
+struct cgroup_walk {
+    struct cgroup_mount mount;
     char **waiting; /* paths relative to the mount, each owned */
     size_t count, capacity;
 };
 
-static bool lists_cpu(const char *path)
+static bool lists(const char *path, const char *controller)
 {
     CLEANUP_FREE char *text = NULL;
     struct scan file, list, word;
@@ -34,15 +34,15 @@ static bool lists_cpu(const char *path)
     if (!scan_line(&file, &list))
         return false;
     while (scan_word(&list, &word))
-        if (scan_is(&word, "cpu"))
+        if (scan_is(&word, controller))
             return true;
     return false;
 }
 
-int quota_mount_find(const struct host *host, struct quota_mount *ret)
+int cgroup_mount_find(const struct host *host, const char *controller, struct cgroup_mount *ret)
 {
     CLEANUP_FREE char *text = NULL;
-    struct quota_mount found;
+    struct cgroup_mount found;
     struct mount_line line;
     struct scan file;
     size_t len;
@@ -53,7 +53,7 @@ int quota_mount_find(const struct host *host, struct quota_mount *ret)
         return err;
     file = scan_of(text, len);
     while (mounts_next(&file, &line)) {
-        if (strcmp(line.type, "cgroup") == 0 && mounts_option(line.options, "cpu"))
+        if (strcmp(line.type, "cgroup") == 0 && mounts_option(line.options, controller))
             found.version = 1;
         else if (strcmp(line.type, "cgroup2") == 0)
             found.version = 2;
@@ -62,7 +62,7 @@ int quota_mount_find(const struct host *host, struct quota_mount *ret)
         if (!mounts_host_path(host, line.target, found.path, sizeof(found.path)))
             continue;
         /* On hybrid hosts the unified hierarchy is there without the controller. */
-        if (found.version == 2 && !lists_cpu(found.path))
+        if (found.version == 2 && !lists(found.path, controller))
             continue;
         *ret = found;
         return 0;
@@ -70,9 +70,9 @@ int quota_mount_find(const struct host *host, struct quota_mount *ret)
     return -ENODEV;
 }
 
-int quota_walk_create(struct quota_walk **ret, const struct quota_mount *mount)
+int cgroup_walk_create(struct cgroup_walk **ret, const struct cgroup_mount *mount)
 {
-    struct quota_walk *walk = calloc(1, sizeof(*walk));
+    struct cgroup_walk *walk = calloc(1, sizeof(*walk));
 
     if (!walk)
         return -ENOMEM;
@@ -81,13 +81,13 @@ int quota_walk_create(struct quota_walk **ret, const struct quota_mount *mount)
     return 0;
 }
 
-static void forget(struct quota_walk *walk)
+static void forget(struct cgroup_walk *walk)
 {
     while (walk->count > 0)
         free(walk->waiting[--walk->count]);
 }
 
-void quota_walk_destroy(struct quota_walk *walk)
+void cgroup_walk_destroy(struct cgroup_walk *walk)
 {
     if (!walk)
         return;
@@ -97,7 +97,7 @@ void quota_walk_destroy(struct quota_walk *walk)
 }
 
 /* Takes `path`, also when there is no room for it. */
-static void push(struct quota_walk *walk, char *path)
+static void push(struct cgroup_walk *walk, char *path)
 {
     if (path && walk->count == walk->capacity && walk->capacity < WAITING_MAX) {
         size_t capacity = walk->capacity ? 2 * walk->capacity : 64;
@@ -114,27 +114,13 @@ static void push(struct quota_walk *walk, char *path)
         free(path);
 }
 
-void quota_walk_start(struct quota_walk *walk)
+void cgroup_walk_start(struct cgroup_walk *walk)
 {
     forget(walk);
     push(walk, strdup(""));
 }
 
-/* v1: microseconds or -1 in cpu.cfs_quota_us; v2: "max 100000" or "50000 100000" in cpu.max. */
-static bool has_quota(const struct quota_walk *walk, int dir)
-{
-    CLEANUP_CLOSE int fd = openat(dir, walk->mount.version == 1 ? "cpu.cfs_quota_us" : "cpu.max",
-                                  O_RDONLY | O_CLOEXEC);
-    char text[64];
-    ssize_t len;
-
-    if (fd < 0)
-        return false;
-    len = read(fd, text, sizeof(text));
-    return len > 0 && text[0] >= '0' && text[0] <= '9';
-}
-
-static void push_children(struct quota_walk *walk, const char *path, DIR *dir)
+static void push_children(struct cgroup_walk *walk, const char *path, DIR *dir)
 {
     struct dirent *entry;
 
@@ -148,7 +134,7 @@ static void push_children(struct quota_walk *walk, const char *path, DIR *dir)
     }
 }
 
-static void visit(struct quota_walk *walk, const char *path, quota_found_fn *fn, void *ctx)
+static void visit(struct cgroup_walk *walk, const char *path, cgroup_found_fn *fn, void *ctx)
 {
     char full[2 * PATH_MAX];
     struct stat st;
@@ -159,8 +145,7 @@ static void visit(struct quota_walk *walk, const char *path, quota_found_fn *fn,
     fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;
-    if (has_quota(walk, fd))
-        fn(ctx, path);
+    fn(ctx, path, fd);
     /* Two links: no directories inside. Listing a cgroup's some fifty files costs far more. */
     if (fstat(fd, &st) < 0 || st.st_nlink == 2 || !(dir = fdopendir(fd))) {
         close(fd);
@@ -170,7 +155,7 @@ static void visit(struct quota_walk *walk, const char *path, quota_found_fn *fn,
     closedir(dir);
 }
 
-bool quota_walk_step(struct quota_walk *walk, size_t directories, quota_found_fn *fn, void *ctx)
+bool cgroup_walk_step(struct cgroup_walk *walk, size_t directories, cgroup_found_fn *fn, void *ctx)
 {
     while (walk->count > 0 && directories-- > 0) {
         CLEANUP_FREE char *path = walk->waiting[--walk->count];

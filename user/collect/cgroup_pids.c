@@ -1,0 +1,283 @@
+/* Cgroups that may hold so many tasks only (pids.max), and the forks that were refused for it. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "collect/cgroup_walk.h"
+#include "collect/collector.h"
+#include "collect/scan.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WALK_EVERY_NS (5 * NS_PER_SECOND)
+/* Three small files of each: about 25 us. */
+#define DIRECTORIES_PER_TICK 20
+#define GROUPS_MAX 4096
+
+struct group {
+    char *path; /* relative to the mount; owned */
+    bool seen;  /* by the walk under way */
+    bool limited;
+    double current, limit;
+    uint64_t refused; /* as the kernel counts */
+    double refused_total;
+    uint64_t refused_ns; /* when more of them were seen last; 0: never */
+};
+
+struct pids_state {
+    const struct host *host;
+    struct cgroup_mount mount;
+    struct cgroup_walk *walk; /* NULL: no hierarchy found yet */
+    bool walking;
+    uint64_t walk_due_ns, now_ns;
+    struct group *groups;
+    size_t count, capacity;
+    struct cgroup_pids rows[CGROUP_PIDS_MAX];
+    const char *missing;
+    char reason[96];
+};
+
+/* A number, or false: "max", or no such file (the root has none). */
+static bool read_number(int dir, const char *name, double *ret)
+{
+    CLEANUP_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    char text[64];
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    struct scan file, line;
+    uint64_t value;
+
+    if (len <= 0)
+        return false;
+    file = scan_of(text, (size_t)len);
+    if (!scan_line(&file, &line) || !scan_u64(&line, &value))
+        return false;
+    *ret = (double)value;
+    return true;
+}
+
+/* "max 12". From 6.11 on pids.events counts for all above too, and pids.events.local for the cgroup
+ * whose limit it was; before, pids.events counts where the fork was tried. */
+static bool read_refused(int dir, uint64_t *ret)
+{
+    static const char *const names[] = {"pids.events.local", "pids.events"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CLEANUP_CLOSE int fd = openat(dir, names[i], O_RDONLY | O_CLOEXEC);
+        char text[128];
+        ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+        struct scan file, line, word;
+
+        if (len <= 0)
+            continue;
+        file = scan_of(text, (size_t)len);
+        while (scan_line(&file, &line))
+            if (scan_word(&line, &word) && scan_is(&word, "max") && scan_u64(&line, ret))
+                return true;
+    }
+    return false;
+}
+
+static struct group *find(const struct pids_state *s, const char *path, size_t len)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (strncmp(s->groups[i].path, path, len) == 0 && s->groups[i].path[len] == '\0')
+            return &s->groups[i];
+    return NULL;
+}
+
+static struct group *add(struct pids_state *s, const char *path)
+{
+    struct group *group;
+
+    if (s->count == GROUPS_MAX)
+        return NULL;
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 64;
+        struct group *groups = realloc(s->groups, capacity * sizeof(*groups));
+
+        if (!groups)
+            return NULL;
+        s->groups = groups;
+        s->capacity = capacity;
+    }
+    group = &s->groups[s->count];
+    *group = (struct group){.path = strdup(path)};
+    if (!group->path)
+        return NULL;
+    s->count++;
+    return group;
+}
+
+/* The limit that was reached: the cgroup's own or, on older kernels, one above it. */
+static void note_refused(struct pids_state *s, const char *path, double more)
+{
+    size_t len = strlen(path);
+
+    for (;;) {
+        struct group *owner = find(s, path, len);
+
+        if (owner && owner->limited) {
+            owner->refused_total += more;
+            owner->refused_ns = s->now_ns;
+            return;
+        }
+        while (len > 0 && path[len - 1] != '/')
+            len--;
+        if (len == 0)
+            return;
+        len--;
+    }
+}
+
+static void found_group(void *ctx, const char *path, int dir)
+{
+    struct pids_state *s = ctx;
+    struct group *group = find(s, path, strlen(path));
+    double current = 0, limit = 0;
+    bool limited = read_number(dir, "pids.max", &limit) && limit > 0 &&
+                   read_number(dir, "pids.current", &current);
+    uint64_t refused = 0;
+    bool counted = read_refused(dir, &refused);
+
+    if (!group) {
+        /* What was refused before is no news. */
+        if (!limited && !counted)
+            return;
+        group = add(s, path);
+        if (!group)
+            return;
+        group->refused = refused;
+    }
+    group->seen = true;
+    group->limited = limited;
+    group->current = current;
+    group->limit = limit;
+    if (counted && refused > group->refused)
+        note_refused(s, path, (double)(refused - group->refused));
+    group->refused = refused;
+}
+
+static void remove_group(struct pids_state *s, size_t i)
+{
+    free(s->groups[i].path);
+    s->groups[i] = s->groups[--s->count];
+}
+
+/* Again and again as long as there is none: cgroup mounts may come late at boot. */
+static void find_mount(struct pids_state *s)
+{
+    int err = cgroup_mount_find(s->host, "pids", &s->mount);
+
+    if (!err)
+        err = cgroup_walk_create(&s->walk, &s->mount);
+    s->missing = NULL;
+    if (err == -ENODEV) {
+        s->missing = "no cgroup hierarchy has the pids controller";
+    } else if (err) {
+        snprintf(s->reason, sizeof(s->reason), "/proc/self/mountinfo: %s", strerror(-err));
+        s->missing = s->reason;
+    }
+}
+
+static void walk(struct pids_state *s)
+{
+    if (!s->walking && s->now_ns >= s->walk_due_ns) {
+        s->walk_due_ns = s->now_ns + WALK_EVERY_NS;
+        if (!s->walk)
+            find_mount(s);
+        if (!s->walk)
+            return;
+        cgroup_walk_start(s->walk);
+        s->walking = true;
+        for (size_t i = 0; i < s->count; i++)
+            s->groups[i].seen = false;
+    }
+    if (!s->walking || !cgroup_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
+        return;
+    s->walking = false;
+    for (size_t i = s->count; i-- > 0;)
+        if (!s->groups[i].seen)
+            remove_group(s, i);
+}
+
+static double share(const struct group *group)
+{
+    return group->current < group->limit ? 100 * group->current / group->limit : 100;
+}
+
+/* Those that refused something come first, then the fullest. */
+static bool before(const struct group *a, const struct group *b)
+{
+    return a->refused_ns != b->refused_ns ? a->refused_ns > b->refused_ns : share(a) > share(b);
+}
+
+static size_t publish(struct pids_state *s)
+{
+    const struct group *best[CGROUP_PIDS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const struct group *group = &s->groups[i];
+        size_t at;
+
+        if (!group->limited || (count == CGROUP_PIDS_MAX && !before(group, best[count - 1])))
+            continue;
+        if (count < CGROUP_PIDS_MAX)
+            count++;
+        for (at = count - 1; at > 0 && before(group, best[at - 1]); at--)
+            best[at] = best[at - 1];
+        best[at] = group;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cgroup_pids *row = &s->rows[i];
+
+        *row = (struct cgroup_pids){
+            .current = best[i]->current,
+            .limit = best[i]->limit,
+            .usage_percent = share(best[i]),
+            .refused_total = best[i]->refused_total,
+            .refused_ns = best[i]->refused_ns,
+        };
+        snprintf(row->path, sizeof(row->path), "/%s", best[i]->path);
+    }
+    return count;
+}
+
+static void pids_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
+{
+    struct pids_state *s = state;
+
+    s->now_ns = now_ns;
+    walk(s);
+    snapshot->process.cgroup_pids_missing = s->missing;
+    snapshot->process.cgroup_pids_count = publish(s);
+    snapshot->process.cgroup_pids = s->rows;
+}
+
+static int pids_open(void *state, const struct collector_env *env)
+{
+    struct pids_state *s = state;
+
+    s->host = env->host;
+    return 0;
+}
+
+static void pids_close(void *state)
+{
+    struct pids_state *s = state;
+
+    while (s->count > 0)
+        remove_group(s, s->count - 1);
+    free(s->groups);
+    cgroup_walk_destroy(s->walk);
+}
+
+const struct collector cgroup_pids_collector = {
+    .name = "cgroup_pids",
+    .state_size = sizeof(struct pids_state),
+    .open = pids_open,
+    .sample = pids_sample,
+    .close = pids_close,
+};
