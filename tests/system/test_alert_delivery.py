@@ -343,3 +343,34 @@ def test_check_finds_secrets_that_are_missing(tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith(f"{path}: /alert_manager/channels/0/url_file: {tmp_path}/none: No such file")
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_test_notification_says_what_became_of_it(tmp_path, webhook):
+    """Of the one channel that was named; what the receiver says is what is reported."""
+    path = tmp_path / "monitoring.json"
+    channels = [
+        {"name": "other", "type": "webhook", "url": "http://127.0.0.1:1/", "timeout": 1},
+        {"name": "hook", "type": "webhook", "url": webhook.url, "timeout": 60},
+        {"name": "chat", "type": "slack", "url_file": str(tmp_path / "none")},
+        {"name": "log", "type": "log"},
+    ]
+    path.write_text(json.dumps({"alert_manager": {"channels": channels}}))
+
+    def send(name):
+        command = [str(BINARY), "alert", "send-test", name, "--config", str(path)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+        return run.returncode, run.stdout, run.stderr
+
+    assert send("hook") == (0, "hook: sent\n", "")
+    (body,) = webhook.bodies()
+    assert [a["labels"]["alertname"] for a in body["alerts"]] == ["MoonwatchTest"]
+    webhook.behaviour = "refuse"
+    code, out, error = send("hook")
+    assert (code, out) == (1, "") and "hook: not sent: " in error and "400" in error and "invalid_payload" in error
+    code, out, error = send("chat")
+    assert (code, out) == (1, "") and str(tmp_path / "none") in error and len(error.splitlines()) == 1
+    code, out, error = send("log")
+    assert (code, out) == (0, "log: sent\n") and "MoonwatchTest" in error
+    code, out, error = send("pager")
+    assert (code, out) == (2, "") and 'no channel "pager"' in error
+    assert len(webhook.requests) == 2

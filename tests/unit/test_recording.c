@@ -129,25 +129,34 @@ static void a_missing_file_is_an_error(void **state)
 }
 
 /* What the command prints, from the arguments on. */
+static int run_command(char **argv, char *output, size_t size)
+{
+    int out = memfd_create("out", MFD_CLOEXEC), kept = dup(STDOUT_FILENO), code, argc = 0;
+    ssize_t n;
+
+    while (argv[argc])
+        argc++;
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    code = cli_alert(argc, argv);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    n = pread(out, output, size - 1, 0);
+    output[n < 0 ? 0 : n] = '\0';
+    close(out);
+    close(kept);
+    return code;
+}
+
 static int run_alert(const char *rules, const char *recording, char *output, size_t size)
 {
     char rules_path[64], input_path[64];
     char *argv[] = {"test", "--rules", rules_path, "--input", input_path, NULL};
     int rules_fd = file_of(rules, rules_path), input_fd = file_of(recording, input_path);
-    int out = memfd_create("out", MFD_CLOEXEC), kept = dup(STDOUT_FILENO), code;
-    ssize_t n;
+    int code = run_command(argv, output, size);
 
-    fflush(stdout);
-    dup2(out, STDOUT_FILENO);
-    code = cli_alert(5, argv);
-    fflush(stdout);
-    dup2(kept, STDOUT_FILENO);
-    n = pread(out, output, size - 1, 0);
-    output[n < 0 ? 0 : n] = '\0';
     close(rules_fd);
     close(input_fd);
-    close(out);
-    close(kept);
     return code;
 }
 
@@ -174,6 +183,37 @@ static void the_command_prints_the_timeline(void **state)
                         "1 fired, 1 resolved, 1 notifications, 0 held back\n");
 }
 
+/* Routes, inhibition and mute windows are the configuration's, and so may be the rules. */
+static void the_command_takes_a_whole_configuration(void **state)
+{
+    static const char config[] =
+        "{\"alert_manager\":{\"channels\":[{\"name\":\"pager\",\"type\":\"log\"}],"
+        "\"rules\":[{\"name\":\"A\",\"metric\":\"m\",\"above\":1,\"for\":0},"
+        "{\"name\":\"B\",\"metric\":\"m\",\"above\":1,\"for\":0},"
+        "{\"name\":\"C\",\"metric\":\"m\",\"above\":1,\"for\":0},"
+        "{\"name\":\"D\",\"metric\":\"m\",\"above\":1,\"for\":0}],"
+        "\"routes\":[{\"channels\":[\"pager\"],\"matchers\":[\"alertname!=D\"],"
+        "\"group_by\":[],\"group_wait\":0}],"
+        "\"inhibit\":[{\"source\":{\"alertname\":\"A\"},\"target\":{\"alertname\":\"B\"}}],"
+        "\"mute_windows\":[{\"name\":\"n\",\"start\":\"00:00\",\"end\":\"00:01\",\"utc\":true,"
+        "\"match\":{\"alertname\":\"C\"}}]}}";
+    char output[2048], config_path[64], input_path[64];
+    char *argv[] = {"test", "--config", config_path, "--input", input_path, NULL};
+    int config_fd = file_of(config, config_path),
+        input_fd =
+            file_of("timestamp,m\n2026-01-01T00:00:00Z,2\n2026-01-01T00:00:05Z,2\n", input_path);
+
+    assert_int_equal(run_command(argv, output, sizeof(output)), EXIT_DONE);
+    assert_non_null(
+        strstr(output, "2026-01-01T00:00:00Z  notify    firing     pager: 1 alert in "));
+    assert_non_null(strstr(output, "2026-01-01T00:00:00Z  not told  inhibited  B\n"));
+    assert_non_null(strstr(output, "2026-01-01T00:00:00Z  not told  mute_window C\n"));
+    assert_non_null(strstr(output, "2026-01-01T00:00:00Z  not told  unrouted   D\n"));
+    assert_non_null(strstr(output, "4 fired, 0 resolved, 1 notifications"));
+    close(config_fd);
+    close(input_fd);
+}
+
 static void the_command_refuses_what_is_wrong(void **state)
 {
     static const char rule[] = "{\"rules\":[{\"name\":\"r\",\"metric\":\"m\",\"above\":1}]}";
@@ -198,6 +238,7 @@ int main(void)
         cmocka_unit_test(bad_recordings_name_the_place),
         cmocka_unit_test(a_missing_file_is_an_error),
         cmocka_unit_test(the_command_prints_the_timeline),
+        cmocka_unit_test(the_command_takes_a_whole_configuration),
         cmocka_unit_test(the_command_refuses_what_is_wrong),
     };
 

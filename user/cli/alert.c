@@ -1,6 +1,7 @@
-/* `moonwatch alert list|ack|silence|unsilence|test`. */
+/* `moonwatch alert list|ack|silence|unsilence|test|send-test`. */
 #include "base/cleanup.h"
 #include "cli/alert_list.h"
+#include "cli/alert_send.h"
 #include "cli/alert_test.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -31,11 +32,12 @@ enum action {
     ACTION_SILENCE,
     ACTION_UNSILENCE,
     ACTION_TEST,
+    ACTION_SEND_TEST,
     ACTION_COUNT
 };
 
-static const char *const action_names[ACTION_COUNT] = {"list", "ack", "silence", "unsilence",
-                                                       "test"};
+static const char *const action_names[ACTION_COUNT] = {"list",      "ack",  "silence",
+                                                       "unsilence", "test", "send-test"};
 
 #define OF(action) (1u << ACTION_##action)
 #define OF_ACTING (OF(ACK) | OF(SILENCE) | OF(UNSILENCE))
@@ -213,9 +215,17 @@ static int run(enum action action, struct options *options)
     int code;
 
     if (action == ACTION_TEST) {
-        if (options->rules && options->input && options->operand_count == 0)
+        if ((options->rules || options->client.config) && options->input &&
+            options->operand_count == 0)
             return cli_alert_test(options->client.config, options->rules, options->input);
-        cli_error("alert test: wants --rules FILE --input FILE (see moonwatch alert --help)");
+        cli_error("alert test: wants --rules FILE or --config FILE, and --input FILE (see "
+                  "moonwatch alert --help)");
+        return EXIT_USAGE;
+    }
+    if (action == ACTION_SEND_TEST) {
+        if (options->operand_count == 1)
+            return cli_alert_send(options->client.config, options->operands[0]);
+        cli_error("alert send-test: wants the name of one channel");
         return EXIT_USAGE;
     }
     if (options->operand_count < rows[action].operands_min ||
@@ -255,7 +265,7 @@ static bool options_fit(enum action action, const struct options *options)
         {"--by", options->by, OF(ACK) | OF(SILENCE)},
         {"--comment", options->comment, OF(ACK) | OF(SILENCE)},
         {"--for", options->duration, OF(ACK) | OF(SILENCE)},
-        {"--config", options->client.config, OF(LIST) | OF_ACTING | OF(TEST)},
+        {"--config", options->client.config, OF(LIST) | OF_ACTING | OF(TEST) | OF(SEND_TEST)},
         {"--rules", options->rules, OF(TEST)},
         {"--input", options->input, OF(TEST)},
     };
@@ -297,8 +307,9 @@ int cli_alert(int argc, char **argv)
     while (operands > 0 && action < ACTION_COUNT && strcmp(action_names[action], argv[0]) != 0)
         action++;
     if (operands == 0 || action == ACTION_COUNT) {
-        cli_error("alert: wants one of list, ack, silence, unsilence, test (see moonwatch alert "
-                  "--help)");
+        cli_error(
+            "alert: wants one of list, ack, silence, unsilence, test, send-test (see moonwatch "
+            "alert --help)");
         return EXIT_USAGE;
     }
     if (!options_fit((enum action)action, &options))

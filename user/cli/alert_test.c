@@ -19,6 +19,7 @@
 struct seen {
     char id[ALERT_ID_BYTES];
     enum alert_state state;
+    enum suppression suppressed;
     uint64_t starts_realtime_ns;
 };
 
@@ -100,14 +101,41 @@ static struct seen *find_seen(struct timeline *timeline, const struct alert_view
     return seen;
 }
 
+/* What the configuration keeps from being told; what only comes later is none of it. */
+static bool is_kept_back(enum suppression suppressed)
+{
+    const unsigned reasons = 1u << SUPPRESSED_UNROUTED | 1u << SUPPRESSED_OFF |
+                             1u << SUPPRESSED_SILENCE | 1u << SUPPRESSED_MUTE |
+                             1u << SUPPRESSED_INHIBIT | 1u << SUPPRESSED_COOLDOWN |
+                             1u << SUPPRESSED_FLAPPING | 1u << SUPPRESSED_CHANNEL;
+
+    return reasons >> suppressed & 1;
+}
+
+static void print_suppression(const struct timeline *timeline, struct seen *seen,
+                              const struct alert_view *view)
+{
+    if (view->state == ALERT_FIRING && view->suppressed != seen->suppressed &&
+        is_kept_back(view->suppressed)) {
+        print_time(timeline->now_ns);
+        printf("  not told  %-10s ", suppression_text(view->suppressed));
+        print_labels(view->labels, true);
+        putchar('\n');
+    }
+    seen->suppressed = view->suppressed;
+}
+
 static void print_change(void *ctx, const struct alert_view *view)
 {
     struct timeline *timeline = ctx;
     struct seen *seen = find_seen(timeline, view);
 
-    if (!seen ||
-        (seen->state == view->state && seen->starts_realtime_ns == view->starts_realtime_ns))
+    if (!seen)
         return;
+    if (seen->state == view->state && seen->starts_realtime_ns == view->starts_realtime_ns) {
+        print_suppression(timeline, seen, view);
+        return;
+    }
     /* What was pending after it had been resolved, and is not any more, is no news. */
     if (seen->state != ALERT_STATE_COUNT || view->state != ALERT_RESOLVED) {
         print_time(timeline->now_ns);
@@ -119,6 +147,7 @@ static void print_change(void *ctx, const struct alert_view *view)
     }
     seen->state = view->state;
     seen->starts_realtime_ns = view->starts_realtime_ns;
+    print_suppression(timeline, seen, view);
 }
 
 static void tick(struct timeline *timeline, const struct alert_input *input)
@@ -183,12 +212,14 @@ static int load(struct config **ret, const char *config_path, const char *rules_
     struct config *config = NULL;
     int r = config_load(&config, config_path, config_path ? environ : NULL, &errors);
 
-    if (r == 0) {
+    if (r == 0 && rules_path) {
         file = rules_path;
         r = config_add_rules(config, rules_path, &errors);
     }
     if (r == 0)
         r = alert_check(config, &errors);
+    if (r == 0)
+        cli_print_config_errors(file ? file : "built-in", &errors);
     if (r < 0) {
         cli_print_config_errors(file ? file : "built-in", &errors);
         config_destroy(config);

@@ -36,7 +36,7 @@ static const struct command commands[] = {
      cli_check},
     {"doctor", "[--json]", "say what this kernel and these privileges allow",
      "  --json                 as JSON\n", cli_doctor},
-    {"alert", "list|ack|silence|unsilence|test [ARGUMENTS]",
+    {"alert", "list|ack|silence|unsilence|test|send-test [ARGUMENTS]",
      "list alerts, acknowledge and silence them; try rules out",
      "  list                   alerts, silences and what is over\n"
      "    --state STATE        only pending, firing or resolved\n"
@@ -52,10 +52,13 @@ static const struct command commands[] = {
      "  --by NAME              of ack and silence: who does it (default: this user)\n"
      "  --comment TEXT         of ack and silence: why\n" CLIENT_OPTIONS "\n"
      "  test                   say what alert rules would have said over a recording\n"
-     "  --rules FILE           the rules, {\"rules\": [...]}, beside the built-in ones\n"
+     "  --rules FILE           rules, {\"rules\": [...]}, beside those of --config\n"
      "  --input FILE           the recording: CSV with a column `timestamp` and one per series,\n"
      "                         as in /metrics, or check:NAME[:SUBJECT], or event:NAME{LABELS}\n"
-     "  --config FILE          routes, limits and so on (default: the built-in ones)\n",
+     "  --config FILE          routes, inhibition, mute windows, limits and rules (default: the\n"
+     "                         built-in ones)\n\n"
+     "  send-test CHANNEL      send one test notification and say what became of it\n"
+     "  --config FILE          where the channel is (default: as the agent)\n",
      cli_alert},
     {"status", "[--json | --check] [--config FILE] [--url URL] [--token-file FILE]",
      "summarize a running agent's health",
