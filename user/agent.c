@@ -292,12 +292,7 @@ static int load_config(struct agent *agent)
 
 static int begin_files(struct agent *agent)
 {
-    char error[160];
-
-    if (agent_files_begin(&agent->held_files, error, sizeof(error)) == 0)
-        return EXIT_DONE;
-    fprintf(stderr, "moonwatch: %s\n", error);
-    return EXIT_FAILED;
+    return agent_files_begin(&agent->held_files) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* BPF is optional: without it the agent serves what the kernel's files tell, and says why. */
@@ -519,15 +514,13 @@ static void destroy(struct agent *agent)
 int agent_run(const struct run_options *options)
 {
     struct agent agent = {.options = options};
-    struct server_view server;
     int exit_code = create(&agent);
 
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
         agent_log_start(agent.log, server_address(agent.server), agent.config, agent.probe,
                         collectors_visibility(agent.collectors));
-        server_view(agent.server, &server);
-        agent_files_log(agent.log, agent.config, server.connection_limit);
+        agent_files_log(agent.log, agent.config, agent.server);
         tell_ready(&agent);
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;

@@ -4,18 +4,18 @@
 #include <stdio.h>
 
 /* Loop, timers, files of the kernel, state, a few connections and checks: 64 do on a small host. */
-#define FILES_LEAST 64
+#define FILES_LEAST 64U
 #define FILES_WITHOUT_PROGRAMS 72
 
-int agent_files_begin(struct open_files_held *held, char *error, size_t size)
+int agent_files_begin(struct open_files_held *held)
 {
     unsigned limit = open_files_raise();
 
     if (limit < FILES_LEAST) {
-        snprintf(error, size,
-                 "the limit of open files is %u, the agent needs %u (raise it: LimitNOFILE= of the "
-                 "unit, ulimit -n)",
-                 limit, FILES_LEAST);
+        fprintf(stderr,
+                "moonwatch: the limit of open files is %u, the agent needs %u (raise it: "
+                "LimitNOFILE= of the unit, ulimit -n)\n",
+                limit, FILES_LEAST);
         return -EMFILE;
     }
     if (limit < listen_files_needed(0))
@@ -23,14 +23,16 @@ int agent_files_begin(struct open_files_held *held, char *error, size_t size)
     return 0;
 }
 
-void agent_files_log(struct log *log, const struct config *config, unsigned connections)
+void agent_files_log(struct log *log, const struct config *config, const struct server *server)
 {
+    struct server_view view;
     unsigned limit = open_files_limit(),
              needed = listen_files_needed(config->server.max_connections);
 
+    server_view(server, &view);
     if (limit < needed)
         LOG_WARNING(log, "agent", "The limit of open files is low", LOG_U64("limit", limit),
-                    LOG_U64("needed", needed), LOG_U64("connections", connections),
+                    LOG_U64("needed", needed), LOG_U64("connections", view.connection_limit),
                     LOG_STRING("mend", "raise LimitNOFILE= of the unit or ulimit -n, or lower "
                                        "server.max_connections"));
 }

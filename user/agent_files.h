@@ -5,13 +5,13 @@
 #include "base/log.h"
 #include "base/open_files.h"
 #include "config/config.h"
+#include "http/server.h"
 
 /* Raises the limit as far as it goes, and while the BPF programs are loaded keeps what all else
- * needs from them. -EMFILE with one line in `error`: not even that is allowed. */
-int agent_files_begin(struct open_files_held *held, char *error, size_t size);
+ * needs from them. -EMFILE after one line on stderr: not even that is allowed. */
+int agent_files_begin(struct open_files_held *held);
 
-/* Says when it is less than what the configuration asks for. `connections` is what the server
- * makes do with. */
-void agent_files_log(struct log *log, const struct config *config, unsigned connections);
+/* Says when it is less than what the configuration asks for. */
+void agent_files_log(struct log *log, const struct config *config, const struct server *server);
 
 #endif

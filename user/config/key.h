@@ -77,8 +77,8 @@ extern const struct key_table config_table;
 void check_upstreams(struct reader *reader, void *base);
 void check_channels(struct reader *reader, void *base);
 /* Offsets in struct config. */
-extern const struct key_table alert_manager_table, retry_table, healing_table, tuning_table,
-    prediction_table, history_table, privacy_table, fleet_table;
+extern const struct key_table alert_manager_table, auth_table, retry_table, server_table,
+    healing_table, tuning_table, prediction_table, history_table, privacy_table, fleet_table;
 /* Offsets in an element. */
 extern const struct key_table service_table, upstream_table, check_table, rule_table, channel_table;
 extern const struct key_table rule_file_table; /* offsets in struct config_rule_file */

@@ -1,6 +1,7 @@
 #include "http/auth.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -86,7 +87,7 @@ static void find_token(const struct auth *auth, const char *token, struct caller
         return;
     if (auth->has_local && token_hash_equal(&auth->local, &presented)) {
         caller->role = ROLE_ADMIN;
-        caller->name = TOKEN_LOCAL_NAME;
+        snprintf(caller->name, sizeof(caller->name), "%s", TOKEN_LOCAL_NAME);
         caller->is_local = true;
         caller->bad_token = false;
         return;
@@ -95,7 +96,7 @@ static void find_token(const struct auth *auth, const char *token, struct caller
     if (!owner)
         return;
     caller->role = owner->role;
-    caller->name = owner->name;
+    memcpy(caller->name, owner->name, sizeof(caller->name));
     caller->bad_token = false;
 }
 

@@ -27,9 +27,9 @@ struct auth_headers {
 
 struct caller {
     enum role role;
-    const char *name;  /* of the token, borrowed; NULL: none was accepted */
-    bool is_local;     /* the token is the agent's own, which cannot be guessed */
-    bool bad_token;    /* presented one that is not ours */
+    char name[TOKEN_NAME_BYTES]; /* of the token; "": none was accepted. A reload forgets tokens. */
+    bool is_local;               /* the token is the agent's own, which cannot be guessed */
+    bool bad_token;              /* presented one that is not ours */
     bool foreign_host; /* asked for a host name that is not ours, while there are no tokens */
     bool cross_site;   /* a browser asks for a page of somebody else */
 };
