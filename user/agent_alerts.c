@@ -311,7 +311,7 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
 
     snprintf(change, sizeof(change), "breaker %.60s went from %s to %s", upstream,
              breaker_state_name(t->from), breaker_state_name(t->to));
-    alert_manager_note_upstream(a->manager, upstream, change);
+    alert_manager_note_change(a->manager, change);
     alert_source_note_breaker(a->source, upstream, t);
 }
 

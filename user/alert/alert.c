@@ -213,11 +213,6 @@ void alert_manager_note_change(struct alert_manager *m, const char *what)
     changes_note(m, 0, "%s", what);
 }
 
-void alert_manager_note_upstream(struct alert_manager *m, const char *upstream, const char *what)
-{
-    changes_note(m, origin_upstream(upstream), "%s", what);
-}
-
 size_t alert_manager_count(const struct alert_manager *m)
 {
     return m->count;

@@ -59,8 +59,6 @@ bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const
 /* Remembers a change (a reload, a deployment, an action taken) that alerts which begin to fire in
  * the next ten minutes mention. */
 void alert_manager_note_change(struct alert_manager *m, const char *what);
-/* The same, but alerts on that upstream do not mention it: it is what they are about. */
-void alert_manager_note_upstream(struct alert_manager *m, const char *upstream, const char *what);
 
 /* Alerts in no order. */
 size_t alert_manager_count(const struct alert_manager *m);

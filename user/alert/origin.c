@@ -49,11 +49,6 @@ static size_t cgroup_bytes(const char *path)
     return strncmp(path, users, n) == 0 ? n + strcspn(path + n, "/") : strlen(path);
 }
 
-uint64_t origin_upstream(const char *name)
-{
-    return hash_of("upstream", name, strlen(name));
-}
-
 uint64_t origin_source(const struct labels *alert)
 {
     static const char *const names[] = {"service", "unit", "upstream"};

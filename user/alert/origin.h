@@ -10,6 +10,5 @@ int origin_thing(const struct labels *alert, struct labels **ret);
 
 /* The same for everything that one service, one user's session or one check makes. */
 uint64_t origin_source(const struct labels *alert);
-uint64_t origin_upstream(const char *name); /* the source of alerts on an upstream */
 
 #endif
