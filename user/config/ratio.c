@@ -2,6 +2,7 @@
 #include "config/config.h"
 #include "config/reader.h"
 #include <stdio.h>
+#include <string.h>
 
 #define LEVEL(below_, member_)                                                                     \
     {                                                                                              \
@@ -28,8 +29,9 @@ void reader_doubt_ratios(const struct reader *reader, const struct config *confi
     char pointer[sizeof(reader->pointer) + 64];
 
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        double level = *(const double *)((const char *)config + levels[i].offset);
+        double level;
 
+        memcpy(&level, (const char *)config + levels[i].offset, sizeof(level));
         if (!(level > 0 && level <= 1))
             continue;
         snprintf(pointer, sizeof(pointer), "%s/%s", reader->pointer, levels[i].below);
