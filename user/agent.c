@@ -2,6 +2,7 @@
 #include "abi/exit.h"
 #include "agent_alerts.h"
 #include "agent_audit.h"
+#include "agent_config.h"
 #include "agent_files.h"
 #include "agent_log.h"
 #include "agent_reload.h"
@@ -156,44 +157,6 @@ static void on_ring(void *ctx, uint32_t events)
         tick_soon(agent);
 }
 
-/* What the command line says stands above the file. */
-static int apply_options(const struct run_options *options, struct config *config)
-{
-    char *listen;
-
-    config->dry_run = options->dry_run;
-    if (!options->listen)
-        return 0;
-    listen = strdup(options->listen);
-    if (!listen)
-        return -ENOMEM;
-    free(config->server.listen);
-    config->server.listen = listen;
-    return 0;
-}
-
-static int load_again(struct agent *agent, struct config **ret, const char *path,
-                      char error[RELOAD_ERROR_BYTES])
-{
-    struct config_errors errors = {0};
-    int r = config_load(ret, path, environ, &errors);
-
-    if (r == 0)
-        r = alert_check(*ret, &errors);
-    if (r < 0) {
-        agent_log_config_errors(agent->log, path, &errors);
-        snprintf(error, RELOAD_ERROR_BYTES, "%s: %s%s%s", path ? path : "moonwatch",
-                 errors.list[0].pointer, *errors.list[0].pointer ? ": " : "",
-                 errors.list[0].message);
-        return r;
-    }
-    agent_log_config_warnings(agent->log, path, &errors);
-    r = apply_options(agent->options, *ret);
-    if (r < 0)
-        snprintf(error, RELOAD_ERROR_BYTES, "%s", strerror(-r));
-    return r;
-}
-
 /* Replaces the configuration, or keeps the old one and says why in `error`. */
 static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
 {
@@ -206,12 +169,10 @@ static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
         .log = agent->log,
     };
     struct config *config = NULL;
-    int r = load_again(agent, &config, path, error);
+    int r = agent_config_read_again(agent->options, agent->log, path, &config, error);
 
-    if (r < 0) {
-        config_destroy(config);
+    if (r < 0)
         return r;
-    }
     r = agent_reload(&parts, &agent->config, config, error);
     if (r < 0) {
         LOG_ERROR(agent->log, "config", "Configuration rejected, the old one stays",
@@ -265,29 +226,7 @@ static void on_stop_signal(void *ctx, int signo)
 
 static int load_config(struct agent *agent)
 {
-    const char *path = config_find(agent->options->config_path, environ);
-    struct config_errors errors = {0};
-    struct listen_address address;
-    int r = config_load(&agent->config, path, environ, &errors);
-
-    if (r == 0)
-        r = alert_check(agent->config, &errors);
-    if (r < 0) {
-        cli_print_config_errors(path ? path : "moonwatch", &errors);
-        return EXIT_USAGE;
-    }
-    if (apply_options(agent->options, agent->config) < 0)
-        return EXIT_FAILED;
-    /* Before the programs are loaded, which takes longer than finding this out. */
-    if (listen_parse(agent->config->server.listen, &address) < 0) {
-        cli_error("%s %s: not an address to listen on (allowed: 127.0.0.1:8000, [::1]:8000)",
-                  agent->options->listen ? "--listen" : "server.listen",
-                  agent->config->server.listen);
-        return EXIT_USAGE;
-    }
-    log_set_level(agent->log, (enum log_level)agent->config->server.log_level);
-    agent_log_config_warnings(agent->log, path, &errors);
-    return EXIT_DONE;
+    return agent_config_read(agent->options, agent->log, &agent->config);
 }
 
 static int begin_files(struct agent *agent)
