@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/utsname.h>
 
 static const char scheme[] = "Bearer ";
 
@@ -129,6 +130,14 @@ static void free_names(char **names, size_t count)
     for (size_t i = 0; i < count; i++)
         free(names[i]);
     free(names);
+}
+
+void auth_hosts_name_machine(struct auth_hosts *hosts)
+{
+    struct utsname name;
+
+    if (uname(&name) == 0 && *name.nodename)
+        hosts->machine = strdup(name.nodename);
 }
 
 int auth_hosts_set(struct auth_hosts *hosts, char *const *names, size_t count)

@@ -40,6 +40,8 @@ struct caller auth_caller(const struct auth *auth, const struct auth_headers *he
  * without a port. */
 bool auth_host_is_ours(const struct auth_hosts *hosts, const char *host);
 
+/* As the kernel has it. */
+void auth_hosts_name_machine(struct auth_hosts *hosts);
 /* Replaces the configured names by a copy. -ENOMEM: they stay as they were. */
 int auth_hosts_set(struct auth_hosts *hosts, char *const *names, size_t count);
 /* Replaces the configured names by those of `from`, which then has none. */

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/utsname.h>
 
 /* A longer body than a route may take is read and dropped up to here, so that the client gets its
  * answer. */
@@ -437,14 +436,6 @@ static int open_server(struct server *server, const struct config *config,
     return r;
 }
 
-static void name_machine(struct auth_hosts *hosts)
-{
-    struct utsname name;
-
-    if (uname(&name) == 0 && *name.nodename)
-        hosts->machine = strdup(name.nodename);
-}
-
 int server_create(struct server **ret, struct loop *loop, const struct config *config,
                   const struct server_sources *sources, char error[SERVER_ERROR_BYTES])
 {
@@ -455,7 +446,7 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
         return -ENOMEM;
     server->loop = loop;
     server->site.sources = *sources;
-    name_machine(&server->site.auth.hosts);
+    auth_hosts_name_machine(&server->site.auth.hosts);
     server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
     server->site.started_realtime_ns = clock_realtime_ns(sources->clock);
     r = guesses_create(&server->site.guesses);
