@@ -176,11 +176,13 @@ static void the_command_prints_the_timeline(void **state)
     assert_int_equal(run_alert(rules, recording, output, sizeof(output)), EXIT_DONE);
     assert_string_equal(output,
                         "2026-01-01T00:00:10Z  pending   ERROR      Full{mount=\"/\"}\n"
+                        "2026-01-01T00:00:30Z  notify    firing     log: 1 alert in group "
+                        "{mount=\"/\"}\n"
                         "2026-01-01T00:00:30Z  firing    ERROR      Full{mount=\"/\"}: / at 0.95\n"
-                        "2026-01-01T00:01:00Z  notify    firing     log: 1 alert in group "
-                        "{alertname=\"Full\"}\n"
+                        "2026-01-01T00:02:00Z  notify    resolved   log: 1 alert in group "
+                        "{mount=\"/\"}\n"
                         "2026-01-01T00:02:00Z  resolved  ERROR      Full{mount=\"/\"}\n"
-                        "1 fired, 1 resolved, 1 notifications, 0 held back\n");
+                        "1 fired, 1 resolved, 2 notifications, 0 held back\n");
 }
 
 /* Routes, inhibition and mute windows are the configuration's, and so may be the rules. */

@@ -154,7 +154,7 @@ struct alert_manager {
     } * sources;
     bool sources_ready;
     uint64_t silence_left_ns; /* for the regular expressions of silences, in this tick */
-    struct plan *next_plan; /* NULL: nothing is staged */
+    struct plan *next_plan;   /* NULL: nothing is staged */
     void *next_sources;
     struct rest *next_rests;
 };

@@ -166,7 +166,7 @@ static void insert(struct lane *lane, struct lane_entry *entry, bool recovered)
     }
     /* Only now: making room may have taken away the one before it. */
     after = recovered ? last_recovered(lane) : NULL;
-    if (!lane->first) {
+    if (!lane->last) {
         lane->first = lane->last = entry;
     } else if (after && after != lane->last) {
         entry->next = after->next;
