@@ -147,9 +147,9 @@ static void test_files_of_others(void **state)
     unlink(link);
     snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_refused(fifo, "is no regular file");
+    assert_refused(fifo, "not a regular file");
     unlink(fifo);
-    assert_refused(directory, "is no regular file");
+    assert_refused(directory, "not a regular file");
     assert_int_equal(tokens_load(&tokens, path, error), 0);
     tokens_destroy(tokens);
 }

@@ -1,5 +1,6 @@
 #include "http/trusted_file.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -100,12 +101,12 @@ int trusted_file_read(const char *path, size_t limit, char **ret, char *error, s
     if (r == 0 && fstat(fd, &st) < 0)
         r = -errno;
     if (r == 0 && !S_ISREG(st.st_mode))
-        r = refuse(path, "is no regular file", error, size);
+        r = refuse(path, file_error(FILE_NOT_REGULAR), error, size);
     if (r == 0) {
         weak = weakness(&st);
         r = weak ? refuse(path, weak, error, size) : read_whole(fd, limit, ret);
     }
     if (r < 0 && !*error)
-        snprintf(error, size, "%s: cannot be read: %s", path, strerror(-r));
+        snprintf(error, size, "%s: cannot be read: %s", path, file_error(r));
     return r;
 }
