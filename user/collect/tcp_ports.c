@@ -245,9 +245,9 @@ static void index_rows(struct tcp_ports *p)
 
 static void add_given_up(struct tcp_ports *p)
 {
-    for (uint16_t role = 0; role < TCP_ROLE_COUNT; role++) {
+    for (int role = 0; role < TCP_ROLE_COUNT; role++) {
         struct tcp_port *other =
-            p->any_given_up[role] ? find_port(p, (struct tcp_key){.role = role}) : NULL;
+            p->any_given_up[role] ? find_port(p, (struct tcp_key){.role = (uint16_t)role}) : NULL;
 
         if (other)
             tcp_stats_add(&other->stats, &p->given_up[role]);
