@@ -179,9 +179,13 @@ static const struct head heads[] = {
     {"at a terminal", end_at_terminal, EXIT_HEADS_CGROUP | EXIT_ON_TERMINAL},
 };
 
-static void start_in(void (*end)(void), const char *in_cgroup)
+/* The first of these that could not do what it is there for. */
+#define LEAST_FAILURE 92
+
+static void start_in(const char *name, void (*end)(void), const char *in_cgroup)
 {
     pid_t child = fork();
+    int status;
 
     assert_true(child >= 0);
     if (child == 0) {
@@ -190,7 +194,10 @@ static void start_in(void (*end)(void), const char *in_cgroup)
         end();
         _exit(97);
     }
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    /* Else its number would be waited for in vain. */
+    if (WIFEXITED(status) && WEXITSTATUS(status) >= LEAST_FAILURE)
+        fail_msg("%s: it could not be made (%d)", name, WEXITSTATUS(status));
 }
 
 static size_t exits_of(pid_t pid, struct record_exit *ret)
@@ -223,7 +230,7 @@ static void main_processes_are_told_from_their_children(void **state)
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         pid_t pid;
 
-        start_in(heads[i].end, heads[i].outside ? NULL : cgroup);
+        start_in(heads[i].name, heads[i].end, heads[i].outside ? NULL : cgroup);
         assert_int_equal(read(pid_pipe[0], &pid, sizeof(pid)), sizeof(pid));
         fixture_wait(&f, fixture_has_exit, &pid, heads[i].name);
         while (waitpid(-1, NULL, WNOHANG) > 0)
