@@ -295,7 +295,7 @@ static void test_pins_of_another_version_are_cleaned_up(void **state)
 static void test_a_path_is_the_same_however_it_is_written(void **state)
 {
     static const char *const ways[] = {"%s/", "%s//", "/%s", "%s/.", "/./%s/./"};
-    char expected[64], path[128];
+    static char expected[64], path[128]; /* the loader goes on with them */
 
     skip_unless_root();
     start_other_agent();
