@@ -23,6 +23,8 @@ static void sleep_in_rounds(void)
 {
     char byte;
 
+    if (read(sleeper.go[0], &byte, 1) != 1)
+        _exit(97);
     for (int i = 0; i < ROUNDS; i++) {
         long pid = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 
@@ -108,8 +110,10 @@ static void check_sleeps(struct tcp_fixture *f, enum probe_mode mode)
     uint64_t again_ns;
 
     skip_unless_root();
-    fixture_open(&f->probe, 1u << CONCERN_RUNQ | 1u << CONCERN_TASKS, mode);
+    /* First, or it would hold the links that are to end. */
     start_sleeper();
+    fixture_open(&f->probe, 1u << CONCERN_RUNQ | 1u << CONCERN_TASKS, mode);
+    assert_int_equal(write(sleeper.go[1], "b", 1), 1);
     wait_asleep();
     again_ns = monotonic_ns();
     attach_again(f->probe.probe, ATTACHED_RUNQ);
