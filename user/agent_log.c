@@ -133,7 +133,7 @@ void agent_log_start(struct log *log, const char *address, const struct config *
     if (attached)
         log_restrictions(log, probe);
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        if (!parts[i].seen)
+        if (parts[i].why)
             LOG_WARNING(log, "agent", "A part of the host is not seen",
                         LOG_STRING("what", parts[i].name), LOG_STRING("reason", parts[i].why));
     LOG_INFO(log, "agent", "Agent started", LOG_STRING("version", MOONWATCH_VERSION),

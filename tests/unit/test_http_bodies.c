@@ -20,10 +20,10 @@ static struct config *config;
 static struct health *health;
 static struct snapshot snapshot;
 static struct visibility_part visibility[VISIBILITY_PARTS] = {
-    {.name = "processes", .seen = true},
+    {.name = "processes"},
     {.name = "cgroups", .why = WHY},
-    {.name = "disks", .seen = true},
-    {.name = "network", .seen = true},
+    {.name = "disks"},
+    {.name = "network"},
 };
 static struct server_sources sources;
 static struct body_env env = {.snapshot = &snapshot, .sources = &sources, .slow_wait_seconds = 0.1};

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/state_file.h"
+#include "program.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -342,7 +343,7 @@ static void an_end_is_bounded(void **state)
     fd = open(place->next, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     while (access(place->next, F_OK) == 0)
-        usleep(10000); /* on purpose: between two looks */
+        pause_briefly();
     close(fd);
 }
 

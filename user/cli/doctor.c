@@ -107,8 +107,8 @@ static void examine_visibility(struct findings *findings)
 
     visibility_find(&host_default, parts);
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        add_fact(findings, parts[i].name, parts[i].seen, "%s",
-                 parts[i].seen ? "the host's are seen" : parts[i].why);
+        add_fact(findings, parts[i].name, !parts[i].why, "%s",
+                 parts[i].why ? parts[i].why : "the host's are seen");
 }
 
 static void examine_limits(struct findings *findings, const struct config *config)

@@ -110,17 +110,20 @@ static double fullness(const struct filesystem *f)
     return reading_known(f->usage_percent) ? f->usage_percent.value : -1;
 }
 
+/* The least matters most: the root, then what is written to, then what is on a device. */
+static int importance(const char *target, bool read_only, bool on_device)
+{
+    return strcmp(target, "/") == 0 ? 0 : 1 + 2 * read_only + !on_device;
+}
+
 static int by_rank(const void *a, const void *b)
 {
     const struct filesystem *x = a, *y = b;
-    bool x_root = strcmp(x->mount, "/") == 0, y_root = strcmp(y->mount, "/") == 0;
+    int order = importance(x->mount, x->read_only, x->on_device) -
+                importance(y->mount, y->read_only, y->on_device);
 
-    if (x_root != y_root)
-        return x_root ? -1 : 1;
-    if (x->read_only != y->read_only)
-        return x->read_only ? 1 : -1;
-    if (x->on_device != y->on_device)
-        return x->on_device ? -1 : 1;
+    if (order)
+        return order;
     if (fullness(x) != fullness(y))
         return fullness(x) > fullness(y) ? -1 : 1;
     return strcmp(x->mount, y->mount);
@@ -213,15 +216,10 @@ static size_t keep_one_of_each(struct filesystems *fs, struct mount_choice *choi
 static int by_importance(const void *a, const void *b)
 {
     const struct mount_candidate *x = a, *y = b;
-    bool x_root = strcmp(x->target, "/") == 0, y_root = strcmp(y->target, "/") == 0;
+    int order = importance(x->target, x->read_only, x->on_device) -
+                importance(y->target, y->read_only, y->on_device);
 
-    if (x_root != y_root)
-        return x_root ? -1 : 1;
-    if (x->read_only != y->read_only)
-        return x->read_only ? 1 : -1;
-    if (x->on_device != y->on_device)
-        return x->on_device ? -1 : 1;
-    return strcmp(x->target, y->target);
+    return order ? order : strcmp(x->target, y->target);
 }
 
 static int choose_rows(struct filesystems *fs, struct mount_choice *choice)

@@ -89,9 +89,6 @@ static const struct {
 
 void visibility_find(const struct host *host, struct visibility_part ret[VISIBILITY_PARTS])
 {
-    for (size_t i = 0; i < VISIBILITY_PARTS; i++) {
-        bool seen = parts[i].seen(host);
-
-        ret[i] = (struct visibility_part){parts[i].name, seen, seen ? NULL : parts[i].why};
-    }
+    for (size_t i = 0; i < VISIBILITY_PARTS; i++)
+        ret[i] = (struct visibility_part){parts[i].name, parts[i].seen(host) ? NULL : parts[i].why};
 }

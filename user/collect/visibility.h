@@ -11,8 +11,7 @@
 
 struct visibility_part {
     const char *name; /* "processes", "cgroups", "disks", "network" */
-    bool seen;        /* as far as can be told */
-    const char *why;  /* a sentence to act on; NULL when it is seen */
+    const char *why;  /* it is not seen, a sentence to act on; NULL: it is, as far as can be told */
 };
 
 /* Takes some system calls; what it finds does not change while the agent runs. */

@@ -169,7 +169,7 @@ static int add_probes(struct health_view *view, const struct body_env *env,
 static void add_unseen(struct health_view *view, const struct visibility_part *parts)
 {
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        if (!parts[i].seen)
+        if (parts[i].why)
             view->unseen[view->unseen_count++] = parts[i];
 }
 
