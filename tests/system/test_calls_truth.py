@@ -1,6 +1,8 @@
-"""Calls against what real clients of real servers report of the same run: wrk and nginx,
-redis-benchmark and Redis, pgbench and PostgreSQL. The servers answer after some milliseconds, so that
-the clients' own wait for a CPU, which they count and the socket does not see, is small beside it."""
+"""Calls against what real clients and real servers report of the same run: wrk and nginx,
+redis-benchmark and Redis, pgbench and PostgreSQL. A server's own time of a call lies within what its
+socket sees, and that within what the client reports, which also waits for a CPU before it reads. The
+servers answer after some milliseconds, so the two are close on a machine with nothing else to do, and on
+a busy one the order of the three still holds."""
 
 import csv
 import re
@@ -68,9 +70,17 @@ def rows(agent):
     return {row["name"]: row for row in agent.json("/health/performance")["metrics"]}
 
 
-def assert_near(row, p50_seconds, p95_seconds):
-    assert row["p50_seconds"] == pytest.approx(p50_seconds, rel=NEAR), "p50"
-    assert row["p95_seconds"] == pytest.approx(p95_seconds, rel=NEAR), "p95"
+def quantiles(times):
+    """p50 and p95."""
+    ranked = sorted(times)
+    return [ranked[int(share * len(ranked))] for share in (0.5, 0.95)]
+
+
+def assert_between(row, servers, clients, unit=0):
+    """Each quantile between the server's own, shown in steps of unit seconds, and the client's."""
+    for name, server, client in zip(("p50", "p95"), servers, clients):
+        seconds = row[f"{name}_seconds"]
+        assert (1 - NEAR) * server - unit <= seconds <= (1 + NEAR) * client, f"{row['name']} {name}"
 
 
 BACKEND = """
@@ -125,7 +135,7 @@ def test_nginx_and_wrk(watched, serve, backend, scratch):
         f"""daemon off; master_process off; pid {scratch}/pid; error_log {scratch}/error;
 events {{ worker_connections 256; }}
 http {{
-  log_format status $status; access_log {log} status;
+  log_format call "$status $request_time"; access_log {log} call;
   {" ".join(f"{kind}_temp_path {scratch}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
   upstream slow {{ server 127.0.0.1:{backend}; keepalive 16; }}
   server {{ listen 127.0.0.1:{port};
@@ -139,38 +149,51 @@ http {{
         [*unhindered(), "wrk", "-t1", "-c4", f"-d{SECONDS}", "-s", str(scratch / "wrk.lua"), f"http://127.0.0.1:{port}/"],
         capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS,
     )
-    requests, errors, p50, p95 = re.search(r"sum (\d+) (\d+) (\S+) (\S+)", wrk.stdout).groups()
+    requests, errors, *clients = re.search(r"sum (\d+) (\d+) (\S+) (\S+)", wrk.stdout).groups()
     found = rows(agent)
-    statuses = log.read_text().split()
+    statuses, times = zip(*(line.split() for line in log.read_text().splitlines()))
     # wrk leaves its last requests alone; nginx may have answered them by then.
     assert len(statuses) - 4 <= int(requests) <= len(statuses)
     for row in found.values():
         assert int(requests) <= row["calls"] <= len(statuses) + 4
-    assert found["there"]["failed"] == statuses.count("503") > 100
-    assert 0 <= statuses.count("503") - int(errors) <= 4
+    assert 0 <= statuses.count("503") - found["there"]["failed"] <= 4
+    assert 0 <= statuses.count("503") - int(errors) <= 4 < int(errors)
     assert found["there"]["calls_per_second"] * found["there"]["window_seconds"] == pytest.approx(
         int(requests), rel=NEAR
     )
-    assert_near(found["there"], float(p50), float(p95))
-    assert_near(found["here"], float(p50), float(p95))
+    for row in found.values():
+        assert_between(row, quantiles(map(float, times)), map(float, clients), 0.001)
 
 
 def test_redis_and_redis_benchmark(watched, serve, scratch):
     port, count = free_port(), 1500
-    serve(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)], port)
+    serve(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch),
+         "--slowlog-log-slower-than", "0", "--slowlog-max-len", str(2 * count)],
+        port,
+    )
     busy = "for i = 1, 40000 + 1000 * (tonumber(ARGV[1]) % 200) do end return 1"
     agent = watched("cache", port)
     run = subprocess.run(
-        [*unhindered(), "redis-benchmark", "-p", str(port), "-c", "2", "-n", str(count), "-r", "100000", "--csv",
+        [*unhindered(), "redis-benchmark", "-p", str(port), "-c", "1", "-n", str(count), "-r", "100000", "--csv",
          "eval", busy, "0", "__rand_int__"],
         capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS,
     )
     truth = list(csv.DictReader(run.stdout.splitlines()))[-1]
-    for row in rows(agent).values():
+    clients = [float(truth[f"{name}_latency_ms"]) / 1e3 for name in ("p50", "p95")]
+    found = rows(agent)
+    slow = subprocess.run(
+        ["redis-cli", "-p", str(port), "slowlog", "get", str(2 * count)],
+        capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS,
+    ).stdout.splitlines()
+    # The microseconds of each stand before its words.
+    times = [int(before) / 1e6 for before, line in zip(slow, slow[1:]) if line == "eval"]
+    assert len(times) == count
+    for row in found.values():
         # It asks for two settings beforehand.
         assert count <= row["calls"] <= count + 10
         assert row["failed"] == 0
-        assert_near(row, float(truth["p50_latency_ms"]) / 1e3, float(truth["p95_latency_ms"]) / 1e3)
+        assert_between(row, quantiles(times), clients)
 
 
 def postgres_tool(name):
@@ -180,7 +203,7 @@ def postgres_tool(name):
 
 def test_postgresql_and_pgbench(watched, serve, scratch):
     port = free_port()
-    data = scratch / "data"
+    data, log = scratch / "data", (scratch / "said").open("w+")
     as_postgres = ["runuser", "-u", "postgres", "--"]
     shutil.chown(scratch, "postgres")
     subprocess.run(
@@ -189,8 +212,9 @@ def test_postgresql_and_pgbench(watched, serve, scratch):
     )
     serve(
         [*as_postgres, postgres_tool("postgres"), "-D", str(data), "-p", str(port),
-         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={scratch}"],
-        port, stderr=subprocess.DEVNULL,
+         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={scratch}",
+         "-c", "log_min_duration_statement=0"],
+        port, stderr=log,
     )
     agent = watched("database", port)
     (scratch / "script").write_text("\\set ms random(4, 40)\nSELECT pg_sleep(:ms / 1000.0);\n")
@@ -200,15 +224,18 @@ def test_postgresql_and_pgbench(watched, serve, scratch):
          "-T", str(SECONDS), "-f", str(scratch / "script"), "-l", "--log-prefix", str(scratch / "log"), "postgres"],
         check=True, capture_output=True, timeout=DEADLINE_SECONDS, cwd=scratch,
     )
-    times = sorted(
+    times = [
         int(line.split()[2]) / 1e6
         for file in scratch.glob("log.*")
         for line in file.read_text().splitlines()
-    )
+    ]
     found = rows(agent)
+    said = (scratch / "said").read_text()
+    servers = [float(ms) / 1e3 for ms in re.findall(r"duration: (\S+) ms  statement: SELECT pg_sleep", said)]
+    assert len(servers) == len(times)
     for row in found.values():
         # Signing in takes a few calls a connection.
         assert len(times) <= row["calls"] <= len(times) + 12 * (clients + 1)
         # A goodbye whose sender is held up before it closes is closed without an answer.
         assert row["failed"] <= clients
-        assert_near(row, times[len(times) // 2], times[int(0.95 * len(times))])
+        assert_between(row, quantiles(servers), quantiles(times))
