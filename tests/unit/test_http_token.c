@@ -116,7 +116,7 @@ static void assert_refused(const char *file, const char *why)
 /* Whoever else can change or replace the file is admin. */
 static void test_files_of_others(void **state)
 {
-    char link[96], fifo[96], error[TOKEN_ERROR_BYTES];
+    char fifo[96], error[TOKEN_ERROR_BYTES];
     struct tokens *tokens;
 
     write_tokens("viewer " SECRET_SHA256 " x\n");
@@ -141,10 +141,6 @@ static void test_files_of_others(void **state)
         assert_refused(path, "belongs to another user");
         assert_int_equal(chown(directory, 0, 0), 0);
     }
-    snprintf(link, sizeof(link), "%s/link", directory);
-    assert_int_equal(symlink(path, link), 0);
-    assert_refused(link, "is a symbolic link");
-    unlink(link);
     snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_refused(fifo, "not a regular file");
@@ -152,6 +148,55 @@ static void test_files_of_others(void **state)
     assert_refused(directory, "not a regular file");
     assert_int_equal(tokens_load(&tokens, path, error), 0);
     tokens_destroy(tokens);
+}
+
+/* As Kubernetes mounts a secret: tokens -> ..data/tokens, ..data -> a directory of its own. */
+static void test_links(void **state)
+{
+    char own[96], data[96], below[128], link[96], error[TOKEN_ERROR_BYTES];
+    struct tokens *tokens;
+
+    write_tokens("viewer " SECRET_SHA256 " x\n");
+    snprintf(own, sizeof(own), "%s/own", directory);
+    snprintf(data, sizeof(data), "%s/..data", directory);
+    snprintf(below, sizeof(below), "%s/tokens", own);
+    snprintf(link, sizeof(link), "%s/link", directory);
+    assert_int_equal(mkdir(own, 0700), 0);
+    assert_int_equal(rename(path, below), 0);
+    assert_int_equal(symlink("own", data), 0);
+    assert_int_equal(symlink("..data/tokens", link), 0);
+    assert_int_equal(tokens_load(&tokens, link, error), 0);
+    tokens_destroy(tokens);
+    assert_int_equal(chmod(own, 0777), 0);
+    assert_refused(link, "anybody may write to it");
+    assert_int_equal(chmod(own, 0700), 0);
+    assert_int_equal(chmod(directory, 0777), 0);
+    assert_refused(link, "anybody may write to it");
+    assert_int_equal(chmod(directory, 0700), 0);
+    assert_int_equal(chmod(below, 0602), 0);
+    assert_refused(link, "anybody may write to it");
+    unlink(below);
+    assert_int_equal(tokens_load(&tokens, link, error), -ENOENT);
+    unlink(link);
+    unlink(data);
+    rmdir(own);
+}
+
+/* The link's own directory counts when what it leads to is safe. */
+static void test_links_of_others(void **state)
+{
+    char link[96];
+
+    write_tokens("viewer " SECRET_SHA256 " x\n");
+    snprintf(link, sizeof(link), "%s/open", directory);
+    assert_int_equal(mkdir(link, 0700), 0);
+    assert_int_equal(chmod(link, 0777), 0);
+    snprintf(link, sizeof(link), "%s/open/link", directory);
+    assert_int_equal(symlink(path, link), 0);
+    assert_refused(link, "anybody may write to it");
+    unlink(link);
+    snprintf(link, sizeof(link), "%s/open", directory);
+    rmdir(link);
 }
 
 static void test_local_token(void **state)
@@ -313,6 +358,8 @@ int main(void)
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_files_of_others),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_links_of_others),
         cmocka_unit_test(test_local_token),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_callers_without_tokens),

@@ -46,26 +46,32 @@ static int check_directories(char *directory, char *error, size_t size)
     }
 }
 
-/* `directory` is resolved: what is checked is where the file is opened. */
-static int open_checked(const char *path, int *ret, char *error, size_t size)
+static int check_above(const char *path, char *error, size_t size)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *slash = strrchr(path, '/');
     CLEANUP_FREE char *named = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
     CLEANUP_FREE char *directory = named ? realpath(*named ? named : "/", NULL) : NULL;
-    CLEANUP_FREE char *resolved = NULL;
-    int fd;
 
     if (!directory)
         return named ? -errno : -ENOMEM;
-    if (asprintf(&resolved, "%s/%s", directory, name) < 0)
-        return -ENOMEM;
+    return check_directories(directory, error, size);
+}
+
+/* A link may lead to the file, as those of a secret that Kubernetes mounts: nobody else may replace
+ * the link, nor what it leads to. What is checked is where the file is opened. */
+static int open_checked(const char *path, int *ret, char *error, size_t size)
+{
+    CLEANUP_FREE char *resolved = realpath(path, NULL);
+    int fd, r;
+
+    if (!resolved)
+        return -errno;
     fd = open(resolved, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ELOOP
-                   ? refuse(path, "is a symbolic link (name the file itself)", error, size)
-                   : -errno;
+        return -errno;
     *ret = fd;
-    return check_directories(directory, error, size);
+    r = check_above(path, error, size);
+    return r < 0 ? r : check_above(resolved, error, size);
 }
 
 static int read_whole(int fd, size_t limit, char **ret)
