@@ -11,6 +11,8 @@ extern const struct route_query alert_queries[];
 
 #define ALERTS_LIMIT_DEFAULT 100
 #define ALERTS_LIMIT_MAX 10000
+/* What the loop renders in some milliseconds, and its tree of four times the bytes. */
+#define ALERTS_BODY_BYTES (256 << 10)
 
 /* The bodies. */
 struct alerts_body {
@@ -21,7 +23,7 @@ struct alerts_body {
     const struct alert_view *alerts;
     size_t history_count;
     const struct alert_view *history;
-    uint64_t omitted, history_omitted; /* beyond the limit */
+    uint64_t omitted, history_omitted; /* beyond the limit or ALERTS_BODY_BYTES */
     const char *no_channels;           /* why, else NULL */
     size_t channel_count;
     const struct notify_channel_view *channels;

@@ -17,6 +17,9 @@
 /* What one request may use of the loop's time and memory. */
 #define MATCHING_NS (5 * NS_PER_MS)
 #define MATCHERS_IN_QUERY_MAX 16
+/* Of one alert's JSON, but for its texts and labels. */
+#define ROW_BYTES 640
+#define LABEL_BYTES 6
 
 struct filter {
     int state, severity; /* -1: any */
@@ -174,6 +177,38 @@ static void cut(struct selection *s)
     s->count = limit;
 }
 
+static size_t row_bytes(const struct alert_view *view)
+{
+    const char *const texts[] = {view->summary, view->reason,   view->offenders,
+                                 view->changed, view->acked_by, view->ack_comment};
+    size_t ret = ROW_BYTES;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        ret += texts[i] ? strlen(texts[i]) : 0;
+    for (size_t i = 0; i < labels_count(view->labels); i++) {
+        struct label_pair pair = labels_at(view->labels, i);
+
+        ret += strlen(pair.name) + strlen(pair.value) + LABEL_BYTES;
+    }
+    return ret;
+}
+
+/* Only the first is there however long it is: that there are alerts is never hidden. */
+static void fit(struct selection *s, size_t *bytes)
+{
+    size_t count = 0;
+
+    cut(s);
+    while (count < s->count) {
+        *bytes += row_bytes(&s->views[count]);
+        if (count && *bytes > ALERTS_BODY_BYTES)
+            break;
+        count++;
+    }
+    s->omitted += s->count - count;
+    s->count = count;
+}
+
 static void select_view(struct selection *s, const struct alert_view *view)
 {
     struct alert_view *grown;
@@ -227,6 +262,7 @@ static int answer(const struct body_env *env, struct filter *filter, struct body
     struct selection active = {.filter = filter, .sorted = true}, past = {.filter = filter};
     struct alerts_body body = {.realtime_ns = env->snapshot->realtime_ns};
     CLEANUP_FREE struct notify_channel_view *channels = NULL;
+    size_t bytes = 0;
     int r = -ENOMEM;
 
     if (alerts) {
@@ -242,8 +278,8 @@ static int answer(const struct body_env *env, struct filter *filter, struct body
         body.missing = "this agent has no alerts";
     }
     channels = gather_channels(env->sources->notify, &body);
-    cut(&active);
-    cut(&past);
+    fit(&active, &bytes);
+    fit(&past, &bytes);
     body.firing = active.firing;
     body.pending = active.pending;
     body.alerts = active.views;

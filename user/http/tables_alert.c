@@ -23,7 +23,9 @@ const struct route_query alert_queries[] = {
      "only alerts that began, began to fire or were resolved at or after this time (RFC "
      "3339 or seconds since 1970); pending ones always",
      "string", NULL},
-    {"limit", "so many alerts and so many of the history at most (default 100)", "integer", NULL},
+    {"limit",
+     "so many alerts and so many of the history at most (default 100), and what 256 KiB hold",
+     "integer", NULL},
     {0},
 };
 
@@ -146,10 +148,10 @@ static const struct field alerts_fields[] = {
     LIST("alerts", alerts, count, &alert_table, struct alert_view,
          .missing_at = MISSING_AT(TYPE, missing),
          .about = "firing, then pending; the worst first, then the newest"),
-    ROW("alerts_omitted", FIELD_U64, omitted, .about = "beyond the limit"),
+    ROW("alerts_omitted", FIELD_U64, omitted, .about = "beyond what one answer holds"),
     LIST("history", history, history_count, &alert_table, struct alert_view,
          .missing_at = MISSING_AT(TYPE, missing), .about = "those that are over, the latest first"),
-    ROW("history_omitted", FIELD_U64, history_omitted, .about = "beyond the limit"),
+    ROW("history_omitted", FIELD_U64, history_omitted, .about = "beyond what one answer holds"),
     LIST("channels", channels, channel_count, &channel_table, struct notify_channel_view,
          .missing_at = MISSING_AT(TYPE, no_channels), .about = "who is told, and whether it works"),
 };
