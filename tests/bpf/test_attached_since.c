@@ -9,6 +9,8 @@
 
 #define PORT own_ports.first
 #define ROUNDS 2
+/* Longer than what comes after it, or it could not be told from that. */
+#define SLEEP_NS (100 * NS_PER_MS)
 
 /* A process that sleeps uninterruptibly, as the parent of a vfork(), until it is told, each round.
  */
@@ -107,7 +109,7 @@ static int end_sleeper(void **state)
 
 static void check_sleeps(struct tcp_fixture *f, enum probe_mode mode)
 {
-    uint64_t again_ns;
+    uint64_t asleep_ns, wake_ns, before_ns;
 
     skip_unless_root();
     /* First, or it would hold the links that are to end. */
@@ -115,16 +117,19 @@ static void check_sleeps(struct tcp_fixture *f, enum probe_mode mode)
     fixture_open(&f->probe, 1u << CONCERN_RUNQ | 1u << CONCERN_TASKS, mode);
     assert_int_equal(write(sleeper.go[1], "b", 1), 1);
     wait_asleep();
-    again_ns = monotonic_ns();
+    asleep_ns = monotonic_ns();
     attach_again(f->probe.probe, ATTACHED_RUNQ);
+    while (monotonic_ns() - asleep_ns < SLEEP_NS)
+        poll(NULL, 0, 1);
+    wake_ns = monotonic_ns();
     wake();
     wait_asleep();
     /* The sleep before has ended, or it could not have begun another. A page fault or the like may
-     * have added one that began after the programs were attached again. */
-    assert_true(blocked_ns(f) < monotonic_ns() - again_ns);
-    again_ns = blocked_ns(f);
+     * have added one that began after that. */
+    assert_true(blocked_ns(f) < monotonic_ns() - wake_ns);
+    before_ns = blocked_ns(f);
     wake();
-    assert_true(blocked_ns(f) > again_ns);
+    assert_true(blocked_ns(f) > before_ns);
 }
 
 static void sleeps_that_were_lost_sight_of(void **state)

@@ -3,6 +3,7 @@
  *
  * The exact figures come from a loop device of the test's own, which nobody else uses; the root
  * disk, which others use meanwhile, is held between two readings of diskstats. */
+#include "attached_word.h"
 #include "blkio_fixture.h"
 #include "collect/collector.h"
 
@@ -190,6 +191,27 @@ static void test_root_disk_agrees_with_diskstats(void **state)
         assert_true(now_ns() < deadline);
 }
 
+/* As seen by programs attached in an hour: all that they are told the end of began before. */
+static void test_requests_that_were_lost_sight_of(void **state)
+{
+    struct fixture *f = need(state, true);
+    uint64_t deadline = now_ns() + DEADLINE_NS;
+    struct load_times times;
+    struct blkio_stats before, after;
+
+    before = stats_of(f, f->loop_device, BLKIO_READ);
+    set_attached(f->probe, ATTACHED_BLKIO, now_ns() + 3600 * NS_PER_SECOND);
+    run_load(f, f->loop, BLKIO_READ, &times);
+    after = stats_of(f, f->loop_device, BLKIO_READ);
+    set_attached(f->probe, ATTACHED_BLKIO, now_ns());
+    assert_memory_equal(&after, &before, sizeof(after));
+    while (after.latency.count == before.latency.count) {
+        assert_true(now_ns() < deadline);
+        run_load(f, f->loop, BLKIO_READ, &times);
+        after = stats_of(f, f->loop_device, BLKIO_READ);
+    }
+}
+
 struct left {
     struct fixture *fixture;
     size_t count;
@@ -300,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_flush),
         cmocka_unit_test(test_partial_completion_and_error),
         cmocka_unit_test(test_root_disk_agrees_with_diskstats),
+        cmocka_unit_test(test_requests_that_were_lost_sight_of),
         cmocka_unit_test(test_disk_section),
         cmocka_unit_test(test_nothing_is_left_in_flight),
     };

@@ -5,6 +5,7 @@
  * it.
  */
 #include "abi/reclaim.h"
+#include "attached_word.h"
 #include "own_cgroup.h"
 #include "probe_fixture.h"
 #include <signal.h>
@@ -295,6 +296,23 @@ static void every_stall_above_the_threshold_is_a_record(void **state)
     assert_true(sum_ns <= sum.sum_ns);
 }
 
+/* As seen by programs attached in an hour: all that they are told the end of began before. */
+static void stalls_that_were_lost_sight_of(void **state)
+{
+    struct latency sum;
+
+    (void)state;
+    reclaim_with(1);
+    set_attached(f.probe, ATTACHED_RECLAIM_MEMCG, monotonic_ns() + 3600 * NS_PER_SECOND);
+    start_trace();
+    let_reader_go();
+    sum = stalls();
+    assert_true(read_trace().ends > 20);
+    assert_int_equal(sum.count, 0);
+    assert_true(probe_drain(f.probe) >= 0);
+    assert_int_equal(f.count, 0);
+}
+
 static void records_and_histogram_are_of_the_same_stalls(void **state)
 {
     uint64_t sum_ns = 0;
@@ -316,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(stalls_are_those_of_the_kernels_trace, clean_up),
         cmocka_unit_test_teardown(every_stall_above_the_threshold_is_a_record, clean_up),
+        cmocka_unit_test_teardown(stalls_that_were_lost_sight_of, clean_up),
         cmocka_unit_test_teardown(records_and_histogram_are_of_the_same_stalls, clean_up),
     };
 
