@@ -250,7 +250,7 @@ def agent(make_agent):
 
 
 def cgroup2_mount():
-    for line in Path("/proc/mounts").read_text().splitlines():
+    for line in Path("/proc/mounts").read_text(errors="replace").splitlines():
         _, mount, kind, *_ = line.split()
         if kind == "cgroup2":
             return Path(mount)

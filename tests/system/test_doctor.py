@@ -85,7 +85,7 @@ def test_facts_of_the_host(agent, report):
     uname = os.uname()
     assert host["kernel"]["detail"] == f"{uname.release} {uname.machine}"
     assert host["btf"]["ok"] == os.access("/sys/kernel/btf/vmlinux", os.R_OK)
-    with open("/proc/mounts") as file:
+    with open("/proc/mounts", errors="replace") as file:
         mounts = {tuple(line.split()[1:3]) for line in file}
     assert host["bpffs"]["ok"] == (("/sys/fs/bpf", "bpf") in mounts)
     assert host["tracefs"]["ok"] == (("/sys/kernel/tracing", "tracefs") in mounts)
