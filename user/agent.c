@@ -38,6 +38,7 @@ struct agent {
     struct log *log;
     struct loop *loop;
     struct config *config;
+    struct host *host;
     struct open_files_held held_files; /* while the probe is loaded */
     struct probe *probe; /* NULL: it goes on without BPF, for the reason in probe_error */
     char probe_error[PROBE_ERROR_BYTES];
@@ -229,6 +230,16 @@ static int load_config(struct agent *agent)
     return agent_config_read(agent->options, agent->log, &agent->config);
 }
 
+static int find_host(struct agent *agent)
+{
+    char error[HOST_ERROR_BYTES];
+
+    if (host_create(&agent->host, agent->config->server.host_root, error) == 0)
+        return EXIT_DONE;
+    cli_error("server.host_root: %s", error);
+    return EXIT_USAGE;
+}
+
 static int begin_files(struct agent *agent)
 {
     return agent_files_begin(&agent->held_files) < 0 ? EXIT_FAILED : EXIT_DONE;
@@ -274,7 +285,7 @@ static int create_services(struct agent *agent)
             {
                 .loop = agent->loop,
                 .clock = agent->clock,
-                .host = &host_default,
+                .host = agent->host,
                 .probe = agent->probe,
                 .probe_missing = agent->probe_error,
                 .state_directory = config_state_directory(environ),
@@ -296,7 +307,7 @@ static int create_services(struct agent *agent)
 static int create_parts(struct agent *agent)
 {
     const struct collector_env env = {
-        .host = &host_default,
+        .host = agent->host,
         .clock = agent->clock,
         .loop = agent->loop,
         .probe = agent->probe,
@@ -322,7 +333,7 @@ static int create_alerts(struct agent *agent)
         .log = agent->log,
         .loop = agent->loop,
         .clock = agent->clock,
-        .host = &host_default,
+        .host = agent->host,
         .state_directory = config_state_directory(environ),
         .collectors = agent->collectors,
         .health = agent->health,
@@ -341,7 +352,7 @@ static int create_server(struct agent *agent)
 {
     const struct server_sources sources = {
         .clock = agent->clock,
-        .host = &host_default,
+        .host = agent->host,
         .loop = agent->loop,
         .log = agent->log,
         .collectors = agent->collectors,
@@ -412,9 +423,9 @@ static int add_sources(struct agent *agent)
 
 static int create(struct agent *agent)
 {
-    static int (*const steps[])(struct agent *) = {load_config,   take_signals,    begin_files,
-                                                   create_probe,  create_services, create_parts,
-                                                   create_alerts, create_server,   add_sources};
+    static int (*const steps[])(struct agent *) = {
+        load_config,     find_host,    take_signals,  begin_files,   create_probe,
+        create_services, create_parts, create_alerts, create_server, add_sources};
     int exit_code = EXIT_DONE;
     int r;
 
@@ -446,6 +457,7 @@ static void destroy(struct agent *agent)
     collectors_destroy(agent->collectors);
     loop_destroy(agent->loop);
     probe_destroy(agent->probe);
+    host_destroy(agent->host);
     config_destroy(agent->config);
     log_destroy(agent->log);
 }

@@ -129,7 +129,8 @@ static void many_ids_that_never_were(void **state)
 
 static void without_a_mount_the_reason_is_said(void **state)
 {
-    const struct host nowhere = {.proc = "/nonexistent", .sys = "/nonexistent"};
+    const struct host nowhere = {
+        .root = "/", .proc = "/nonexistent", .sys = "/nonexistent", .own_proc = "/nonexistent"};
 
     (void)state;
     assert_int_equal(cgroup_paths_create(&paths, &nowhere, CGROUP_UNIFIED), 0);

@@ -23,7 +23,7 @@ static bool asked_automounted;
 
 static inline int usage(void *ctx, const struct filesystem_place *place, struct statvfs *ret)
 {
-    const char *target = place->target;
+    const char *target = place->path;
     static const struct statvfs plain = {.f_frsize = 4096,
                                          .f_blocks = 1000,
                                          .f_bfree = 400,

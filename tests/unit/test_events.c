@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 /* No cgroups are mounted there: ids stay without names. */
-static const struct host nowhere = {.proc = "/nonexistent", .sys = "/nonexistent"};
+static const struct host nowhere = {
+    .root = "/", .proc = "/nonexistent", .sys = "/nonexistent", .own_proc = "/nonexistent"};
 
 static struct collector_env env;
 static struct snapshot shot;

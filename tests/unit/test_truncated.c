@@ -264,7 +264,7 @@ static void test_whole_trees(void **state)
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         char proc[400], sys[400];
-        struct host host = {.proc = proc, .sys = sys};
+        struct host host = {.root = "/", .proc = proc, .sys = sys, .own_proc = proc};
         struct tree t = {.now_ns = NS_PER_SECOND, .env = {.host = &host}};
         struct run r;
 

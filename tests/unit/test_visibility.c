@@ -79,13 +79,42 @@ static void a_root_of_its_own(void **state)
     tree_destroy(t);
 }
 
+/* The kernel lists tasks by the agent's own namespace, whatever proc is below the root. */
+static void below_a_root_of_its_own(void **state)
+{
+    struct tree *t = tree_create();
+    char own_proc[128];
+
+    snprintf(own_proc, sizeof(own_proc), "%s/own", t->root);
+    t->host.root = t->root;
+    tree_write(t, "proc/2/comm", "kthreadd\n");
+    check_seen(&t->host, "processes", true);
+    t->host.own_proc = own_proc;
+    check_seen(&t->host, "processes", false);
+    tree_write(t, "own/2/comm", "kthreadd\n");
+    check_seen(&t->host, "processes", true);
+
+    link_to(t, "1/root", t->root);
+    check_seen(&t->host, "disks", false); /* the host's list of mounts cannot be read */
+    tree_write(t, "proc/1/mountinfo", "28 1 254:1 / / rw - ext4 /dev/vda1 rw\n");
+    check_seen(&t->host, "disks", true);
+    link_to(t, "1/root", "/");
+    check_seen(&t->host, "disks", false);
+
+    link_to(t, "2/ns/net", "net:[4026531833]");
+    link_to(t, "../own/self/ns/net", "net:[4026532001]");
+    check_seen(&t->host, "network", false);
+    link_to(t, "../own/self/ns/net", "net:[4026531833]");
+    check_seen(&t->host, "network", true);
+    tree_destroy(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(processes_of_its_own),
-        cmocka_unit_test(cgroups_of_its_own),
-        cmocka_unit_test(a_network_of_its_own),
-        cmocka_unit_test(a_root_of_its_own),
+        cmocka_unit_test(processes_of_its_own),    cmocka_unit_test(cgroups_of_its_own),
+        cmocka_unit_test(a_network_of_its_own),    cmocka_unit_test(a_root_of_its_own),
+        cmocka_unit_test(below_a_root_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static inline struct tree *tree_create(void)
     snprintf(t->sys, sizeof(t->sys), "%s/sys", t->root);
     assert_int_equal(dir_create_all(t->proc, 0755), 0);
     assert_int_equal(dir_create_all(t->sys, 0755), 0);
-    t->host = (struct host){.proc = t->proc, .sys = t->sys};
+    t->host = (struct host){.root = "/", .proc = t->proc, .sys = t->sys, .own_proc = t->proc};
     t->now_ns = 1000 * NS_PER_SECOND;
     t->clock = (struct clock){.monotonic_ns = tree_clock, .realtime_ns = tree_clock, .ctx = t};
     t->env = (struct collector_env){.host = &t->host, .clock = &t->clock};

@@ -101,11 +101,18 @@ static void examine_privileges(struct findings *findings)
     }
 }
 
-static void examine_visibility(struct findings *findings)
+static void examine_visibility(struct findings *findings, const struct config *config)
 {
     struct visibility_part parts[VISIBILITY_PARTS];
+    char error[HOST_ERROR_BYTES];
+    struct host *host;
 
-    visibility_find(&host_default, parts);
+    if (host_create(&host, config->server.host_root, error) < 0) {
+        add_fact(findings, "host root", false, "server.host_root: %s", error);
+        return;
+    }
+    visibility_find(host, parts);
+    host_destroy(host);
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
         add_fact(findings, parts[i].name, !parts[i].why, "%s",
                  parts[i].why ? parts[i].why : "the host's are seen");
@@ -133,7 +140,7 @@ static void examine(struct findings *findings, const struct config *config)
     examine_mount(findings, "tracefs", "/sys/kernel/tracing", TRACEFS_MAGIC, "no probe needs it");
     examine_agent(findings, probe_config.pin_directory);
     examine_privileges(findings);
-    examine_visibility(findings);
+    examine_visibility(findings, config);
     examine_limits(findings, config);
     probe_config.pin_directory = NULL;
     if (probe_create(&findings->probe, &probe_config, clock_system(), &ops, findings->probe_error) <

@@ -71,7 +71,7 @@ static int find_mount(struct cgroup_paths *p)
 
     if (!line)
         return -ENOMEM;
-    err = file_read_all(p->host.proc, "self/mountinfo", MOUNTINFO_LIMIT, &text, &len);
+    err = file_read_all(p->host.own_proc, "self/mountinfo", MOUNTINFO_LIMIT, &text, &len);
     if (err)
         return err;
     file = scan_of(text, len);

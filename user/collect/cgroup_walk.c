@@ -48,7 +48,7 @@ int cgroup_mount_find(const struct host *host, const char *controller, struct cg
     size_t len;
     int err;
 
-    err = file_read_all(host->proc, "self/mountinfo", MOUNTINFO_LIMIT, &text, &len);
+    err = file_read_all(host->own_proc, "self/mountinfo", MOUNTINFO_LIMIT, &text, &len);
     if (err)
         return err;
     file = scan_of(text, len);

@@ -19,12 +19,12 @@ static int open_place(const struct filesystem_place *place)
     int fd = -1;
 
     for (int i = 0; i < WALK_ATTEMPTS && fd < 0; i++) {
-        fd = (int)syscall(SYS_openat2, AT_FDCWD, place->target, &how, sizeof(how));
+        fd = (int)syscall(SYS_openat2, AT_FDCWD, place->path, &how, sizeof(how));
         if (fd < 0 && errno != EAGAIN)
             break;
     }
     if (fd < 0 && !place->automounted)
-        fd = open(place->target, O_PATH | O_CLOEXEC);
+        fd = open(place->path, O_PATH | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 

@@ -1,4 +1,5 @@
 #include "collect/filesystems.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
@@ -15,10 +16,15 @@
 /* More than a host has that is not lost anyway; a question to each costs some microseconds. */
 #define ROWS_MAX 1024
 
+static const char not_below_root[] =
+    "mounted on the host, but not seen below server.host_root: bind the host's tree so that later "
+    "mounts come along (docker: -v /:/host:ro,rslave)";
+
 struct row_state {
     struct filesystem_place place;
     uint64_t device;
     char *target; /* the whole path, which the row may have to cut */
+    char *path;   /* where it is asked; NULL: nowhere */
     bool behind_server;
     struct growth growth;
 };
@@ -32,10 +38,9 @@ struct row_set {
 
 struct filesystems {
     struct filesystems_ops ops;
-    struct proc_file mountinfo;
-    char *buffer;
-    size_t capacity;
-    bool read; /* mountinfo was read since it changed */
+    const struct host *host;
+    struct proc_file own_mounts, host_mounts; /* the host's: unless they are the agent's own */
+    bool read;                                /* both were read since they changed */
     uint64_t usage_due_ns;
     struct row_set set;
     size_t omitted;
@@ -45,8 +50,10 @@ struct filesystems {
 
 static void free_set(struct row_set *set)
 {
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         free(set->states[i].target);
+        free(set->states[i].path);
+    }
     free(set->states);
     free(set->rows);
     free(set->ranked);
@@ -135,6 +142,10 @@ static void update_row(struct filesystems *fs, size_t i, uint64_t now_ns)
     struct statvfs v;
     int err;
 
+    if (!state->path) {
+        fill_missing(&fs->set.rows[i], not_below_root);
+        return;
+    }
     if (state->behind_server) {
         fill_missing(&fs->set.rows[i], "not asked: it is on a server, which may hang");
         return;
@@ -173,11 +184,12 @@ static void add_row(struct filesystems *fs, struct row_set *set, struct mount_ca
     struct filesystem *row = &set->rows[set->count];
 
     *state = (struct row_state){
-        .place = {.target = c->target, .mount_id = c->mount_id, .automounted = c->automounted},
+        .place = {.path = c->path, .mount_id = c->mount_id, .automounted = c->automounted},
         .device = c->device,
         .target = c->target,
+        .path = c->path,
         .behind_server = c->behind_server};
-    c->target = NULL;
+    c->target = c->path = NULL;
     if (growth)
         state->growth = *growth;
     *row = (struct filesystem){.read_only = c->read_only, .on_device = c->on_device};
@@ -189,10 +201,10 @@ static void add_row(struct filesystems *fs, struct row_set *set, struct mount_ca
 
 static bool is_stale(struct filesystems *fs, const struct mount_candidate *c)
 {
-    const struct filesystem_place place = {c->target, c->mount_id, c->automounted};
+    const struct filesystem_place place = {c->path, c->mount_id, c->automounted};
     struct statvfs v;
 
-    return !c->behind_server && fs->ops.usage(fs->ops.ctx, &place, &v) == -ESTALE;
+    return c->path && !c->behind_server && fs->ops.usage(fs->ops.ctx, &place, &v) == -ESTALE;
 }
 
 /* One of each device, to the front of the list. */
@@ -243,20 +255,35 @@ static int choose_rows(struct filesystems *fs, struct mount_choice *choice)
     return 0;
 }
 
+/* Mounts seldom change: the text, large on container hosts, is not kept for the next time. */
+static int read_choice(struct filesystems *fs, struct mount_choice *choice)
+{
+    CLEANUP_FREE char *own = NULL, *host = NULL;
+    size_t own_bytes = 0, host_bytes = 0;
+    ssize_t own_len = proc_file_read(&fs->own_mounts, &own, &own_bytes), host_len = 0;
+    struct scan own_list;
+
+    if (own_len < 0)
+        return (int)own_len;
+    own_list = scan_of(own, (size_t)own_len);
+    if (!host_is_own(fs->host))
+        host_len = proc_file_read(&fs->host_mounts, &host, &host_bytes);
+    /* Without the host's list there are no later mounts, which visibility.c says. */
+    if (host_len <= 0)
+        return mount_choice_read(choice, own_list, fs->host->root);
+    return mount_choice_read_host(choice, scan_of(host, (size_t)host_len), own_list,
+                                  fs->host->root);
+}
+
 /* The old rows stay when the new list cannot be read. */
 static void read_mounts(struct filesystems *fs)
 {
     struct mount_choice choice = {.list = NULL};
-    ssize_t len = proc_file_read(&fs->mountinfo, &fs->buffer, &fs->capacity);
-    int err = len < 0 ? (int)len : mount_choice_read(&choice, scan_of(fs->buffer, (size_t)len));
+    int err = read_choice(fs, &choice);
 
     if (!err)
         err = choose_rows(fs, &choice);
     mount_choice_free(&choice);
-    /* Mounts seldom change: the text, large on container hosts, is not kept for the next time. */
-    free(fs->buffer);
-    fs->buffer = NULL;
-    fs->capacity = 0;
     fs->read = !err;
     fs->missing = NULL;
     if (err) {
@@ -267,12 +294,15 @@ static void read_mounts(struct filesystems *fs)
     }
 }
 
-/* The kernel raises POLLPRI and POLLERR on the open mountinfo after each change (proc(5)). */
+/* The kernel raises POLLPRI and POLLERR on the open mountinfo after each change (proc(5)). A list
+ * that is not open (-1) is passed over. */
 static bool mounts_changed(const struct filesystems *fs)
 {
-    struct pollfd p = {.fd = fs->mountinfo.fd, .events = POLLPRI};
+    struct pollfd p[] = {{.fd = fs->own_mounts.fd, .events = POLLPRI},
+                         {.fd = fs->host_mounts.fd, .events = POLLPRI}};
 
-    return !fs->read || (poll(&p, 1, 0) > 0 && (p.revents & (POLLPRI | POLLERR)));
+    return !fs->read || (poll(p, sizeof(p) / sizeof(p[0]), 0) > 0 &&
+                         ((p[0].revents | p[1].revents) & (POLLPRI | POLLERR)));
 }
 
 void filesystems_sample(struct filesystems *fs, uint64_t now_ns, struct disk_snapshot *disk)
@@ -298,7 +328,11 @@ int filesystems_create(struct filesystems **ret, const struct host *host,
     if (!fs)
         return -ENOMEM;
     fs->ops = ops ? *ops : kernel;
-    proc_file_open(&fs->mountinfo, host->proc, "self/mountinfo");
+    fs->host = host;
+    fs->host_mounts.fd = -1;
+    proc_file_open(&fs->own_mounts, host->own_proc, "self/mountinfo");
+    if (!host_is_own(host))
+        proc_file_open(&fs->host_mounts, host->proc, "1/mountinfo");
     *ret = fs;
     return 0;
 }
@@ -307,7 +341,8 @@ void filesystems_destroy(struct filesystems *fs)
 {
     if (!fs)
         return;
-    proc_file_close(&fs->mountinfo);
+    proc_file_close(&fs->own_mounts);
+    proc_file_close(&fs->host_mounts);
     free_set(&fs->set);
     free(fs);
 }

@@ -14,7 +14,7 @@
 #include <sys/statvfs.h>
 
 struct filesystem_place {
-    const char *target;
+    const char *path;
     unsigned mount_id; /* 0: any */
     bool automounted;  /* -EAGAIN rather than wait on the way */
 };

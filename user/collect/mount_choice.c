@@ -29,7 +29,7 @@ static bool begins_with(const char *s, const char *prefix)
 
 /* Memory that people write files to. Not those by which the system and container runtimes hand
  * credentials, sockets and devices around, of which a host may have thousands. */
-static bool is_used_memory(const struct mount_line *m)
+static bool is_used_memory(const struct mount_line *m, const char *target)
 {
     static const char *const shown[] = {"/run", "/dev/shm"};
     static const char *const private[] = {"/run/",
@@ -44,35 +44,39 @@ static bool is_used_memory(const struct mount_line *m)
     if (strcmp(m->type, "tmpfs") != 0 || m->read_only)
         return false;
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-        if (strcmp(m->target, shown[i]) == 0)
+        if (strcmp(target, shown[i]) == 0)
             return true;
     for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++)
-        if (begins_with(m->target, private[i]))
+        if (begins_with(target, private[i]))
             return false;
-    return strcmp(m->target, "/dev") != 0 && strcmp(m->target, "/proc") != 0 &&
+    return strcmp(target, "/dev") != 0 && strcmp(target, "/proc") != 0 &&
            begins_with(m->root, "/") && m->root[1] == '\0';
 }
 
-static bool is_root(const struct mount_line *m)
+static bool is_root(const char *target)
 {
-    return strcmp(m->target, "/") == 0;
+    return strcmp(target, "/") == 0;
 }
 
-static int add(struct mount_choice *c, const struct mount_candidate *candidate, const char *target)
+static int add(struct mount_choice *c, const struct mount_candidate *candidate, const char *target,
+               const char *path)
 {
     void *list = c->list;
     bool ok = array_grow(&list, &c->capacity, c->count + 1, sizeof(*c->list));
-    char *copy = ok ? strdup(target) : NULL;
+    struct mount_candidate *added;
 
     c->list = list;
-    if (!copy)
+    if (!ok)
         return -ENOMEM;
-    c->list[c->count] = *candidate;
-    c->list[c->count++].target = copy;
-    return 0;
+    added = &c->list[c->count++];
+    *added = *candidate;
+    added->target = strdup(target);
+    added->path = strdup(path);
+    return added->target && added->path ? 0 : -ENOMEM;
 }
 
-static int add_line(struct mount_choice *c, const struct mount_line *m, enum mount_way way)
+static int add_line(struct mount_choice *c, const struct mount_line *m, const char *target,
+                    const char *path, enum mount_way way)
 {
     struct mount_candidate candidate = {
         .mount_id = m->id,
@@ -80,40 +84,54 @@ static int add_line(struct mount_choice *c, const struct mount_line *m, enum mou
         .whole = strcmp(m->root, "/") == 0,
         .read_only = m->read_only,
         .on_device = has_storage(m),
-        .behind_server = mount_may_hang(m),
+        .behind_server = mount_may_hang(m) || way == MOUNT_WAY_SERVER,
         .automounted = way == MOUNT_WAY_AUTOMOUNT,
     };
 
     scan_copy_string(m->source, candidate.source, sizeof(candidate.source));
     scan_copy_string(m->type, candidate.type, sizeof(candidate.type));
-    return add(c, &candidate, m->target);
+    return add(c, &candidate, target, path);
 }
 
-static bool is_wanted(const struct mount_line *m)
+static bool is_wanted(const struct mount_line *m, const char *target)
 {
-    return is_root(m) || ((has_storage(m) || is_used_memory(m)) && !mount_may_hang(m));
+    return is_root(target) || ((has_storage(m) || is_used_memory(m, target)) && !mount_may_hang(m));
 }
 
-static int choose(struct mount_choice *c, const struct mount_tree *tree, struct scan mountinfo)
+/* In a chroot the root is a directory of a mount that is not listed; the host's tree may be in a
+ * directory of one that is. */
+static int add_directory(struct mount_choice *c, const struct mount_tree *tree, struct scan list)
 {
     static const struct mount_candidate no_mount = {.device = NO_DEVICE};
+    unsigned id = mount_tree_holder(tree, tree->root);
+    struct mount_line line;
+
+    while (id && mounts_next(&list, &line))
+        if (line.id == id)
+            return add_line(c, &line, "/", tree->root, mount_tree_way(tree, id));
+    return add(c, &no_mount, "/", tree->root);
+}
+
+static int choose(struct mount_choice *c, const struct mount_tree *tree, struct scan list)
+{
+    struct scan lines = list;
     struct mount_line line;
     bool has_root = false;
 
-    while (mounts_next(&mountinfo, &line)) {
+    while (mounts_next(&lines, &line)) {
+        const char *target = mounts_host_name(tree->root, line.target);
         enum mount_way way;
 
-        if (!is_wanted(&line) || !mount_tree_visible(tree, line.id))
+        if (!target || !is_wanted(&line, target) || !mount_tree_visible(tree, line.id))
             continue;
         way = mount_tree_way(tree, line.id);
-        if (way == MOUNT_WAY_SERVER || (c->count >= CANDIDATES_MAX && !is_root(&line)))
+        if (way == MOUNT_WAY_SERVER || (c->count >= CANDIDATES_MAX && !is_root(target)))
             continue;
-        has_root |= is_root(&line);
-        if (add_line(c, &line, way))
+        has_root |= is_root(target);
+        if (add_line(c, &line, target, line.target, way))
             return -ENOMEM;
     }
-    /* In a chroot the root is a directory of a mount that is not listed. */
-    return has_root || tree->count == 0 ? 0 : add(c, &no_mount, "/");
+    return has_root || tree->count == 0 ? 0 : add_directory(c, tree, list);
 }
 
 static int by_preference(const void *a, const void *b)
@@ -130,23 +148,90 @@ static int by_preference(const void *a, const void *b)
     return strcmp(x->target, y->target);
 }
 
-int mount_choice_read(struct mount_choice *choice, struct scan mountinfo)
+int mount_choice_read(struct mount_choice *choice, struct scan own, const char *root)
 {
-    struct mount_tree tree = {.nodes = NULL};
-    int err = mount_tree_read(&tree, mountinfo);
+    struct mount_tree tree = {.root = root};
+    int err = mount_tree_read(&tree, own);
 
     if (!err)
-        err = choose(choice, &tree, mountinfo);
+        err = choose(choice, &tree, own);
     mount_tree_free(&tree);
     if (choice->count > 0)
         qsort(choice->list, choice->count, sizeof(choice->list[0]), by_preference);
     return err;
 }
 
-void mount_choice_free(struct mount_choice *choice)
+static const struct mount_candidate *find_root(const struct mount_choice *choice)
 {
     for (size_t i = 0; i < choice->count; i++)
+        if (is_root(choice->list[i].target))
+            return &choice->list[i];
+    return NULL;
+}
+
+/* Of the same storage, best at the same place; any says how full it is. */
+static const struct mount_candidate *find_way(const struct mount_choice *own,
+                                              const struct mount_candidate *wanted)
+{
+    size_t low = 0, high = own->count;
+    const struct mount_candidate *first;
+
+    if (wanted->device == NO_DEVICE)
+        return find_root(own);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (own->list[middle].device < wanted->device)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    first = low < own->count && own->list[low].device == wanted->device ? &own->list[low] : NULL;
+    for (; low < own->count && own->list[low].device == wanted->device; low++)
+        if (strcmp(own->list[low].target, wanted->target) == 0)
+            return &own->list[low];
+    return first;
+}
+
+static int reach(struct mount_choice *choice, const struct mount_choice *own)
+{
+    for (size_t i = 0; i < choice->count; i++) {
+        struct mount_candidate *c = &choice->list[i];
+        const struct mount_candidate *way = find_way(own, c);
+
+        free(c->path);
+        c->path = way ? strdup(way->path) : NULL;
+        if (!way)
+            continue;
+        if (!c->path)
+            return -ENOMEM;
+        c->mount_id = way->mount_id;
+        c->automounted = way->automounted;
+        c->behind_server = way->behind_server;
+    }
+    return 0;
+}
+
+int mount_choice_read_host(struct mount_choice *choice, struct scan host, struct scan own,
+                           const char *root)
+{
+    struct mount_choice seen = {.list = NULL};
+    int err = mount_choice_read(&seen, own, root);
+
+    if (!err)
+        err = mount_choice_read(choice, host, "/");
+    if (!err)
+        err = reach(choice, &seen);
+    mount_choice_free(&seen);
+    return err;
+}
+
+void mount_choice_free(struct mount_choice *choice)
+{
+    for (size_t i = 0; i < choice->count; i++) {
         free(choice->list[i].target);
+        free(choice->list[i].path);
+    }
     free(choice->list);
     *choice = (struct mount_choice){.list = NULL};
 }

@@ -14,7 +14,8 @@ struct mount_candidate {
     bool on_device;     /* a block device or a pool of them, not memory */
     bool behind_server; /* the root only: must not be asked */
     bool automounted;   /* the path may have to wait while it is unmounted */
-    char *target;       /* owned */
+    char *target;       /* as the host calls it; owned */
+    char *path;         /* where the agent sees it; owned; NULL: nowhere */
     char source[128], type[32];
 };
 
@@ -23,8 +24,14 @@ struct mount_choice {
     size_t count, capacity;
 };
 
-/* Fills an empty (zeroed) choice; 0 or -ENOMEM. Mounts of one device stay next to each other. */
-int mount_choice_read(struct mount_choice *choice, struct scan mountinfo);
+/* Fills an empty (zeroed) choice with what the agent's own list of mounts has of the host, whose
+ * tree is at `root`; 0 or -ENOMEM. Mounts of one device stay next to each other. */
+int mount_choice_read(struct mount_choice *choice, struct scan own, const char *root);
+/* The same of the host's list. What is mounted at a path below the root need not be what the host
+ * has there: it is found by the device that both lists give, which a file's st_dev (of a btrfs
+ * subvolume) is not. */
+int mount_choice_read_host(struct mount_choice *choice, struct scan host, struct scan own,
+                           const char *root);
 void mount_choice_free(struct mount_choice *choice);
 
 #endif

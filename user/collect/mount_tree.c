@@ -180,8 +180,22 @@ enum mount_way mount_tree_way(const struct mount_tree *tree, unsigned id)
         if (below->automounts)
             way = MOUNT_WAY_AUTOMOUNT;
         else if (below->may_hang && strcmp(below->target, "/") != 0 &&
-                 strcmp(below->target, node->target) != 0)
+                 strcmp(below->target, tree->root) != 0 && strcmp(below->target, node->target) != 0)
             return MOUNT_WAY_SERVER;
     }
     return way;
+}
+
+unsigned mount_tree_holder(const struct mount_tree *tree, const char *path)
+{
+    const struct mount_node *holder = NULL;
+
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct mount_node *node = &tree->nodes[i];
+
+        if (mounts_host_name(node->target, path) && mount_tree_visible(tree, node->id) &&
+            (!holder || strlen(node->target) > strlen(holder->target)))
+            holder = node;
+    }
+    return holder ? holder->id : 0;
 }

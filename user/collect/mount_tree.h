@@ -17,19 +17,23 @@ struct mount_tree {
     struct mount_node *nodes; /* by parent, target and age */
     struct mount_node **by_id;
     size_t count, capacity;
+    const char *root; /* where the host's tree is: "/" or "/host" */
 };
 
 /* A path through one of these, or a question to it, may hang. FUSE over a block device (fuseblk)
  * does too when its daemon does. */
 bool mount_may_hang(const struct mount_line *line);
 
-/* Fills an empty (zeroed) tree with every line; 0 or -ENOMEM. */
+/* Fills a tree that is empty (zeroed but for its root) with every line; 0 or -ENOMEM. */
 int mount_tree_read(struct mount_tree *tree, struct scan mountinfo);
 void mount_tree_free(struct mount_tree *tree);
 
 /* False when another mount covers it. */
 bool mount_tree_visible(const struct mount_tree *tree, unsigned id);
-/* What lies before the mount itself; the root, without which nothing goes, does not count. */
+/* What lies before the mount itself; the roots, the agent's and the host's, without which nothing
+ * goes, do not count. */
 enum mount_way mount_tree_way(const struct mount_tree *tree, unsigned id);
+/* The visible mount that a directory of canonical path is in; 0 when it is not listed. */
+unsigned mount_tree_holder(const struct mount_tree *tree, const char *path);
 
 #endif

@@ -103,11 +103,24 @@ bool mounts_next(struct scan *file, struct mount_line *ret)
     return false;
 }
 
+const char *mounts_host_name(const char *root, const char *path)
+{
+    size_t len = strlen(root);
+
+    if (len == 1)
+        return path;
+    if (strncmp(path, root, len) != 0 || (path[len] && path[len] != '/'))
+        return NULL;
+    return path[len] ? path + len : "/";
+}
+
 bool mounts_host_path(const struct host *host, const char *target, char *out, size_t size)
 {
     int len;
 
-    if (strncmp(target, "/sys/", 5) == 0)
+    if (!mounts_host_name(host->root, target))
+        return false;
+    if (host_is_own(host) && strncmp(target, "/sys/", 5) == 0)
         len = snprintf(out, size, "%s/%s", host->sys, target + 5);
     else
         len = snprintf(out, size, "%s", target);

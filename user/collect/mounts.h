@@ -1,4 +1,4 @@
-/* Lines of /proc/self/mountinfo (Documentation/filesystems/proc.rst, section 3.5). */
+/* Lines of /proc/PID/mountinfo (Documentation/filesystems/proc.rst, section 3.5). */
 #ifndef MOONWATCH_COLLECT_MOUNTS_H
 #define MOONWATCH_COLLECT_MOUNTS_H
 
@@ -23,8 +23,12 @@ bool mounts_next(struct scan *file, struct mount_line *ret);
 /* True when the comma-separated list has `option`. */
 bool mounts_option(struct scan options, const char *option);
 
-/* Where a mount below /sys is found under an injected root: HOST_SYS/fs/cgroup for
- * /sys/fs/cgroup. False when it does not fit. */
+/* What the host calls a path that the agent sees: "/var" for "/host/var" below the root "/host".
+ * NULL when it is outside of the root. */
+const char *mounts_host_name(const char *root, const char *path);
+
+/* Where a mount of the agent's own list is opened, if it is one of the host's: below an injected
+ * /sys it is HOST_SYS/fs/cgroup for /sys/fs/cgroup. False when it is not or does not fit. */
 bool mounts_host_path(const struct host *host, const char *target, char *out, size_t size);
 
 #endif

@@ -184,6 +184,15 @@ static void network_sample(void *state, uint64_t now_ns, struct snapshot *snapsh
     n->missing = reading_known(n->tcp_segments_sent_total) ? NULL : n->interfaces_missing;
 }
 
+/* proc/net is of the network namespace of whoever reads it, wherever that proc is mounted. */
+static void open_net(struct proc_file *file, const struct host *host, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/%s", host_is_own(host) ? "net" : "1/net", name);
+    proc_file_open(file, host->proc, path);
+}
+
 static int network_open(void *state, const struct collector_env *env)
 {
     struct network_state *s = state;
@@ -193,9 +202,9 @@ static int network_open(void *state, const struct collector_env *env)
         return err;
     s->host = env->host;
     s->retransmits = s->segments = reading_missing("needs two samples");
-    proc_file_open(&s->dev, env->host->proc, "net/dev");
-    proc_file_open(&s->snmp, env->host->proc, "net/snmp");
-    proc_file_open(&s->netstat, env->host->proc, "net/netstat");
+    open_net(&s->dev, env->host, "dev");
+    open_net(&s->snmp, env->host, "snmp");
+    open_net(&s->netstat, env->host, "netstat");
     proc_file_open(&s->tracked, env->host->proc, "sys/net/netfilter/nf_conntrack_count");
     proc_file_open(&s->tracked_limit, env->host->proc, "sys/net/netfilter/nf_conntrack_max");
     return 0;

@@ -128,14 +128,22 @@ static void on_trigger(void *ctx, uint32_t epoll_events)
     resource->fired_total++;
 }
 
+static int open_trigger(const char *proc, enum pressure_resource r)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/pressure/%s", proc, pressure_resource_name(r));
+    return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
 static int arm_trigger(struct resource_state *resource, enum pressure_resource r,
                        const struct collector_env *env)
 {
-    char path[512];
-    int fd, err;
+    int fd = open_trigger(env->host->proc, r), err;
 
-    snprintf(path, sizeof(path), "%s/pressure/%s", env->host->proc, pressure_resource_name(r));
-    fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    /* A container has the host's tree read-only; the file is the same in every procfs. */
+    if (fd < 0 && errno == EROFS)
+        fd = open_trigger(env->host->own_proc, r);
     if (fd < 0)
         return -errno;
     /* The terminating NUL is part of the format. */

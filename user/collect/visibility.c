@@ -12,18 +12,29 @@
 #include <unistd.h>
 
 /* Kernel threads are in the initial PID namespace only, and hidepid= hides them with the rest. */
-static bool processes_seen(const struct host *host)
+static bool has_kernel_threads(const char *proc)
 {
     CLEANUP_FREE char *comm = NULL;
     size_t len;
 
-    return file_read_all(host->proc, "2/comm", 64, &comm, &len) == 0 &&
-           strcmp(comm, "kthreadd\n") == 0;
+    return file_read_all(proc, "2/comm", 64, &comm, &len) == 0 && strcmp(comm, "kthreadd\n") == 0;
+}
+
+/* The kernel lists tasks to BPF by the namespace of whoever asks, whatever proc is at hand. */
+static const char *processes_unseen(const struct host *host)
+{
+    if (!has_kernel_threads(host->own_proc))
+        return "only processes of its own PID namespace are listed, or /proc is mounted with "
+               "hidepid: run the agent in the host's (docker: --pid=host)";
+    if (!has_kernel_threads(host->proc))
+        return "the proc below server.host_root is of another PID namespace than the host's, or "
+               "mounted with hidepid: bind the host's own tree (docker: -v /:/host:ro,rslave)";
+    return NULL;
 }
 
 /* Every cgroup has a type but the root of the hierarchy
  * (Documentation/admin-guide/cgroup-v2.rst). */
-static bool cgroups_seen(const struct host *host)
+static const char *cgroups_unseen(const struct host *host)
 {
     struct cgroup_paths *paths = NULL;
     char path[PATH_MAX + 16];
@@ -31,64 +42,85 @@ static bool cgroups_seen(const struct host *host)
     bool seen = true;
 
     if (cgroup_paths_create(&paths, host, CGROUP_UNIFIED) < 0)
-        return true;
+        return NULL;
     mount = cgroup_paths_mount(paths, 1);
     if (mount) {
         snprintf(path, sizeof(path), "%s/cgroup.type", mount);
         seen = access(path, F_OK) < 0;
     }
     cgroup_paths_destroy(paths);
-    return seen;
+    return seen ? NULL
+                : "only cgroups below its own have names, everybody else is `other`: run the agent "
+                  "in the host's cgroup namespace (docker: --cgroupns=host), or name the host's "
+                  "tree in server.host_root";
 }
 
 /* Whether init's /proc/1/root is what is taken for the host's. */
-static bool disks_seen(const struct host *host)
+static bool is_init_root(const struct host *host)
 {
     struct stat own, of_init;
     char path[PATH_MAX];
     struct statfs fs;
 
     snprintf(path, sizeof(path), "%s/1/root/.", host->proc);
-    if (processes_seen(host) && stat(path, &of_init) == 0 && stat("/", &own) == 0)
+    if (has_kernel_threads(host->proc) && stat(path, &of_init) == 0 && stat(host->root, &own) == 0)
         return own.st_dev == of_init.st_dev && own.st_ino == of_init.st_ino;
     /* The first process may be one of a container, or not ours to look at. */
-    return statfs("/", &fs) < 0 || (unsigned long)fs.f_type != OVERLAYFS_SUPER_MAGIC;
+    return statfs(host->root, &fs) < 0 || (unsigned long)fs.f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
+static const char *disks_unseen(const struct host *host)
+{
+    char mounts[PATH_MAX];
+
+    if (host_is_own(host))
+        return is_init_root(host) ? NULL
+                                  : "the disks are those of a root directory of its own: bind the "
+                                    "host's tree (docker: -v /:/host:ro,rslave) and name it in "
+                                    "server.host_root";
+    if (!is_init_root(host))
+        return "server.host_root is not the root directory of the host's first process: bind that "
+               "(docker: -v /:/host:ro,rslave)";
+    snprintf(mounts, sizeof(mounts), "%s/1/mountinfo", host->proc);
+    return access(mounts, R_OK) == 0
+               ? NULL
+               : "what is mounted on the host, but not below server.host_root, is not noticed: the "
+                 "host's list (proc/1/mountinfo there) cannot be read: run the agent privileged, "
+                 "and mount the host's /proc without hidepid";
 }
 
 /* Kernel threads stay in the initial network namespace; init itself may not be ours to look at. */
-static bool network_seen(const struct host *host)
+static const char *network_unseen(const struct host *host)
 {
     char own[64], initial[64], path[PATH_MAX];
     ssize_t n, m;
 
-    snprintf(path, sizeof(path), "%s/self/ns/net", host->proc);
+    snprintf(path, sizeof(path), "%s/self/ns/net", host->own_proc);
     n = readlink(path, own, sizeof(own));
     snprintf(path, sizeof(path), "%s/2/ns/net", host->proc);
     m = readlink(path, initial, sizeof(initial));
-    return !processes_seen(host) || n <= 0 || m <= 0 ||
-           (n == m && memcmp(own, initial, (size_t)n) == 0);
+    if (!has_kernel_threads(host->proc) || n <= 0 || m <= 0 ||
+        (n == m && memcmp(own, initial, (size_t)n) == 0))
+        return NULL;
+    return host_is_own(host)
+               ? "interfaces and TCP figures are those of a network namespace of its own: run the "
+                 "agent in the host's (docker: --network=host)"
+               : "listening sockets, connection tracking and checks are those of a network "
+                 "namespace of its own: run the agent in the host's (docker: --network=host)";
 }
 
 static const struct {
     const char *name;
-    bool (*seen)(const struct host *host);
-    const char *why;
+    const char *(*unseen)(const struct host *host);
 } parts[VISIBILITY_PARTS] = {
-    {"processes", processes_seen,
-     "only processes of its own PID namespace are seen, or /proc is mounted with hidepid: run the "
-     "agent in the host's (docker: --pid=host)"},
-    {"cgroups", cgroups_seen,
-     "only cgroups below its own have names, everybody else is `other`: run the agent in the "
-     "host's cgroup namespace (docker: --cgroupns=host)"},
-    {"disks", disks_seen,
-     "the disks are those of a root directory of its own: run the agent outside of the container"},
-    {"network", network_seen,
-     "interfaces and TCP figures are those of a network namespace of its own: run the agent in the "
-     "host's (docker: --network=host)"},
+    {"processes", processes_unseen},
+    {"cgroups", cgroups_unseen},
+    {"disks", disks_unseen},
+    {"network", network_unseen},
 };
 
 void visibility_find(const struct host *host, struct visibility_part ret[VISIBILITY_PARTS])
 {
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        ret[i] = (struct visibility_part){parts[i].name, parts[i].seen(host) ? NULL : parts[i].why};
+        ret[i] = (struct visibility_part){parts[i].name, parts[i].unseen(host)};
 }

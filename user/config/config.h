@@ -87,6 +87,7 @@ struct config {
         double idle_timeout_seconds;
         unsigned metrics_series_max;
         char *bpffs_directory;      /* "/sys/fs/bpf/moonwatch" */
+        char *host_root;            /* "/", "/host" in a container */
         int log_level;              /* enum log_level */
         char *tls_certificate_file; /* NULL: plain HTTP */
         char *tls_key_file;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 63
@@ -114,6 +115,13 @@ static bool is_path(const char *value)
     return value[0] == '/';
 }
 
+static bool is_directory(const char *value)
+{
+    struct stat st;
+
+    return is_path(value) && stat(value, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool is_cgroup(const char *value)
 {
     const char *part = value;
@@ -197,3 +205,5 @@ const struct key_format format_time_zone = {
     "a time zone in " TIME_ZONE_DIRECTORY ", e.g. \"Europe/Berlin\"", is_time_zone};
 const struct key_format format_mail_address = {"USER@DOMAIN without a name", is_mail_address};
 const struct key_format format_text = {"a text that is not empty", is_not_empty};
+const struct key_format format_directory = {"an absolute path of a directory that is there",
+                                            is_directory};

@@ -13,7 +13,7 @@
 void self_usage_open(struct self_usage_files *files, const struct host *host)
 {
     *files = (struct self_usage_files){.host = host};
-    proc_file_open(&files->stat, host->proc, "self/stat");
+    proc_file_open(&files->stat, host->own_proc, "self/stat");
 }
 
 void self_usage_close(struct self_usage_files *files)
@@ -50,7 +50,7 @@ static struct reading count_open_files(const struct host *host)
     size_t count = 0;
     DIR *dir;
 
-    snprintf(path, sizeof(path), "%s/self/fd", host->proc);
+    snprintf(path, sizeof(path), "%s/self/fd", host->own_proc);
     if (stat(path, &st) == 0 && st.st_size > 0)
         return reading_of((double)st.st_size);
     dir = opendir(path);
