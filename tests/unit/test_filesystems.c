@@ -105,6 +105,34 @@ static void test_odd_answers(void **state)
     done(t, fs);
 }
 
+/* Whoever cuts the list cuts its end. */
+static void test_what_matters_comes_first(void **state)
+{
+    static const char *const wanted[] = {"/", "/full", "/empty", "/run", "/iso"};
+    static const struct answer fullness[] = {
+        {"/", 0, {.f_frsize = 1, .f_blocks = 9, .f_bfree = 8, .f_bavail = 8}},
+        {"/iso", 0, {.f_frsize = 1, .f_blocks = 9}},
+        {"/empty", 0, {.f_frsize = 1, .f_blocks = 9, .f_bfree = 9, .f_bavail = 9}},
+        {"/full", 0, {.f_frsize = 1, .f_blocks = 9, .f_bfree = 1, .f_bavail = 1}},
+    };
+    struct filesystems *fs;
+    struct disk_snapshot disk;
+    struct tree *t;
+
+    answers = fullness;
+    answer_count = sizeof(fullness) / sizeof(fullness[0]);
+    disk = sample("30 28 7:0 / /iso ro - squashfs /dev/loop0 ro\n"
+                  "31 28 0:24 / /run rw - tmpfs tmpfs rw\n"
+                  "32 28 8:1 / /empty rw - ext4 /dev/sda1 rw\n"
+                  "33 28 8:2 / /full rw - ext4 /dev/sda2 rw\n"
+                  "28 1 8:3 / / rw - ext4 /dev/sda3 rw\n",
+                  &t, &fs);
+    assert_int_equal(disk.filesystem_count, sizeof(wanted) / sizeof(wanted[0]));
+    for (size_t i = 0; i < disk.filesystem_count; i++)
+        assert_string_equal(disk.filesystems[i].mount, wanted[i]);
+    done(t, fs);
+}
+
 /* A mount that another one covers answers for the other: the next mount of its device is taken. */
 static void test_covered_mount(void **state)
 {
@@ -263,10 +291,11 @@ static void test_agrees_with_df(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choice_of_mounts),   cmocka_unit_test(test_figures_as_df),
-        cmocka_unit_test(test_odd_answers),        cmocka_unit_test(test_covered_mount),
-        cmocka_unit_test(test_inside_a_container), cmocka_unit_test(test_nothing_to_read),
-        cmocka_unit_test(test_mount_lines),        cmocka_unit_test(test_agrees_with_df),
+        cmocka_unit_test(test_choice_of_mounts), cmocka_unit_test(test_figures_as_df),
+        cmocka_unit_test(test_odd_answers),      cmocka_unit_test(test_what_matters_comes_first),
+        cmocka_unit_test(test_covered_mount),    cmocka_unit_test(test_inside_a_container),
+        cmocka_unit_test(test_nothing_to_read),  cmocka_unit_test(test_mount_lines),
+        cmocka_unit_test(test_agrees_with_df),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

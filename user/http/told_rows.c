@@ -179,8 +179,17 @@ static int by_weight(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-bool told_rows_update(struct told_rows *all, const struct told_source *sources, size_t count,
-                      size_t max, const void *total)
+static int heaviest_first(const void *a, const void *b)
+{
+    const struct told_source *x = a, *y = b;
+
+    if (x->weight != y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+bool told_rows_update(struct told_rows *all, struct told_source *sources, size_t count, size_t max,
+                      const void *total)
 {
     if (!reserve(all, max > 0 ? max : 1))
         return false;
@@ -196,6 +205,9 @@ bool told_rows_update(struct told_rows *all, const struct told_source *sources, 
         if (!all->rows[i].seen)
             drop(all, i);
     shrink(all, max);
+    /* Of those that come together the lightest do not come first, to be twice as light. */
+    if (count > 1)
+        qsort(sources, count, sizeof(*sources), heaviest_first);
     for (size_t i = 0; max > 0 && i < count; i++)
         if (!admit(all, &sources[i], max))
             return false;

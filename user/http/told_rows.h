@@ -34,10 +34,10 @@ struct told_rows {
     uint64_t *memory; /* `departed`, `other` and a sum in the making */
 };
 
-/* `total` counts everything, also what is in no source. At most `max` rows. False without memory:
- * then nothing is told. */
-bool told_rows_update(struct told_rows *all, const struct told_source *sources, size_t count,
-                      size_t max, const void *total);
+/* `total` counts everything, also what is in no source. At most `max` rows. Sorts `sources`. False
+ * without memory: then nothing is told. */
+bool told_rows_update(struct told_rows *all, struct told_source *sources, size_t count, size_t max,
+                      const void *total);
 const void *told_rows_other(const struct told_rows *all);
 void told_rows_free(struct told_rows *all);
 
