@@ -34,6 +34,14 @@ static __always_inline u64 cgroup_id_of(const struct task_struct *task)
     return task->cgroups->dfl_cgrp->kn->id;
 }
 
+/* Of the cgroup above that one; 0: it is the root. */
+static __always_inline u64 cgroup_parent_id_of(const struct task_struct *task)
+{
+    struct cgroup_subsys_state *parent = task->cgroups->dfl_cgrp->self.parent;
+
+    return parent ? parent->cgroup->kn->id : 0;
+}
+
 /* Of the hierarchy that the memory controller is on, v1 or v2; NULL without the controller. */
 static __always_inline struct cgroup_subsys_state *memory_css_of(const struct task_struct *task)
 {

@@ -157,6 +157,7 @@ static __always_inline void emit_exit(struct task_struct *task, u32 signal, u32 
     bpf_probe_read_kernel(record->comm, sizeof(record->comm), leader->comm);
     bpf_probe_read_kernel(record->parent_comm, sizeof(record->parent_comm),
                           leader->real_parent->comm);
+    record->cgroup_parent_id = cgroup_parent_id_of(task);
     record->cgroup_name[0] = '\0';
     bpf_probe_read_kernel_str(record->cgroup_name, sizeof(record->cgroup_name),
                               task->cgroups->dfl_cgrp->kn->name);

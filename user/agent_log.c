@@ -30,7 +30,8 @@ static bool log_exit(struct log *log, const struct record_head *head, const char
         return false;
     LOG_AT(log, said[kind].level, "health_monitor", said[kind].message,
            LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
-           LOG_STRING("unit", unit_in(cgroup, unit)), LOG_STRING("cgroup", *cgroup ? cgroup : NULL),
+           LOG_STRING("unit", unit_in(*cgroup ? cgroup : record->cgroup_name, unit)),
+           LOG_STRING("cgroup", *cgroup ? cgroup : NULL),
            LOG_STRING("signal", record->signal ? strsignal((int)record->signal) : NULL),
            LOG_U64("exit_status", record->status),
            LOG_DOUBLE("age_seconds", (double)record->age_ns / NS_PER_SECOND));
@@ -240,7 +241,7 @@ void agent_log_retry_storm(struct log *log, const char *upstream,
     LOG_AT(log, begun ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "circuit_breaker",
            begun ? "Retry storm" : "Retry storm ended", LOG_STRING("upstream", upstream),
            LOG_STRING("comm", client->comm), LOG_U64("pid", client->pid),
-           LOG_STRING("cgroup", client->cgroup),
+           LOG_STRING("cgroup", *client->cgroup ? client->cgroup : NULL),
            LOG_DOUBLE("attempts_per_second", client->attempts_per_second),
            LOG_DOUBLE("usual_per_second", client->usual_per_second));
 }

@@ -7,7 +7,8 @@
 #include <linux/types.h>
 
 #define COMM_BYTES 16
-#define CGROUP_NAME_BYTES 64
+/* "cri-containerd-", 64 digits and ".scope". */
+#define CGROUP_NAME_BYTES 96
 
 enum record_type {
     RECORD_SLOW_WAIT,
@@ -54,9 +55,9 @@ struct record_exit {
     __u32 pad;
     char comm[COMM_BYTES];
     char parent_comm[COMM_BYTES];
-    /* The last part of its path, cut, with a NUL: a service's cgroup is gone when the agent asks.
-     */
-    char cgroup_name[CGROUP_NAME_BYTES];
+    /* A service's cgroup is gone when the agent asks, the slice it was in is not. */
+    __u64 cgroup_parent_id;              /* 0: it was the root */
+    char cgroup_name[CGROUP_NAME_BYTES]; /* the last part of its path, cut, with a NUL */
 };
 
 /* The OOM killer chose a victim. Sizes in bytes. */

@@ -1,4 +1,5 @@
 /* Ids of real cgroups against the directories they came from. */
+#include "base/hash.h"
 #include "collect/cgroup_path.h"
 #include "collect/event_path.h"
 #include "own_cgroup.h"
@@ -12,7 +13,8 @@
 #define NS_PER_MS 1000000ULL
 
 static struct cgroup_paths *paths;
-static char mount_path[256], cgroup[320], name[64];
+static char mount_path[256], cgroup[320];
+static const char *path; /* of the cgroup, as the kernel spells it */
 
 static int clean_up(void **state)
 {
@@ -34,8 +36,8 @@ static uint64_t make(enum cgroup_hierarchy hierarchy)
     assert_int_equal(cgroup_paths_create(&paths, &host_default, hierarchy), 0);
     if (!cgroup_mount(controller, mount_path, sizeof(mount_path)))
         assert_true(cgroup_mount(NULL, mount_path, sizeof(mount_path)));
-    snprintf(name, sizeof(name), "moonwatch-test-%d", getpid());
-    snprintf(cgroup, sizeof(cgroup), "%s/%s", mount_path, name);
+    snprintf(cgroup, sizeof(cgroup), "%s/moonwatch-test-%d", mount_path, getpid());
+    path = cgroup + strlen(mount_path);
     return cgroup_make(cgroup);
 }
 
@@ -48,12 +50,12 @@ static void check_hierarchy(enum cgroup_hierarchy hierarchy)
     found = cgroup_paths_find(paths, id, 1);
     assert_null(cgroup_paths_missing(paths));
     assert_non_null(found.path);
-    assert_string_equal(found.path, name);
+    assert_string_equal(found.path, path);
     assert_false(found.gone);
     assert_int_equal(stat(mount_path, &root), 0);
     found = cgroup_paths_find(paths, root.st_ino, 1);
     assert_non_null(found.path);
-    assert_string_equal(found.path, "");
+    assert_string_equal(found.path, "/");
 }
 
 static void a_unified_cgroup_has_its_path(void **state)
@@ -80,7 +82,7 @@ static void a_cgroup_that_is_gone_is_remembered_for_a_while(void **state)
     assert_false(found.gone);
     found = cgroup_paths_find(paths, id, t + CGROUP_PATH_FRESH_NS);
     assert_true(found.gone);
-    assert_string_equal(found.path, name);
+    assert_string_equal(found.path, path);
     found = cgroup_paths_find(paths, id, t + CGROUP_PATH_GONE_NS + 1);
     assert_true(found.gone);
     assert_null(found.path);
@@ -110,6 +112,34 @@ static void paths_that_are_cut_still_differ(void **state)
     assert_memory_equal(shown[0], shown[1], 200);
 }
 
+/* A service's cgroup is gone with it, the slice it was in is not. */
+static void what_is_gone_is_named_by_what_is_above(void **state)
+{
+    struct record_exit record = {.cgroup_id = 1ull << 40, .cgroup_name = "a.service"};
+    char shown[CGROUP_PATH_BYTES], expected[CGROUP_PATH_BYTES];
+    struct stat root;
+    uint64_t named;
+
+    (void)state;
+    record.cgroup_parent_id = make(CGROUP_UNIFIED);
+    named = event_exit_path(shown, paths, &record, 1);
+    snprintf(expected, sizeof(expected), "%s/a.service", path);
+    assert_string_equal(shown, expected);
+    assert_true(named == fnv_string(FNV_START, expected));
+    assert_int_equal(stat(mount_path, &root), 0);
+    record.cgroup_parent_id = root.st_ino;
+    event_exit_path(shown, paths, &record, 1);
+    assert_string_equal(shown, "/a.service");
+    /* A name that may be cut is no path, and one below nobody knows what neither. */
+    memset(record.cgroup_name, 'a', CGROUP_NAME_BYTES - 1);
+    event_exit_path(shown, paths, &record, 1);
+    assert_string_equal(shown, "");
+    strcpy(record.cgroup_name, "a.service");
+    record.cgroup_parent_id = 1ull << 41;
+    event_exit_path(shown, paths, &record, 1);
+    assert_string_equal(shown, "");
+}
+
 /* More than the table begins with; the ids that never were are forgotten again. */
 static void many_ids_that_never_were(void **state)
 {
@@ -122,7 +152,7 @@ static void many_ids_that_never_were(void **state)
 
         assert_true(found.gone);
         assert_null(found.path);
-        assert_string_equal(cgroup_paths_find(paths, id, t + i * 100 * NS_PER_MS).path, name);
+        assert_string_equal(cgroup_paths_find(paths, id, t + i * 100 * NS_PER_MS).path, path);
     }
     assert_true(cgroup_paths_find(paths, 0, t).gone);
 }
@@ -145,6 +175,7 @@ int main(void)
         cmocka_unit_test_teardown(a_memory_cgroup_has_its_path, clean_up),
         cmocka_unit_test_teardown(a_cgroup_that_is_gone_is_remembered_for_a_while, clean_up),
         cmocka_unit_test_teardown(paths_that_are_cut_still_differ, clean_up),
+        cmocka_unit_test_teardown(what_is_gone_is_named_by_what_is_above, clean_up),
         cmocka_unit_test_teardown(many_ids_that_never_were, clean_up),
         cmocka_unit_test_teardown(without_a_mount_the_reason_is_said, clean_up),
     };

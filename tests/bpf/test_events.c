@@ -260,21 +260,22 @@ static const struct crash *find_crash(pid_t pid)
     return NULL;
 }
 
-static void a_crash_names_its_cgroup_though_it_is_gone(void **state)
+static void check_crash_of_gone(bool seen_before)
 {
     uint64_t deadline = monotonic_ns() + DEADLINE_NS;
     const struct crash *crash;
     char path[64];
     pid_t pid;
 
-    (void)state;
     skip_unless_root();
     make_unified();
     snprintf(path, sizeof(path), "/" NAME, getpid());
     open_collectors();
-    pid = start_holder(unified, 0, "mw-test-first");
-    end_child(&pid);
-    tick(); /* the cgroup is seen while it is there */
+    if (seen_before) {
+        pid = start_holder(unified, 0, "mw-test-first");
+        end_child(&pid);
+        tick();
+    }
     pid = start_holder(unified, 0, "mw-test-abort");
     kill(pid, SIGABRT);
     waitpid(pid, NULL, 0);
@@ -285,6 +286,18 @@ static void a_crash_names_its_cgroup_though_it_is_gone(void **state)
     assert_int_equal(crash->record.signal, SIGABRT);
     assert_string_equal(crash->record.comm, "mw-test-abort");
     assert_string_equal(crash->cgroup_path, path);
+}
+
+static void a_crash_names_its_cgroup_though_it_is_gone(void **state)
+{
+    (void)state;
+    check_crash_of_gone(true);
+}
+
+static void a_crash_names_its_cgroup_that_was_never_seen(void **state)
+{
+    (void)state;
+    check_crash_of_gone(false);
 }
 
 static const struct cgroup_lifecycle *lifecycle_of(const struct snapshot *snapshot,
@@ -318,7 +331,7 @@ static void lifecycles_have_names_and_outlive_their_cgroup(void **state)
     (void)state;
     skip_unless_root();
     make_unified();
-    snprintf(path, sizeof(path), NAME, getpid());
+    snprintf(path, sizeof(path), "/" NAME, getpid());
     open_collectors();
     pid = start_holder(unified, 0, "mw-test-holder");
     end_child(&pid);
@@ -417,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_oom_capsule_tells_who_had_the_memory, clean_up),
         cmocka_unit_test_teardown(a_crash_names_its_cgroup_though_it_is_gone, clean_up),
+        cmocka_unit_test_teardown(a_crash_names_its_cgroup_that_was_never_seen, clean_up),
         cmocka_unit_test_teardown(lifecycles_have_names_and_outlive_their_cgroup, clean_up),
         cmocka_unit_test_teardown(a_task_snapshot_has_every_process, clean_up),
     };

@@ -216,11 +216,13 @@ static size_t exits_of(pid_t pid, struct record_exit *ret)
 static void main_processes_are_told_from_their_children(void **state)
 {
     struct record_exit record;
+    struct stat root;
     char mount[256];
 
     (void)state;
     skip_unless_root();
     assert_true(cgroup_mount(NULL, mount, sizeof(mount)));
+    assert_int_equal(stat(mount, &root), 0);
     snprintf(cgroup, sizeof(cgroup), "%s/moonwatch-test-%d", mount, getpid());
     assert_true(cgroup_make(cgroup) > 0);
     assert_int_equal(pipe(pid_pipe), 0);
@@ -239,6 +241,7 @@ static void main_processes_are_told_from_their_children(void **state)
         if (record.facts != heads[i].facts)
             fail_msg("%s: facts %u", heads[i].name, record.facts);
         assert_string_equal(record.cgroup_name, strrchr(cgroup, '/') + 1);
+        assert_true(record.cgroup_parent_id == root.st_ino);
     }
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
     close(pid_pipe[0]);

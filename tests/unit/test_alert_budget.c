@@ -67,7 +67,7 @@ static void one_source_leaves_half_to_the_others(void **state)
     open_with("\"cooldown_period\":0," OPS);
     /* A user has as many cgroups as he likes. */
     for (size_t i = 0; i < 15; i++) {
-        crash_in(i % 2 ? "user.slice/user-65534.slice/session-1.scope"
+        crash_in(i % 2 ? "/user.slice/user-65534.slice/session-1.scope"
                        : "/user.slice/user-65534.slice/user@65534.service/x",
                  names[i]);
         run_until(&w, 1001 + (unsigned)i);
@@ -75,7 +75,7 @@ static void one_source_leaves_half_to_the_others(void **state)
     alert_manager_counters(w.manager, &counters);
     assert_int_equal(counters.notifications[NOTICE_FIRING], 5);
     text_reset(&w.log);
-    crash_in("system.slice/db.service", "db");
+    crash_in("/system.slice/db.service", "db");
     run_until(&w, 1020);
     expect_log(&w, "1016 firing ops +Crash/db\n");
     assert_string_equal(shown("Crash", "o"), "max_alerts_per_hour");

@@ -200,6 +200,24 @@ static void a_failing_service_is_a_crash_loop(void **state)
     close_seen(&seen);
 }
 
+/* A name without a path is no cgroup, but may be a unit. */
+static void a_unit_is_named_though_its_cgroup_is_not_known(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    crash(f, "web", 7, SIGSEGV, 1);
+    f->crashes[0].cgroup_path[0] = '\0';
+    strcpy(f->crashes[0].record.cgroup_name, "web.service");
+    tick(f, &seen, &input);
+    expect_firing(&seen, "ProcessCrash", 1);
+    assert_string_equal(labels_get(seen.view.labels, "unit"), "web.service");
+    assert_string_equal(labels_get(seen.view.labels, "cgroup"), "");
+    close_seen(&seen);
+}
+
 /* Rows that were told stay in the list, whatever the totals of others do. */
 static void an_old_crash_is_no_news(void **state)
 {
@@ -426,6 +444,7 @@ int main(void)
         FIXTURE_TEST(memory_names_the_largest),
         FIXTURE_TEST(each_crash_counts_once),
         FIXTURE_TEST(a_failing_service_is_a_crash_loop),
+        FIXTURE_TEST(a_unit_is_named_though_its_cgroup_is_not_known),
         FIXTURE_TEST(an_old_crash_is_no_news),
         FIXTURE_TEST(what_came_too_fast_is_said),
         FIXTURE_TEST(an_oom_kill_names_the_cgroup),

@@ -159,7 +159,7 @@ static void the_unnamed_have_no_row(void **state)
     add(host, 5);
     add(host, 6);
     host->waits[1].path = NULL; /* gone */
-    host->waits[2].path = "";   /* the root has a name: "" */
+    host->waits[2].path = "/";  /* the root */
     for (size_t i = 0; i < 3; i++)
         event(host, i, 3000);
     cgroup_rows_update(rows, &host->scheduler, CGROUP_ROWS_MAX);

@@ -43,7 +43,7 @@ static uint64_t hash_of(const char *name, const char *value, size_t n)
 /* A user makes as many cgroups and names as he likes; the slice of his sessions is one. */
 static size_t cgroup_bytes(const char *path)
 {
-    static const char users[] = "user.slice/";
+    static const char users[] = "/user.slice/";
     const size_t n = sizeof(users) - 1;
 
     return strncmp(path, users, n) == 0 ? n + strcspn(path + n, "/") : strlen(path);
@@ -63,7 +63,6 @@ uint64_t origin_source(const struct labels *alert)
         if (*value)
             return hash_of(names[i], value, strlen(value));
     }
-    cgroup += *cgroup == '/';
     if (*cgroup)
         return hash_of("cgroup", cgroup, cgroup_bytes(cgroup));
     count = thing_pairs(alert, pairs);

@@ -22,10 +22,11 @@ static const char *path_or(const char *path, const char *otherwise)
     return path[0] ? path : otherwise;
 }
 
-static void label_cgroup(struct source_row *row, const char *path)
+/* `name` is the last part of the path where no more is known. */
+static void label_cgroup(struct source_row *row, const char *path, const char *name)
 {
     size_t bytes;
-    const char *unit = unit_of(path, &bytes);
+    const char *unit = unit_of(path_or(path, name), &bytes);
 
     source_row_label(row, "cgroup", "%s", path);
     source_row_label(row, "unit", "%.*s", (int)bytes, unit);
@@ -45,7 +46,7 @@ static bool add_oom(struct alert_source *source, const void *event)
     if (!row)
         return false;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, oom->record.comm);
-    label_cgroup(row, oom_place(oom));
+    label_cgroup(row, oom_place(oom), "");
     phrase_init(&p, row->reason, sizeof(row->reason));
     phrase_add(&p, "%.*s (pid %u, ", COMM_BYTES, oom->record.comm, oom->record.pid);
     phrase_bytes(&p, (double)(oom->record.anon_rss_bytes + oom->record.file_rss_bytes));
@@ -83,7 +84,7 @@ static struct source_row *add_of_service(struct alert_source *source, enum rule_
     if (!row)
         return NULL;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, crash->record.comm);
-    label_cgroup(row, crash->cgroup_path);
+    label_cgroup(row, crash->cgroup_path, crash->record.cgroup_name);
     return row;
 }
 
@@ -132,7 +133,7 @@ static bool add_stall(struct alert_source *source, const void *event)
     if (!row)
         return false;
     source_row_label(row, "comm", "%.*s", COMM_BYTES, stall->record.comm);
-    label_cgroup(row, stall->cgroup_path);
+    label_cgroup(row, stall->cgroup_path, "");
     phrase_init(&p, row->reason, sizeof(row->reason));
     phrase_add(&p, "%.*s (pid %u) stood still in memory reclaim for ", COMM_BYTES,
                stall->record.comm, stall->record.pid);

@@ -1,6 +1,8 @@
 /* The state back from JSON. The document may have been written by an older version, by hand, or by
  * a disk that failed: every value is checked, and what makes no sense is left out. */
 #include "alert/state.h"
+#include "base/cleanup.h"
+#include "base/rooted_path.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -77,9 +79,19 @@ static channel_set channels_of(const cJSON *json, const struct plan *plan)
     return set;
 }
 
+/* Older versions wrote some cgroups without their first "/": an alert of that name would end, and
+ * begin anew under the other. A name without any "/" is the last part of a path that was not known.
+ */
+static bool is_relative_cgroup(const cJSON *label)
+{
+    return strcmp(label->string, "cgroup") == 0 && label->valuestring[0] != '/' &&
+           strchr(label->valuestring, '/');
+}
+
 static struct labels *labels_of(const cJSON *json)
 {
     struct label_pair pairs[LABELS_MAX];
+    CLEANUP_FREE char *cgroup = NULL;
     struct labels *labels = NULL;
     const cJSON *each;
     size_t n = 0;
@@ -87,7 +99,12 @@ static struct labels *labels_of(const cJSON *json)
     cJSON_ArrayForEach (each, json) {
         if (n == LABELS_MAX || !cJSON_IsString(each) || !each->string)
             return NULL;
-        pairs[n++] = (struct label_pair){each->string, each->valuestring};
+        pairs[n] = (struct label_pair){each->string, each->valuestring};
+        if (!cgroup && is_relative_cgroup(each)) {
+            cgroup = rooted_path(each->valuestring);
+            pairs[n].value = cgroup ? cgroup : each->valuestring;
+        }
+        n++;
     }
     return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
 }

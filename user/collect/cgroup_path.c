@@ -178,7 +178,7 @@ static int rehash(struct cgroup_paths *p, uint64_t now_ns)
     return 0;
 }
 
-/* The path below the mount, or a negative errno: -ESTALE when there is no such cgroup. */
+/* 0 or a negative errno: -ESTALE when there is no such cgroup. */
 static int read_path(const struct cgroup_paths *p, uint64_t id, char path[PATH_MAX])
 {
     union {
@@ -203,7 +203,7 @@ static int read_path(const struct cgroup_paths *p, uint64_t id, char path[PATH_M
     if (strncmp(target, p->mount, prefix) != 0 || (target[prefix] && target[prefix] != '/') ||
         access(target, F_OK) < 0)
         return -ESTALE;
-    snprintf(path, PATH_MAX, "%s", target[prefix] ? target + prefix + 1 : "");
+    snprintf(path, PATH_MAX, "%s", target[prefix] ? target + prefix : "/");
     return 0;
 }
 

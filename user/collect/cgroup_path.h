@@ -1,5 +1,5 @@
-/* Names of cgroups: from the id that the kernel side counts by to the path below the mount of its
- * hierarchy.
+/* Names of cgroups: from the id that the kernel side counts by to the path in its hierarchy, as
+ * /proc/PID/cgroup has it: "/system.slice/x.service", and "/" for the root.
  *
  * A cgroup's id is the file handle of its directory, so a look-up is one open_by_handle_at(2), not
  * a walk. Found paths are kept and looked up again every CGROUP_PATH_FRESH_NS. The path of a cgroup
@@ -28,7 +28,7 @@ int cgroup_paths_create(struct cgroup_paths **ret, const struct host *host,
 void cgroup_paths_destroy(struct cgroup_paths *paths);
 
 struct cgroup_name {
-    const char *path; /* "" for the root, NULL when it was never found; see below */
+    const char *path; /* NULL when it was never found; see below */
     bool gone;        /* no such cgroup any more (or never seen) */
 };
 

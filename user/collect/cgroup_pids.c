@@ -1,6 +1,7 @@
 /* Cgroups that may hold so many tasks only (pids.max), and the forks that were refused for it. */
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/fitted_name.h"
 #include "collect/cgroup_walk.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
@@ -17,7 +18,7 @@
 #define GROUPS_MAX 4096
 
 struct group {
-    char *path; /* relative to the mount; owned */
+    char *path; /* owned */
     bool seen;  /* by the walk under way */
     bool limited;
     double current, limit;
@@ -123,11 +124,11 @@ static void note_refused(struct pids_state *s, const char *path, double more)
             owner->refused_ns = s->now_ns;
             return;
         }
-        while (len > 0 && path[len - 1] != '/')
-            len--;
-        if (len == 0)
+        if (len <= 1)
             return;
-        len--;
+        while (path[len - 1] != '/')
+            len--;
+        len -= len > 1;
     }
 }
 
@@ -240,7 +241,7 @@ static size_t publish(struct pids_state *s)
             .refused_total = best[i]->refused_total,
             .refused_ns = best[i]->refused_ns,
         };
-        snprintf(row->path, sizeof(row->path), "/%s", best[i]->path);
+        fitted_name(best[i]->path, row->path, sizeof(row->path));
     }
     return count;
 }

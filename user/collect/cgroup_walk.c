@@ -18,7 +18,7 @@
 
 struct cgroup_walk {
     struct cgroup_mount mount;
-    char **waiting; /* paths relative to the mount, each owned */
+    char **waiting; /* paths, each owned */
     size_t count, capacity;
 };
 
@@ -117,7 +117,7 @@ static void push(struct cgroup_walk *walk, char *path)
 void cgroup_walk_start(struct cgroup_walk *walk)
 {
     forget(walk);
-    push(walk, strdup(""));
+    push(walk, strdup("/"));
 }
 
 static void push_children(struct cgroup_walk *walk, const char *path, DIR *dir)
@@ -129,7 +129,7 @@ static void push_children(struct cgroup_walk *walk, const char *path, DIR *dir)
 
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
             continue;
-        if (asprintf(&child, "%s%s%s", path, *path ? "/" : "", entry->d_name) >= 0)
+        if (asprintf(&child, "%s/%s", path[1] ? path : "", entry->d_name) >= 0)
             push(walk, child);
     }
 }
@@ -141,7 +141,7 @@ static void visit(struct cgroup_walk *walk, const char *path, cgroup_found_fn *f
     DIR *dir;
     int fd;
 
-    snprintf(full, sizeof(full), "%s/%s", walk->mount.path, path);
+    snprintf(full, sizeof(full), "%s%s", walk->mount.path, path);
     fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;

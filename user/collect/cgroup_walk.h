@@ -19,7 +19,7 @@ int cgroup_mount_find(const struct host *host, const char *controller, struct cg
 
 struct cgroup_walk;
 
-/* `path` is relative to the mount, "" for the root; `dir` is open as long as the call lasts. */
+/* `path` is as /proc/PID/cgroup has it; `dir` is open as long as the call lasts. */
 typedef void cgroup_found_fn(void *ctx, const char *path, int dir);
 
 int cgroup_walk_create(struct cgroup_walk **ret, const struct cgroup_mount *mount);

@@ -101,7 +101,7 @@ static bool was_restarted(const struct crash_count *c, const struct crash *crash
 
 static bool is_whole(const struct crash *crash)
 {
-    return crash->cgroup_path[0] == '/';
+    return crash->cgroup_path[0];
 }
 
 static bool may_be_one(const struct crash *a, const struct crash *b)
@@ -113,8 +113,8 @@ static bool may_be_one(const struct crash *a, const struct crash *b)
            (head || strncmp(a->record.comm, b->record.comm, COMM_BYTES) == 0);
 }
 
-/* A cgroup that was gone when its end was read has only the last part of its path: it is the one
- * whose path is known from another time. */
+/* Of a cgroup that was gone when its end was read the path may not be known: it is the one of its
+ * name whose path is known from another time. */
 static uint64_t recognize(struct crash_counts *counts, uint64_t identity, struct crash *crash)
 {
     for (size_t i = 0; i < counts->count; i++) {

@@ -1,38 +1,36 @@
 #include "collect/event_path.h"
+#include "base/fitted_name.h"
 #include "base/hash.h"
-#include "base/text.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-/* "~" and 16 digits. */
-#define HASH_BYTES 17
 
 uint64_t event_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths, uint64_t id,
                     uint64_t now_ns)
 {
     const char *path = cgroup_paths_find(paths, id, now_ns).path;
-    size_t begin = CGROUP_PATH_BYTES - 2 - HASH_BYTES;
-    uint64_t hash;
 
     out[0] = '\0';
     if (!path)
         return fnv_bytes(FNV_START, &id, sizeof(id));
-    hash = fnv_string(FNV_START, path);
-    if (strlen(path) + 2 <= CGROUP_PATH_BYTES)
-        snprintf(out, CGROUP_PATH_BYTES, "/%s", path);
-    else
-        snprintf(out, CGROUP_PATH_BYTES, "/%.*s~%016llx", (int)utf8_valid_prefix(path, begin), path,
-                 (unsigned long long)hash);
-    return hash;
+    fitted_name(path, out, CGROUP_PATH_BYTES);
+    return fnv_string(FNV_START, path);
 }
 
 uint64_t event_exit_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths,
                          const struct record_exit *record, uint64_t now_ns)
 {
     uint64_t hash = event_path(out, paths, record->cgroup_id, now_ns);
+    size_t len = strnlen(record->cgroup_name, CGROUP_NAME_BYTES);
+    char path[PATH_MAX + CGROUP_NAME_BYTES + 2];
+    const char *above;
 
-    if (out[0] || !record->cgroup_name[0])
+    if (out[0] || len == 0)
         return hash;
-    snprintf(out, CGROUP_PATH_BYTES, "%.*s", CGROUP_NAME_BYTES, record->cgroup_name);
-    return fnv_string(FNV_START, out);
+    above = cgroup_paths_find(paths, record->cgroup_parent_id, now_ns).path;
+    if (!above || len >= CGROUP_NAME_BYTES - 1)
+        return fnv_bytes(FNV_START, record->cgroup_name, len);
+    snprintf(path, sizeof(path), "%s/%.*s", above[1] ? above : "", (int)len, record->cgroup_name);
+    fitted_name(path, out, CGROUP_PATH_BYTES);
+    return fnv_string(FNV_START, path);
 }

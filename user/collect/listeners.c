@@ -2,6 +2,7 @@
  * sock_diag(7) of the agent's network namespace. The kernel counts per socket what it dropped for a
  * full queue: that names the service behind TcpExt ListenDrops, which is one number for the host.
  */
+#include "base/fitted_name.h"
 #include "collect/collector.h"
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -220,7 +221,7 @@ static void name_cgroup(struct listener_state *s, const struct listening *socket
     if (socket->cgroup_id)
         path = cgroup_paths_find(s->cgroups, socket->cgroup_id, s->now_ns).path;
     if (path)
-        snprintf(row->cgroup, sizeof(row->cgroup), "/%s", path);
+        fitted_name(path, row->cgroup, sizeof(row->cgroup));
 }
 
 /* Only what has something waiting or dropped: most listeners never do. */

@@ -90,8 +90,7 @@ static void found_group(void *ctx, const char *path, int dir)
         return;
     }
     memset(&s->rows[s->count], 0, sizeof(s->rows[0]));
-    s->rows[s->count].path[0] = '/';
-    fitted_name(path, s->rows[s->count].path + 1, sizeof(s->rows[0].path) - 1);
+    fitted_name(path, s->rows[s->count].path, sizeof(s->rows[0].path));
     s->count++;
 }
 

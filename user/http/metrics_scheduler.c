@@ -83,7 +83,7 @@ static void add_cgroup_counter(struct exposition *e, const struct cgroup_rows *a
     exposition_family(e, family);
     for (size_t i = 0; i <= all->count; i++) {
         bool other = i == all->count;
-        const char *path = other ? "other" : all->rows[i].path[0] ? all->rows[i].path : "/";
+        const char *path = other ? "other" : all->rows[i].path;
         const char *totals = (const char *)(other ? &all->other : &all->rows[i].now);
         const struct latency *latency = (const void *)(totals + latency_at);
 
@@ -132,8 +132,8 @@ void metrics_cgroups(struct exposition *e, struct metrics *m, const struct metri
         all->count < scheduler->cgroup_count ? scheduler->cgroup_count - all->count : 0;
     exposition_family(e, &delay);
     for (size_t i = 0; i < all->count && !scheduler->missing; i++)
-        exposition_histogram(e, LABELS({"cgroup", all->rows[i].path[0] ? all->rows[i].path : "/"}),
-                             &all->rows[i].now.delay, CGROUP_STEP);
+        exposition_histogram(e, LABELS({"cgroup", all->rows[i].path}), &all->rows[i].now.delay,
+                             CGROUP_STEP);
     if (!scheduler->missing)
         exposition_histogram(e, LABELS({"cgroup", "other"}), &all->other.delay, CGROUP_STEP);
     for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {

@@ -8,33 +8,25 @@
 /* Only cgroups that something is counted for have a path here; the others keep their id. */
 #define CGROUP_UNKNOWN "the cgroup is gone or not among those measured"
 
-static const char *rooted(const char *path, char buffer[FIELD_TEXT_BYTES])
-{
-    if (!path || *path == '/')
-        return path;
-    snprintf(buffer, FIELD_TEXT_BYTES, "/%s", path);
-    return buffer;
-}
-
-static const char *cgroup_of_id(const struct snapshot *snapshot, uint64_t id,
-                                char buffer[FIELD_TEXT_BYTES])
+static const char *cgroup_of_id(const struct snapshot *snapshot, uint64_t id)
 {
     const struct scheduler_snapshot *s = &snapshot->scheduler;
     const struct process_snapshot *p = &snapshot->process;
 
     for (size_t i = 0; id && !s->missing && i < s->cgroup_count; i++)
         if (s->cgroups[i].cgroup_id == id)
-            return rooted(s->cgroups[i].path, buffer);
+            return s->cgroups[i].path;
     for (size_t i = 0; id && !p->lifecycle_missing && i < p->lifecycle_cgroup_count; i++)
         if (p->lifecycle_cgroups[i].cgroup_id == id)
-            return rooted(p->lifecycle_cgroups[i].path, buffer);
+            return p->lifecycle_cgroups[i].path;
     return NULL;
 }
 
 static const char *process_cgroup(const void *object, const void *ctx,
                                   char buffer[FIELD_TEXT_BYTES])
 {
-    return cgroup_of_id(ctx, ((const struct process_row *)object)->cgroup_id, buffer);
+    (void)buffer;
+    return cgroup_of_id(ctx, ((const struct process_row *)object)->cgroup_id);
 }
 
 static const char *const priority_classes[] = {"realtime", "high", "normal", "low", "idle", NULL};
@@ -133,7 +125,8 @@ static const char *oom_cgroup(const void *object, const void *ctx, char buffer[F
     const char *path = ((const struct oom_capsule *)object)->cgroup_path;
 
     (void)ctx;
-    return *path ? rooted(path, buffer) : NULL;
+    (void)buffer;
+    return *path ? path : NULL;
 }
 
 static const char *oom_limit_cgroup(const void *object, const void *ctx,
@@ -142,7 +135,8 @@ static const char *oom_limit_cgroup(const void *object, const void *ctx,
     const char *path = ((const struct oom_capsule *)object)->limit_path;
 
     (void)ctx;
-    return *path ? rooted(path, buffer) : NULL;
+    (void)buffer;
+    return *path ? path : NULL;
 }
 
 #define TYPE struct oom_capsule
@@ -240,7 +234,8 @@ static const char *stall_cgroup(const void *object, const void *ctx, char buffer
     const char *path = ((const struct stall *)object)->cgroup_path;
 
     (void)ctx;
-    return *path ? rooted(path, buffer) : NULL;
+    (void)buffer;
+    return *path ? path : NULL;
 }
 
 #define TYPE struct stall
@@ -286,7 +281,8 @@ static const char *waits_cgroup(const void *object, const void *ctx, char buffer
     const struct cgroup_waits *row = object;
 
     (void)ctx;
-    return row->cgroup_id ? rooted(row->path, buffer) : "other";
+    (void)buffer;
+    return row->cgroup_id ? row->path : "other";
 }
 
 #define TYPE struct cgroup_waits

@@ -73,7 +73,7 @@ struct task_table; /* model/task_table.h */
 /* Forks, execs and exits in one cgroup (v2), since the probe was attached. */
 struct cgroup_lifecycle {
     uint64_t cgroup_id; /* 0: all cgroups that are gone or found no room */
-    const char *path;   /* "" for the root; NULL when unknown or for id 0 */
+    const char *path;   /* NULL when unknown or for id 0 */
     struct process_stats stats;
 };
 

@@ -15,7 +15,7 @@ const char *priority_class_name(enum priority_class c); /* "realtime" ... */
 
 struct cgroup_waits {
     uint64_t cgroup_id; /* cgroup v2 */
-    const char *path;   /* "" for the root, NULL when it is gone */
+    const char *path;   /* NULL when it is gone */
     struct latency delay;
     struct latency blocked;
     struct latency reclaim; /* direct and memcg */

@@ -1,5 +1,6 @@
 #include "service/retry_storm.h"
 #include "base/clock.h"
+#include "base/fitted_name.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -148,7 +149,7 @@ static void change(struct client *c, uint64_t storm_ns, double rate,
     if (begun) {
         c->storm_ns = storm_ns;
         path = ops && ops->cgroup_path ? ops->cgroup_path(ops->ctx, c->key.cgroup_id) : NULL;
-        snprintf(c->cgroup, sizeof(c->cgroup), "%s", path ? path : "");
+        fitted_name(path ? path : "", c->cgroup, sizeof(c->cgroup));
     }
     fill(c, rate, &view);
     c->storm_ns = storm_ns;

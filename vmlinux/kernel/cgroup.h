@@ -12,6 +12,7 @@ struct cgroup_subsys_state {
 struct cgroup_root;
 
 struct cgroup {
+    struct cgroup_subsys_state self;
     struct kernfs_node *kn;
     struct cgroup_root *root;
     int level;
