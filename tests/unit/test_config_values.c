@@ -197,6 +197,40 @@ static void services_land_whole(void **state)
     config_destroy(config);
 }
 
+static void a_cgroup_is_kept_in_one_spelling(void **state)
+{
+    static const struct {
+        const char *written, *kept;
+    } rows[] = {
+        {"app", "/app"},
+        {"/app", "/app"},
+        {"app.slice/a.service", "/app.slice/a.service"},
+        {"//app.slice//a.service/", "/app.slice/a.service"},
+        {"/", "/"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        struct config *config;
+
+        snprintf(
+            text, sizeof(text),
+            "{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{\"cgroup\":\"%s\"}}],"
+            "\"upstreams\":[{\"name\":\"x\",\"address\":\"h:1\",\"clients\":{\"cgroup\":\"%s\"}}],"
+            "\"alert_manager\":{\"rules\":[{\"name\":\"A\",\"kind\":\"absent\",\"metric\":\"m\","
+            "\"match\":{\"cgroup\":\"%s\",\"mount\":\"%s\"}}]}}",
+            rows[i].written, rows[i].written, rows[i].written, rows[i].written);
+        config = load_valid(text, NULL);
+        assert_string_equal(config->services.items[0].match.cgroup, rows[i].kept);
+        assert_string_equal(config->upstreams.items[0].clients.cgroup, rows[i].kept);
+        assert_string_equal(config->alert_manager.rules.items[0].match.items[0].value,
+                            rows[i].kept);
+        assert_string_equal(config->alert_manager.rules.items[0].match.items[1].value,
+                            rows[i].written);
+        config_destroy(config);
+    }
+}
+
 static void upstreams_inherit_the_global_breaker(void **state)
 {
     static char *const environment[] = {"RECOVERY_TIMEOUT=600", "CACHE_TTL=7", NULL};
@@ -214,7 +248,7 @@ static void upstreams_inherit_the_global_breaker(void **state)
     assert_int_equal(u->kind, UPSTREAM_DATABASE);
     assert_int_equal(u->addresses.count, 2);
     assert_string_equal(u->addresses.items[1], "[::1]:5432");
-    assert_string_equal(u->clients.cgroup, "app");
+    assert_string_equal(u->clients.cgroup, "/app");
     assert_int_equal(u->breaker.mode, BREAKER_MODE_ENFORCE);
     assert_int_equal(u->breaker.failure_threshold, 2);
     assert_float_equal(u->breaker.timeout_seconds, 4, 0);
@@ -335,6 +369,7 @@ int main(void)
         cmocka_unit_test(short_forms_are_the_warning_levels),
         cmocka_unit_test(null_means_not_given),
         cmocka_unit_test(services_land_whole),
+        cmocka_unit_test(a_cgroup_is_kept_in_one_spelling),
         cmocka_unit_test(upstreams_inherit_the_global_breaker),
         cmocka_unit_test(alerting_lands_whole),
         cmocka_unit_test(places_are_found),

@@ -106,9 +106,15 @@ static void matchers_match_as_in_prometheus(void **state)
         {" { mount = \"/var\" , severity =~ \"warn.*\" } ", false},
         {"quote=\"a\\\"b\\\\c\"", true},
         {"severity=critical,severity!=warning", true},
+        {"cgroup=\"/app.slice/a\"", true},
+        {"cgroup=app.slice/a", true},
+        {"cgroup!=app.slice/a/", false},
+        {"cgroup=app.slice", false},
+        {"cgroup=\"\"", false},
+        {"cgroup=~app.slice/a", false}, /* an expression is what it says */
     };
-    struct labels *labels =
-        labels_of(PAIRS({"mount", "/var"}, {"severity", "warning"}, {"quote", "a\"b\\c"}));
+    struct labels *labels = labels_of(PAIRS({"mount", "/var"}, {"severity", "warning"},
+                                            {"quote", "a\"b\\c"}, {"cgroup", "/app.slice/a"}));
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct matchers *matchers = NULL, *again = NULL;

@@ -268,6 +268,22 @@ static void a_list_has_a_bound_too(void **state)
     assert_null(matchers);
 }
 
+static void what_a_match_may_begin_with(void **state)
+{
+    static const struct {
+        const char *pattern;
+        bool may;
+    } cases[] = {
+        {"/app.*", true},    {".*/app", true}, {"a|/x", true},        {"[^a]+", true},
+        {"a*/x", true},      {"/", true},      {"app.*", false},      {"a|b", false},
+        {"[a-z]+/x", false}, {"a+/x", false},  {"(app|x)/.*", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (regex_may_begin(cases[i].pattern, "/") != cases[i].may)
+            fail_msg("%s", cases[i].pattern);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +294,7 @@ int main(void)
         cmocka_unit_test(what_takes_too_much_is_undecided_and_counted),
         cmocka_unit_test(an_undecided_matcher_hides_nothing),
         cmocka_unit_test(a_list_has_a_bound_too),
+        cmocka_unit_test(what_a_match_may_begin_with),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

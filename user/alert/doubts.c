@@ -59,6 +59,12 @@ static bool any_check_is(const struct matchers *matchers, size_t index)
     return matchers_may_hold(matchers, index, "");
 }
 
+static bool any_cgroup_is(const struct matchers *matchers, size_t index)
+{
+    return matchers_may_begin(matchers, index, "/") ||
+           matchers_may_hold(matchers, index, "other") || matchers_may_hold(matchers, index, "");
+}
+
 /* `rule` NULL: over the alerts of all rules. */
 static void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                            const struct config_rule *rule, const char *pointer)
@@ -84,6 +90,10 @@ static void doubt_matchers(const struct doubts *d, const struct matchers *matche
                    !matchers_may_hold(matchers, i, "")) {
             config_warning_add(d->errors, pointer, "matches nothing: no alert %shas a label \"%s\"",
                                rule ? "of this kind " : "", name);
+        } else if (strcmp(name, "cgroup") == 0 && !any_cgroup_is(matchers, i)) {
+            config_warning_add(d->errors, pointer,
+                               "matches nothing: the path of a cgroup begins with \"/\", as in "
+                               "/proc/PID/cgroup");
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "alert/matcher.h"
 #include "alert/matcher_parse.h"
 #include "alert/regex.h"
+#include "base/rooted_path.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,11 @@ static int add(struct matchers **matchers, enum matcher_operator op, const char 
         grown->regex_bytes = 0;
     grown->count = count + 1;
     matcher = &grown->list[count];
-    *matcher = (struct matcher){.op = op, .name = strdup(name), .value = strdup(value)};
+    *matcher = (struct matcher){.op = op, .name = strdup(name)};
+    if (op == MATCHER_EQUAL || op == MATCHER_NOT_EQUAL)
+        matcher->value = label_copy(name, value);
+    else
+        matcher->value = strdup(value);
     if (!matcher->name || !matcher->value)
         return -ENOMEM;
     return compile(grown, matcher, error);
@@ -180,6 +185,15 @@ const char *matchers_name(const struct matchers *matchers, size_t index)
 bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value)
 {
     return holds(&matchers->list[index], value, true, NULL);
+}
+
+bool matchers_may_begin(const struct matchers *matchers, size_t index, const char *begin)
+{
+    const struct matcher *matcher = &matchers->list[index];
+
+    if (matcher->op == MATCHER_EQUAL)
+        return strncmp(matcher->value, begin, strlen(begin)) == 0;
+    return matcher->op != MATCHER_REGEX || regex_may_begin(matcher->value, begin);
 }
 
 static bool all_hold(const struct matchers *matchers, const struct labels *labels,

@@ -33,6 +33,8 @@ size_t matchers_count(const struct matchers *matchers);
 const char *matchers_name(const struct matchers *matchers, size_t index);
 /* Whether this one of them holds for a value of its label, or does not say. */
 bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value);
+/* Whether it may hold for any value that begins so. */
+bool matchers_may_begin(const struct matchers *matchers, size_t index, const char *begin);
 /* Whether they match for sure. `severity` stands for the label of that name, which changes while an
  * alert lives; NULL: what the labels say. */
 bool matchers_match(const struct matchers *matchers, const struct labels *labels,

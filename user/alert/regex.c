@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,8 @@ static int explain(int code, PCRE2_SIZE at, char *error, size_t error_bytes)
     return -EINVAL;
 }
 
-static int compile(struct regex *regex, const char *pattern, char *error, size_t error_bytes)
+static int compile(struct regex *regex, const char *pattern, uint32_t options, char *error,
+                   size_t error_bytes)
 {
     pcre2_compile_context *context;
     PCRE2_SIZE at = 0;
@@ -106,7 +106,7 @@ static int compile(struct regex *regex, const char *pattern, char *error, size_t
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit(context, REGEX_NESTING_MAX);
     regex->code =
-        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, OPTIONS, &code, &at, context);
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, context);
     pcre2_compile_context_free(context);
     if (!regex->code)
         return explain(code, at, error, error_bytes);
@@ -121,7 +121,8 @@ static int compile(struct regex *regex, const char *pattern, char *error, size_t
     return 0;
 }
 
-int regex_compile(struct regex **ret, const char *pattern, char *error, size_t error_bytes)
+static int create(struct regex **ret, const char *pattern, uint32_t options, char *error,
+                  size_t error_bytes)
 {
     struct regex *regex;
     int r = regex_check_syntax(pattern, error, error_bytes);
@@ -131,13 +132,18 @@ int regex_compile(struct regex **ret, const char *pattern, char *error, size_t e
     regex = calloc(1, sizeof(*regex));
     if (!regex)
         return -ENOMEM;
-    r = compile(regex, pattern, error, error_bytes);
+    r = compile(regex, pattern, options, error, error_bytes);
     if (r < 0) {
         regex_destroy(regex);
         return r;
     }
     *ret = regex;
     return 0;
+}
+
+int regex_compile(struct regex **ret, const char *pattern, char *error, size_t error_bytes)
+{
+    return create(ret, pattern, OPTIONS, error, error_bytes);
 }
 
 size_t regex_bytes(const struct regex *regex)
@@ -169,7 +175,7 @@ static bool repair(char ret[VALUE_BYTES_MAX], size_t *ret_bytes, const char *val
     return true;
 }
 
-static int match(const struct regex *regex, const char *value)
+static int match(const struct regex *regex, const char *value, uint32_t options)
 {
     int workspace[WORKSPACE(STATES_MAX)];
     char repaired[VALUE_BYTES_MAX];
@@ -183,8 +189,8 @@ static int match(const struct regex *regex, const char *value)
         value = repaired;
     }
     states = bytes > LONG_VALUE_BYTES ? LONG_VALUE_STATES_MAX : STATES_MAX;
-    return pcre2_dfa_match(regex->code, (PCRE2_SPTR)value, bytes, 0, 0, regex->data, regex->limits,
-                           workspace, WORKSPACE(states));
+    return pcre2_dfa_match(regex->code, (PCRE2_SPTR)value, bytes, 0, options, regex->data,
+                           regex->limits, workspace, WORKSPACE(states));
 }
 
 static uint64_t cpu_ns(void)
@@ -204,7 +210,7 @@ static int match_within(const struct regex *regex, const char *value, uint64_t *
     if (!*left_ns)
         return PCRE2_ERROR_MATCHLIMIT;
     begin_ns = cpu_ns();
-    r = match(regex, value);
+    r = match(regex, value, 0);
     taken_ns = cpu_ns() - begin_ns;
     *left_ns -= taken_ns < *left_ns ? taken_ns : *left_ns;
     return r;
@@ -212,7 +218,7 @@ static int match_within(const struct regex *regex, const char *value, uint64_t *
 
 enum regex_answer regex_match(const struct regex *regex, const char *value, uint64_t *left_ns)
 {
-    int r = left_ns ? match_within(regex, value, left_ns) : match(regex, value);
+    int r = left_ns ? match_within(regex, value, left_ns) : match(regex, value, 0);
 
     if (r >= 0)
         return REGEX_YES;
@@ -220,6 +226,20 @@ enum regex_answer regex_match(const struct regex *regex, const char *value, uint
         return REGEX_NO;
     undecided_total++;
     return REGEX_UNDECIDED;
+}
+
+bool regex_may_begin(const char *pattern, const char *begin)
+{
+    struct regex *regex;
+    char error[8];
+    bool may;
+
+    /* Partial matching and an anchored end exclude each other. */
+    if (create(&regex, pattern, OPTIONS & ~PCRE2_ENDANCHORED, error, sizeof(error)) < 0)
+        return true;
+    may = match(regex, begin, PCRE2_PARTIAL_HARD) != PCRE2_ERROR_NOMATCH;
+    regex_destroy(regex);
+    return may;
 }
 
 uint64_t regex_undecided_total(void)

@@ -1,5 +1,6 @@
 /* Arrays and objects of plain values. */
 #include "config/collection.h"
+#include "base/rooted_path.h"
 #include "config/scalar.h"
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,15 @@ void *collection_take(struct reader *reader, size_t count, size_t size)
 static char *copy(struct reader *reader, const char *s)
 {
     char *copied = strdup(s);
+
+    if (!copied)
+        reader->out_of_memory = true;
+    return copied;
+}
+
+static char *copy_label(struct reader *reader, const cJSON *label)
+{
+    char *copied = label_copy(label->string, label->valuestring);
 
     if (!copied)
         reader->out_of_memory = true;
@@ -101,7 +111,7 @@ void collection_map(struct reader *reader, const struct key *key, struct config_
         else {
             pair = &map->items[map->count++];
             pair->key = copy(reader, item->string);
-            pair->value = key->any_json ? print(reader, item) : copy(reader, item->valuestring);
+            pair->value = key->any_json ? print(reader, item) : copy_label(reader, item);
         }
         reader_leave(reader, mark);
     }

@@ -1,6 +1,7 @@
 /* What the strings of the configuration may be. */
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/rooted_path.h"
 #include "config/address.h"
 #include "config/alerting.h"
 #include "config/key.h"
@@ -198,8 +199,9 @@ const struct key_format format_url_path = {"a path of the URL, /..., without bla
                                            is_url_path};
 const struct key_format format_pointer = {"a JSON pointer, e.g. /status", is_pointer};
 const struct key_format format_path = {"an absolute path", is_path};
-const struct key_format format_cgroup = {"a path below the cgroup v2 mount without . or ..",
-                                         is_cgroup};
+const struct key_format format_cgroup = {
+    "a path of cgroup v2 without . and .., e.g. /system.slice/shop.service", is_cgroup,
+    rooted_path};
 const struct key_format format_time_of_day = {"HH:MM from 00:00 to 23:59", is_time_of_day};
 const struct key_format format_time_zone = {
     "a time zone in " TIME_ZONE_DIRECTORY ", e.g. \"Europe/Berlin\"", is_time_zone};

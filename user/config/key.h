@@ -23,6 +23,7 @@ enum key_type {
 struct key_format {
     const char *allowed; /* for people: "HOST:PORT" */
     bool (*valid)(const char *value);
+    char *(*copy)(const char *value); /* in the one spelling it is kept in; NULL: as it is */
 };
 
 struct key_table;

@@ -190,7 +190,7 @@ static const struct key match_keys[] = {
      .type = KEY_STRING,
      IN_SERVICE(match.cgroup),
      .format = &format_cgroup,
-     .doc = "The cgroup, relative to the cgroup v2 mount"},
+     .doc = "The cgroup, as in /proc/PID/cgroup; the first / may be left out"},
     {.name = "comm",
      .type = KEY_STRING,
      IN_SERVICE(match.comm),

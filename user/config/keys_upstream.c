@@ -262,7 +262,7 @@ static const struct key clients_keys[] = {
      .type = KEY_STRING,
      IN_UPSTREAM(clients.cgroup),
      .format = &format_cgroup,
-     .doc = "Relative to the cgroup v2 mount (default: every process)"},
+     .doc = "As in /proc/PID/cgroup; the first / may be left out (default: every process)"},
 };
 
 static const struct key_table clients_table = {KEY_TABLE(clients_keys)};

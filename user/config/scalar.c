@@ -201,7 +201,7 @@ char *scalar_string(struct reader *reader, const struct key *key, const cJSON *j
         scalar_not_allowed(reader, key, value);
         return NULL;
     }
-    ret = strdup(value);
+    ret = key->format && key->format->copy ? key->format->copy(value) : strdup(value);
     if (!ret)
         reader->out_of_memory = true;
     return ret;

@@ -160,7 +160,7 @@ static void add_cgroup(struct attribution *a, size_t service, const char *slice,
 
     if (!a->cgroup_root)
         return;
-    snprintf(full, sizeof(full), "%s/%s%s", a->cgroup_root, slice, path);
+    snprintf(full, sizeof(full), "%s%s%s", a->cgroup_root, slice, path);
     if (stat(full, &st) == 0 && S_ISDIR(st.st_mode))
         add_key(a, SERVICE_CGROUP, st.st_ino, service);
 }
@@ -210,7 +210,7 @@ static void gather(struct attribution *a, const struct task_table *tasks)
         if (service->match.cgroup)
             add_cgroup(a, i, "", service->match.cgroup);
         if (service->match.unit)
-            add_cgroup(a, i, "system.slice/", service->match.unit);
+            add_cgroup(a, i, "/system.slice/", service->match.unit);
     }
     if (by_process && tasks)
         task_table_for_each(tasks, match_process, a);

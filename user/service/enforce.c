@@ -41,14 +41,11 @@ static int find_clients(const struct enforce *e, const char *cgroup, char path[P
     struct stat st;
     uint64_t level = 0;
 
-    snprintf(path, PATH_MAX, "%s/%s", e->sources.cgroup_root, cgroup);
+    snprintf(path, PATH_MAX, "%s%s", e->sources.cgroup_root, cgroup[1] ? cgroup : "");
     if (stat(path, &st) < 0)
         return -errno;
-    for (const char *at = cgroup; *at;) {
-        at += strspn(at, "/");
-        level += *at != '\0';
-        at += strcspn(at, "/");
-    }
+    for (const char *at = cgroup; *at; at++)
+        level += at[0] == '/' && at[1];
     *ret_id = level ? st.st_ino : 0;
     *ret_level = level;
     return 0;
@@ -109,7 +106,7 @@ static int take_upstream(struct enforce *e, size_t index, struct hook_list *conn
                          struct hook_list *statuses, char error[PROBE_ERROR_BYTES])
 {
     const struct config_upstream *upstream = &e->config->upstreams.items[index];
-    const char *cgroup = upstream->clients.cgroup ? upstream->clients.cgroup : "";
+    const char *cgroup = upstream->clients.cgroup ? upstream->clients.cgroup : "/";
     struct breaker_row *row = &e->rows[services_row(e->sources.services, index)];
     uint64_t id = 0, level = 0;
     char path[PATH_MAX];
@@ -123,7 +120,6 @@ static int take_upstream(struct enforce *e, size_t index, struct hook_list *conn
     /* In this order: a wrong level matches nobody, a missing id everybody. */
     row_store(&row->clients_level, level);
     row_store(&row->clients_cgroup_id, id);
-    path[strlen(path) - (path[strlen(path) - 1] == '/')] = '\0';
     if (enforces(e, upstream))
         r = add_path(connects, path);
     if (r == 0 && upstream->read_status)
