@@ -37,6 +37,7 @@ struct world {
     struct input_row metrics[INPUTS_MAX], checks[INPUTS_MAX], events[INPUTS_MAX];
     const char *upstream; /* a label of all metrics; may be NULL */
     bool receivers_fail;  /* all of them */
+    bool no_rates_yet;
     struct text log;
     char summary[128], changed[512]; /* of the first alert of the last notification */
     uint64_t keys[256];              /* of all notifications, to see that they differ */
@@ -178,6 +179,7 @@ static inline void world_tick(struct world *w)
         .condition_count = w->check_count,
         .events = events,
         .event_count = w->event_count,
+        .no_rates_yet = w->no_rates_yet,
         .explain = world_explain,
     };
 

@@ -211,31 +211,6 @@ static void a_restart_every_second_changes_nothing(void **state)
     world_close(&cut);
 }
 
-/* The time without an agent counts for what runs: the `for` of what is still so, the cooldown. */
-static void the_time_between_counts(void **state)
-{
-    struct world w;
-    cJSON *saved;
-    const struct alert_ops ops = {.notify = world_log, .ctx = &w};
-    struct config_errors errors = {0};
-
-    world_open(&w, "{\"alert_manager\":{" AT_ONCE "\"rules\":[" NO_BUILT_IN
-                   ",{\"name\":\"A\",\"metric\":\"m\",\"above\":5,\"for\":60}]}}");
-    set_metric(&w, "m", NULL, 6);
-    run_until(&w, 1010);
-    saved = alert_manager_export(w.manager, NULL);
-    alert_manager_destroy(w.manager);
-    assert_int_equal(alert_manager_create(&w.manager, w.config, &ops, &errors), 0);
-    w.now = 1050;
-    assert_int_equal(alert_manager_import(w.manager, saved, NULL, w.now * NS_PER_SECOND,
-                                          (WORLD_EPOCH + w.now) * NS_PER_SECOND),
-                     0);
-    cJSON_Delete(saved);
-    run_until(&w, 1100);
-    expect_log(&w, "1061 firing ops +A\n");
-    world_close(&w);
-}
-
 static void take_over(struct world *w, const cJSON *state, const cJSON *note)
 {
     const struct alert_ops ops = {.notify = world_log, .ctx = w};
@@ -415,7 +390,6 @@ int main(void)
         cmocka_unit_test(a_restart_at_any_second_changes_nothing),
         cmocka_unit_test(a_reboot_changes_nothing),
         cmocka_unit_test(a_restart_every_second_changes_nothing),
-        cmocka_unit_test(the_time_between_counts),
         cmocka_unit_test(what_was_told_is_known_by_its_note),
         cmocka_unit_test(a_note_that_is_older_than_the_state_is_nothing),
         cmocka_unit_test(an_older_spelling_is_the_same_alert),

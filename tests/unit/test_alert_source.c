@@ -335,6 +335,24 @@ static double no_jitter(void *ctx)
     return 0;
 }
 
+static void no_rate_is_absent_in_the_first_tick(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    f->snapshot.cpu.total.usage_percent = reading_missing("needs two samples");
+    tick(f, &seen, &input);
+    assert_true(input.no_rates_yet);
+    /* The loop's lag. */
+    assert_int_equal(alert_manager_count(seen.manager), 1);
+    tick(f, &seen, &input);
+    assert_false(input.no_rates_yet);
+    assert_int_equal(alert_manager_count(seen.manager), 2);
+    close_seen(&seen);
+}
+
 static void a_breaker_that_opens_is_told_once(void **state)
 {
     const struct breaker_transition opened = {.from = BREAKER_CLOSED,
@@ -450,6 +468,7 @@ int main(void)
         FIXTURE_TEST(an_oom_kill_names_the_cgroup),
         FIXTURE_TEST(an_oom_alert_names_its_own_offenders),
         FIXTURE_TEST(what_cannot_be_read_is_an_alert),
+        FIXTURE_TEST(no_rate_is_absent_in_the_first_tick),
         FIXTURE_TEST(a_breaker_that_opens_is_told_once),
         FIXTURE_TEST(a_service_that_gets_worse_is_an_alert),
         FIXTURE_TEST(what_is_handed_in_stands_beside_its_own),

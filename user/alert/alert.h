@@ -137,8 +137,10 @@ cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id);
 int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const char *boot_id,
                               uint64_t monotonic_ns, uint64_t realtime_ns);
 /* Into a manager that has not ticked. Takes what it understands and leaves the rest out; -EINVAL
- * when it is no such document at all. The time between export and import counts for all durations:
- * from the monotonic clock in the same boot, else from the real one. */
+ * when it is no such document at all. The time between export and import counts for all durations,
+ * from the monotonic clock in the same boot, else from the real one; but not for a rule's `for`,
+ * nor for how long a series is gone. A `for` that is no longer than that time, and after an hour
+ * any, begins anew. */
 int alert_manager_import(struct alert_manager *m, const cJSON *json, const char *boot_id,
                          uint64_t monotonic_ns, uint64_t realtime_ns);
 

@@ -197,6 +197,8 @@ static void take_absence(struct alert_manager *m, struct rule *rule)
             break;
         }
     }
+    if (c.verdict == VERDICT_ACTIVE && m->input->no_rates_yet)
+        c.verdict = VERDICT_UNKNOWN;
     take(m, &c);
 }
 

@@ -44,6 +44,8 @@ struct alert_input {
     size_t condition_count;
     const struct alert_event *events; /* since the last tick */
     size_t event_count;
+    /* A figure that takes two samples cannot be there yet: what is absent tells nothing. */
+    bool no_rates_yet;
     /* Says who is behind an alert that begins to fire: "top by CPU: cc1 (pid 4242) 97 %, ...".
      * NULL: nobody knows. Called during the tick. */
     void (*explain)(void *ctx, const struct labels *alert, struct text *out);

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A tick may follow another within 10 ms, in which the kernel may have accounted nothing. */
+#define RATES_AFTER_NS (100 * NS_PER_MS)
+
 int alert_source_create(struct alert_source **ret)
 {
     struct alert_source *source = calloc(1, sizeof(*source));
@@ -233,9 +236,12 @@ int alert_source_fill(struct alert_source *source, const struct alert_facts *fac
     struct parts parts;
 
     source->snapshot = facts->snapshot;
+    if (!source->filled)
+        source->first_ns = facts->snapshot->monotonic_ns;
     *ret = (struct alert_input){
         .monotonic_ns = facts->snapshot->monotonic_ns,
         .realtime_ns = facts->snapshot->realtime_ns,
+        .no_rates_yet = facts->snapshot->monotonic_ns - source->first_ns < RATES_AFTER_NS,
         .explain = source_explain,
         .ctx = source,
     };

@@ -28,7 +28,8 @@ struct source_totals {
 
 struct alert_source {
     struct source_totals before, now;
-    bool filled; /* `before` is there */
+    bool filled;       /* `before` is there */
+    uint64_t first_ns; /* when it was filled first; monotonic */
     /* The numbers of the last events of each kind that were told, and those of this tick. */
     uint64_t told[RECORD_TYPE_COUNT], told_now[RECORD_TYPE_COUNT];
     struct source_row *rows;

@@ -11,6 +11,8 @@
 
 /* Beyond it an age is a mistake, and arithmetic on it might overflow. */
 #define AGE_MAX 9e17
+/* As rules.alert.for-outage-tolerance of Prometheus. */
+#define OUTAGE_MAX_NS (3600 * (int64_t)NS_PER_SECOND)
 
 /* What a time in the document is counted back from, in the monotonic time of now. */
 struct base {
@@ -121,6 +123,28 @@ static void read_ack(struct alert *alert, const cJSON *json, const struct base *
     alert->ack_comment = text_of(item(json, "comment"));
 }
 
+static int64_t later(int64_t at, int64_t by_ns, int64_t now)
+{
+    return at == NEVER || now - at <= by_ns ? now : at + by_ns;
+}
+
+/* As Prometheus restores `for`: what nobody looked at was neither pending nor gone meanwhile, and
+ * after a long outage it is pending anew. Long is, other than there, also what anew costs no more
+ * than: it may well have been over in between. */
+static void skip_outage(struct alert *alert, const struct base *base)
+{
+    int64_t outage_ns = base->now - base->at;
+    bool pending = alert->state == ALERT_PENDING && alert->rule->config->kind != RULE_EVENT;
+
+    alert->last_seen = later(alert->last_seen, outage_ns, base->now);
+    if (!pending)
+        return;
+    if (outage_ns >= OUTAGE_MAX_NS || (outage_ns > 0 && outage_ns >= alert->rule->for_ns))
+        alert->active_since = base->now;
+    else
+        alert->active_since = later(alert->active_since, outage_ns, base->now);
+}
+
 static void read_alert_fields(struct alert_manager *m, struct alert *alert, const cJSON *json,
                               const struct base *base)
 {
@@ -166,6 +190,7 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
         alert->events[0] = base->at;
     if (alert->told != TOLD_NOTHING && alert->told_at == NEVER)
         alert->told_at = base->at;
+    skip_outage(alert, base);
     alert->told_noted = state_told_hash(alert);
 }
 
