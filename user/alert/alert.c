@@ -18,20 +18,23 @@ int alert_check(const struct config *config, struct config_errors *errors)
     return r;
 }
 
-/* What the manager keeps for each rule of inhibition and each route. */
+/* What the manager keeps for each rule of inhibition, each route and each channel. */
 static int make_parts(const struct alert_manager *m, const struct plan *plan, void **ret_sources,
-                      struct rest **ret_rests)
+                      struct rest **ret_rests, struct pace **ret_paces)
 {
     void *sources = calloc(plan->inhibit_count + 1, sizeof(*m->sources));
     struct rest *rests = calloc(plan->route_count + 1, sizeof(*rests));
+    struct pace *paces = calloc(plan->channel_count + 1, sizeof(*paces));
 
-    if (!sources || !rests) {
+    if (!sources || !rests || !paces) {
         free(sources);
         free(rests);
+        free(paces);
         return -ENOMEM;
     }
     *ret_sources = sources;
     *ret_rests = rests;
+    *ret_paces = paces;
     return 0;
 }
 
@@ -41,8 +44,10 @@ static void free_parts(struct alert_manager *m)
         free(m->sources[i].hashes);
     free(m->sources);
     free(m->rests);
+    free(m->paces);
     m->sources = NULL;
     m->rests = NULL;
+    m->paces = NULL;
 }
 
 int alert_manager_create(struct alert_manager **ret, const struct config *config,
@@ -59,7 +64,7 @@ int alert_manager_create(struct alert_manager **ret, const struct config *config
     m->imported_at = NEVER;
     r = plan_create(&m->plan, config, errors);
     if (r == 0)
-        r = make_parts(m, m->plan, &sources, &m->rests);
+        r = make_parts(m, m->plan, &sources, &m->rests, &m->paces);
     m->sources = sources;
     if (r == 0)
         rest_reset(m);
@@ -113,7 +118,7 @@ int alert_manager_stage(struct alert_manager *m, const struct config *config,
     r = plan_create(&m->next_plan, config, errors);
     if (r < 0)
         return r;
-    r = make_parts(m, m->next_plan, &m->next_sources, &m->next_rests);
+    r = make_parts(m, m->next_plan, &m->next_sources, &m->next_rests, &m->next_paces);
     if (r < 0)
         alert_manager_unstage(m);
     return r;
@@ -124,9 +129,22 @@ void alert_manager_unstage(struct alert_manager *m)
     plan_destroy(m->next_plan);
     free(m->next_sources);
     free(m->next_rests);
+    free(m->next_paces);
     m->next_plan = NULL;
     m->next_sources = NULL;
     m->next_rests = NULL;
+    m->next_paces = NULL;
+}
+
+static void keep_paces(struct alert_manager *m)
+{
+    for (size_t c = 0; c < m->plan->channel_count; c++) {
+        channel_set same = translate((channel_set)1 << c, m->plan, m->next_plan);
+
+        for (size_t n = 0; n < m->next_plan->channel_count; n++)
+            if (same >> n & 1)
+                m->next_paces[n] = m->paces[c];
+    }
 }
 
 void alert_manager_commit(struct alert_manager *m)
@@ -135,13 +153,16 @@ void alert_manager_commit(struct alert_manager *m)
 
     if (!plan)
         return;
+    keep_paces(m);
     free_parts(m);
     m->sources = m->next_sources;
     m->sources_ready = false;
     m->rests = m->next_rests;
+    m->paces = m->next_paces;
     m->next_plan = NULL;
     m->next_sources = NULL;
     m->next_rests = NULL;
+    m->next_paces = NULL;
     groups_free(m);
     for (struct alert *alert = m->alerts; alert; alert = alert->next) {
         enum rule_kind kind = alert->rule ? alert->rule->config->kind : RULE_KIND_COUNT;

@@ -92,7 +92,7 @@ static void send_part(struct alert_manager *m, struct notification *n,
     m->ops.notify(m->ops.ctx, n);
 }
 
-static void deliver_to(struct alert_manager *m, const struct delivery *delivery, size_t channel,
+static bool deliver_to(struct alert_manager *m, const struct delivery *delivery, size_t channel,
                        channel_set to, struct alert **list)
 {
     struct notification n = {
@@ -111,7 +111,7 @@ static void deliver_to(struct alert_manager *m, const struct delivery *delivery,
         list[count++] = delivery->alerts[i];
     }
     if (count == 0)
-        return;
+        return false;
     n.parts = criticals ? (unsigned)((criticals + NOTICE_ALERTS_MAX - 1) / NOTICE_ALERTS_MAX) : 1;
     for (n.part = 1; n.part <= n.parts; n.part++) {
         size_t from = (size_t)(n.part - 1) * NOTICE_ALERTS_MAX;
@@ -123,12 +123,16 @@ static void deliver_to(struct alert_manager *m, const struct delivery *delivery,
         for (size_t i = 0; i < n.omitted; i++)
             list[from + n.count + i]->told_channels |= (channel_set)1 << channel;
     }
+    return true;
 }
 
-void deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to)
+channel_set deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to)
 {
     struct alert **list = delivery->alerts + delivery->count;
+    channel_set told = 0;
 
     for (size_t c = 0; c < m->plan->channel_count; c++)
-        deliver_to(m, delivery, c, to, list);
+        if (deliver_to(m, delivery, c, to, list))
+            told |= (channel_set)1 << c;
+    return told;
 }

@@ -112,7 +112,8 @@ struct sent {
 /* What a route without group_wait has to say and may not say at once: since when, NEVER: nothing.
  */
 struct rest {
-    int64_t since[SEVERITY_COUNT], good_since;
+    int64_t since[SEVERITY_COUNT], good_since, again_since;
+    int64_t told_at; /* the last rest; NEVER */
 };
 
 struct alert_manager {
@@ -128,7 +129,7 @@ struct alert_manager {
     size_t count, critical_count;
     struct table group_table;
     struct group *groups;
-    struct pace pace;
+    struct pace *paces; /* of each channel */
     struct rest *rests; /* of each route */
     size_t silence_count;
     uint64_t silences_made;
@@ -157,6 +158,7 @@ struct alert_manager {
     struct plan *next_plan;   /* NULL: nothing is staged */
     void *next_sources;
     struct rest *next_rests;
+    struct pace *next_paces;
 };
 
 /* evaluate.c */
@@ -233,12 +235,25 @@ struct flush {
 bool flush_open(struct flush *flush);
 void flush_add(const struct alert_manager *m, struct flush *flush, struct alert *alert);
 void flush_send(struct alert_manager *m, struct flush *flush); /* and closes */
+/* Whether the alert makes noise: good news is not counted, and follows only what was told. */
+bool flush_is_news(enum list list, const struct alert *alert);
+
+/* What is due of a group. */
+struct due {
+    bool any, repeats;
+    bool again; /* repeats and escalations */
+    bool news;
+    enum severity worst; /* of the news */
+    uint64_t rule;       /* the worst's */
+    size_t member_count;
+};
 
 /* rest.c: several groups in one notification */
-/* Whether the group may say now what is due; else it is part of the rest. `worst` is of the news.
- */
-bool rest_lets(struct alert_manager *m, const struct group *group, bool news, enum severity worst,
-               uint64_t rule);
+/* Whether the group may say now what is due; else it is part of the rest. */
+bool rest_lets(struct alert_manager *m, const struct group *group, const struct due *due);
+/* What the channels `told` got, of `list`, is on their account. */
+void rest_count(struct alert_manager *m, const struct flush *flush, enum list list,
+                struct alert *const *alerts, size_t count, channel_set told);
 void rest_send(struct alert_manager *m); /* of each route, when it is due */
 void rest_reset(struct alert_manager *m);
 
@@ -276,8 +291,8 @@ struct delivery {
 };
 void deliver_sort(struct alert **alerts, size_t count);
 /* To the channels of `to`, and to those that know of the alerts that are resolved now. Each alert
- * remembers who was told. */
-void deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to);
+ * remembers who was told. Returns who got something. */
+channel_set deliver(struct alert_manager *m, const struct delivery *delivery, channel_set to);
 
 /* limit.c: how many notifications in the last hour, per severity and source; of CRITICAL any */
 bool limit_full(const struct alert_manager *m, enum severity severity, uint64_t source);

@@ -55,8 +55,7 @@ static void remember(struct alert_manager *m, struct alert *alert, enum told tol
     alert->flapping_told |= alert->flapping && told != TOLD_FIRING;
 }
 
-/* Whether the alert makes noise: good news is not counted, and follows only what was told. */
-static bool is_news(enum list list, const struct alert *alert)
+bool flush_is_news(enum list list, const struct alert *alert)
 {
     return list == LIST_FLAPPING || alert->state == ALERT_FIRING;
 }
@@ -79,7 +78,7 @@ static uint64_t source_of(const struct flush *flush, enum list list)
 static bool holds_critical(const struct flush *flush, enum list list)
 {
     for (size_t i = 0; i < flush->counts[list]; i++)
-        if (is_news(list, flush->lists[list][i]) &&
+        if (flush_is_news(list, flush->lists[list][i]) &&
             alert_severity(flush->lists[list][i]) == SEVERITY_CRITICAL)
             return true;
     return false;
@@ -104,7 +103,7 @@ static void hold_back(struct alert_manager *m, struct flush *flush, enum list li
     for (size_t i = 0; i < flush->counts[list]; i++) {
         struct alert *alert = alerts[i];
 
-        if (!is_news(list, alert) || !full[alert_severity(alert)] ||
+        if (!flush_is_news(list, alert) || !full[alert_severity(alert)] ||
             (alert->told == TOLD_FIRING && want_is_rise(alert))) {
             alerts[kept++] = alert;
             continue;
@@ -121,26 +120,20 @@ static void count_news(struct alert_manager *m, const struct flush *flush, enum 
                        struct delivery *delivery)
 {
     const struct route *route = &m->plan->routes[flush->group->route];
-    unsigned per_hour = m->plan->config->alert_manager.max_alerts_per_hour;
     enum severity worst = SEVERITY_INFO;
     bool news = false;
 
     for (size_t i = 0; i < delivery->count; i++) {
         const struct alert *alert = delivery->alerts[i];
 
-        if (!is_news(list, alert))
+        if (!flush_is_news(list, alert))
             continue;
         news = true;
         if (alert_severity(alert) > worst)
             worst = alert_severity(alert);
-        if (route->paced && alert_severity(alert) == SEVERITY_CRITICAL)
-            pace_take(&m->pace, per_hour, SEVERITY_CRITICAL,
-                      fnv_string(FNV_START, alert_name(alert)), m->now);
     }
     if (!news || list == LIST_ESCALATED || !(route->channels & ~route->log))
         return;
-    if (route->paced && !flush->joint && worst != SEVERITY_CRITICAL)
-        pace_take(&m->pace, per_hour, worst, 0, m->now);
     limit_count(m, worst, source_of(flush, list));
     delivery->limit_reached = limit_reached(m, worst);
 }
@@ -160,6 +153,7 @@ static void send_list(struct alert_manager *m, struct flush *flush, enum list li
                       enum notice_kind kind)
 {
     const struct route *route = &m->plan->routes[flush->group->route];
+    channel_set to = route->channels;
     struct group *group;
     struct delivery delivery = {
         .kind = kind,
@@ -179,11 +173,11 @@ static void send_list(struct alert_manager *m, struct flush *flush, enum list li
     for (size_t i = 0; i < delivery.count; i++)
         delivery.alerts[i]->group->flushed_at = m->now;
     if (list == LIST_CHANGED)
-        deliver(m, &delivery, route->channels & ~route->log);
-    else
-        deliver(m, &delivery,
-                list == LIST_ESCALATED && route->escalate_to ? route->escalate_to
-                                                             : route->channels);
+        to &= ~route->log;
+    else if (list == LIST_ESCALATED && route->escalate_to)
+        to = route->escalate_to;
+    to = deliver(m, &delivery, to);
+    rest_count(m, flush, list, delivery.alerts, delivery.count, to);
 }
 
 static void send_changed(struct alert_manager *m, struct flush *flush)

@@ -1,20 +1,11 @@
 /* What has to be said about which alert now, group by group. */
 #include "alert/engine.h"
 
-/* What is due of a group. */
-struct due {
-    bool any, repeats, own; /* own: what no other group has to do with */
-    bool news;
-    enum severity worst; /* of the news */
-    uint64_t rule;       /* the worst's */
-    size_t member_count;
-};
-
 static void note_due(struct due *due, const struct alert *alert, enum want want)
 {
     due->any = true;
     due->repeats |= want == WANT_REPEAT;
-    due->own |= want == WANT_REPEAT || want == WANT_ESCALATION;
+    due->again |= want == WANT_REPEAT || want == WANT_ESCALATION;
     if ((want != WANT_FIRING && want != WANT_FLAPPING) ||
         (due->news && alert->severity < due->worst))
         return;
@@ -42,8 +33,7 @@ static void flush_group(struct alert_manager *m, struct group *group)
     struct due due = look(m, group);
     struct flush flush = {.group = group, .repeats = due.repeats, .member_count = due.member_count};
 
-    if (!due.any || (!due.own && !rest_lets(m, group, due.news, due.worst, due.rule)) ||
-        !flush_open(&flush))
+    if (!due.any || !rest_lets(m, group, &due) || !flush_open(&flush))
         return;
     for (struct alert *alert = group->alerts; alert; alert = alert->next_in_group)
         flush_add(m, &flush, alert);
