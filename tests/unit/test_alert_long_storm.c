@@ -1,5 +1,5 @@
 /* A storm may last for an hour: ten notifications in ten minutes at most, nothing hidden, and what
- * has another cause is told at once. */
+ * has another cause is told at once. A restart in the middle is no new storm. */
 #include "pace_fixture.h"
 
 #define TEN_MINUTES_NS (600 * NS_PER_SECOND)
@@ -160,6 +160,123 @@ static void two_routes_have_one_receiver(void **state)
     open_host("");
 }
 
+static unsigned ticks_until_restart, ticks_between;
+static bool reboots, forgets;
+
+static void replace_manager(void)
+{
+    const struct alert_ops ops = {.notify = count, .ctx = &h};
+    cJSON *saved = alert_manager_export(h.manager, "boot-1");
+    struct config_errors errors = {0};
+
+    if (forgets) {
+        cJSON_DeleteItemFromObject(saved, "paces");
+        cJSON_DeleteItemFromObject(saved, "rests");
+    }
+    alert_manager_destroy(h.manager);
+    assert_int_equal(alert_manager_create(&h.manager, h.config, &ops, &errors), 0);
+    assert_int_equal(alert_manager_import(h.manager, saved, reboots ? "boot-2" : "boot-1", h.now_ns,
+                                          1767225600ULL * NS_PER_SECOND + h.now_ns),
+                     0);
+    cJSON_Delete(saved);
+}
+
+static void restart_now_and_then(void)
+{
+    if (--ticks_until_restart > 0)
+        return;
+    ticks_until_restart = ticks_between;
+    replace_manager();
+}
+
+static char *log_of(const struct storm *storm, unsigned between)
+{
+    char *log;
+
+    ticks_until_restart = ticks_between = between;
+    open_host("");
+    h.after_tick = between ? restart_now_and_then : NULL;
+    blow(storm);
+    log = strdup(h.log.data);
+    close_host(NULL);
+    return log;
+}
+
+static void a_restart_in_a_storm_is_no_new_one(void **state)
+{
+    static const unsigned betweens[] = {7, 40, 333, 1111, 2222};
+
+    for (unsigned shape = 0; shape < 4; shape++) {
+        const struct storm storm = storm_of(300, shape);
+        char *whole = log_of(&storm, 0);
+
+        for (size_t i = 0; i < sizeof(betweens) / sizeof(betweens[0]); i++) {
+            char *cut;
+
+            reboots = i & 1;
+            cut = log_of(&storm, betweens[i]);
+            if (strcmp(whole, cut) != 0)
+                fail_msg("restarted every %u ticks:\n%s\nwithout:\n%s", betweens[i], cut, whole);
+            free(cut);
+        }
+        free(whole);
+    }
+    reboots = false;
+    open_host("");
+}
+
+static void kill_one(unsigned number)
+{
+    struct happening now = {0};
+    char cgroup[64];
+
+    snprintf(cgroup, sizeof(cgroup), "system.slice/%u.service", number);
+    add_event(&now, RULE_EVENT_OOM, "was killed", "x", cgroup);
+    h.now_ns += NS_PER_SECOND;
+    tick(&now);
+}
+
+/* Killed before the whole state was on the disk. */
+static void the_pace_is_in_the_note_of_what_was_told(void **state)
+{
+    const struct alert_ops ops = {.notify = count, .ctx = &h};
+    struct config_errors errors = {0};
+    size_t told;
+    cJSON *note;
+
+    open_host("");
+    for (unsigned i = 0; i < 5; i++)
+        kill_one(i);
+    told = h.webhooks;
+    assert_int_equal(told, 4);
+    note = alert_manager_export_told(h.manager, "boot");
+    alert_manager_destroy(h.manager);
+    assert_int_equal(alert_manager_create(&h.manager, h.config, &ops, &errors), 0);
+    assert_int_equal(alert_manager_import_told(h.manager, note, "boot", h.now_ns,
+                                               1767225600ULL * NS_PER_SECOND + h.now_ns),
+                     0);
+    cJSON_Delete(note);
+    kill_one(6);
+    assert_int_equal(h.webhooks, told);
+}
+
+/* Of an agent that did not save it yet. */
+static void a_state_without_the_pace_is_read(void **state)
+{
+    const struct storm storm = storm_of(300, 1);
+    unsigned crashes[PROGRAMS] = {0}, number = 0;
+    uint64_t began_ns;
+
+    open_host("");
+    began_ns = h.now_ns;
+    blow_until(&storm, 100, &number, crashes, began_ns);
+    forgets = true;
+    replace_manager();
+    forgets = false;
+    blow_until(&storm, storm.seconds + SETTLED_SECONDS, &number, crashes, began_ns);
+    expect_all_told(&storm);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, close_host)
@@ -169,6 +286,9 @@ int main(void)
         TEST(what_has_another_cause_is_told_at_once),
         TEST(what_waits_says_so),
         TEST(two_routes_have_one_receiver),
+        TEST(a_restart_in_a_storm_is_no_new_one),
+        TEST(the_pace_is_in_the_note_of_what_was_told),
+        TEST(a_state_without_the_pace_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

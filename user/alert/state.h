@@ -19,6 +19,26 @@ struct state_time {
     size_t offset; /* of an int64_t */
 };
 
+/* What a time in the document is counted back from, in the monotonic time of now. */
+struct state_base {
+    int64_t at;
+    int64_t now;
+};
+
+/* Left out: NEVER, and 0. */
+void state_add_time(cJSON *to, const char *name, int64_t now, int64_t at);
+void state_add_u64(cJSON *to, const char *name, uint64_t value);
+/* A time that has been: nothing is later than now. NEVER: there is none, or one of no sense. */
+int64_t state_past_of(const cJSON *json, const struct state_base *base);
+unsigned state_number_of(const cJSON *json, unsigned below); /* else 0 */
+uint64_t state_u64_of(const cJSON *json);
+
+/* state_pace.c */
+void state_add_paces(cJSON *to, const struct alert_manager *m);
+void state_add_rests(cJSON *to, const struct alert_manager *m);
+void state_read_paces(struct alert_manager *m, const cJSON *json, const struct state_base *base);
+void state_read_rests(struct alert_manager *m, const cJSON *json, const struct state_base *base);
+
 /* Of what was told of an alert; two that differ were not the same. */
 uint64_t state_told_hash(const struct alert *alert);
 

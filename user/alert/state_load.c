@@ -14,40 +14,33 @@
 /* As rules.alert.for-outage-tolerance of Prometheus. */
 #define OUTAGE_MAX_NS (3600 * (int64_t)NS_PER_SECOND)
 
-/* What a time in the document is counted back from, in the monotonic time of now. */
-struct base {
-    int64_t at;
-    int64_t now;
-};
-
 static const cJSON *item(const cJSON *json, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(json, name);
 }
 
-static int64_t time_of(const cJSON *json, const struct base *base)
+static int64_t time_of(const cJSON *json, const struct state_base *base)
 {
     if (!cJSON_IsNumber(json) || !(fabs(json->valuedouble) < AGE_MAX))
         return NEVER;
     return base->at - (int64_t)json->valuedouble;
 }
 
-/* A time that has been: nothing is later than now. */
-static int64_t past_of(const cJSON *json, const struct base *base)
+int64_t state_past_of(const cJSON *json, const struct state_base *base)
 {
     int64_t at = time_of(json, base);
 
     return at > base->now ? base->now : at;
 }
 
-static unsigned number_of(const cJSON *json, unsigned below)
+unsigned state_number_of(const cJSON *json, unsigned below)
 {
     return cJSON_IsNumber(json) && json->valuedouble >= 0 && json->valuedouble < below
                ? (unsigned)json->valuedouble
                : 0;
 }
 
-static uint64_t u64_of(const cJSON *json)
+uint64_t state_u64_of(const cJSON *json)
 {
     return cJSON_IsString(json) ? strtoull(json->valuestring, NULL, 10) : 0;
 }
@@ -57,7 +50,8 @@ static char *text_of(const cJSON *json)
     return cJSON_IsString(json) ? strdup(json->valuestring) : NULL;
 }
 
-static void read_times(const cJSON *json, const struct base *base, int64_t *times, size_t count)
+static void read_times(const cJSON *json, const struct state_base *base, int64_t *times,
+                       size_t count)
 {
     const cJSON *each;
     size_t n = 0;
@@ -65,7 +59,7 @@ static void read_times(const cJSON *json, const struct base *base, int64_t *time
     cJSON_ArrayForEach (each, json) {
         if (n == count)
             return;
-        times[n++] = past_of(each, base);
+        times[n++] = state_past_of(each, base);
     }
 }
 
@@ -111,7 +105,7 @@ static struct labels *labels_of(const cJSON *json)
     return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
 }
 
-static void read_ack(struct alert *alert, const cJSON *json, const struct base *base)
+static void read_ack(struct alert *alert, const cJSON *json, const struct state_base *base)
 {
     int64_t until;
 
@@ -131,7 +125,7 @@ static int64_t later(int64_t at, int64_t by_ns, int64_t now)
 /* As Prometheus restores `for`: what nobody looked at was neither pending nor gone meanwhile, and
  * after a long outage it is pending anew. Long is, other than there, also what anew costs no more
  * than: it may well have been over in between. */
-static void skip_outage(struct alert *alert, const struct base *base)
+static void skip_outage(struct alert *alert, const struct state_base *base)
 {
     int64_t outage_ns = base->now - base->at;
     bool pending = alert->state == ALERT_PENDING && alert->rule->config->kind != RULE_EVENT;
@@ -146,21 +140,21 @@ static void skip_outage(struct alert *alert, const struct base *base)
 }
 
 static void read_alert_fields(struct alert_manager *m, struct alert *alert, const cJSON *json,
-                              const struct base *base)
+                              const struct state_base *base)
 {
     const cJSON *value = item(json, "value");
 
-    alert->state = (enum alert_state)number_of(item(json, "state"), ALERT_STATE_COUNT);
+    alert->state = (enum alert_state)state_number_of(item(json, "state"), ALERT_STATE_COUNT);
     alert->value = cJSON_IsNumber(value) ? value->valuedouble : NAN;
     for (size_t i = 0; i < state_alert_time_count; i++)
         *(int64_t *)((char *)alert + state_alert_times[i].offset) =
-            past_of(item(json, state_alert_times[i].name), base);
-    alert->starts_realtime_ns = u64_of(item(json, "starts"));
-    alert->ends_realtime_ns = u64_of(item(json, "ends"));
-    alert->episode = number_of(item(json, "episode"), UINT32_MAX);
+            state_past_of(item(json, state_alert_times[i].name), base);
+    alert->starts_realtime_ns = state_u64_of(item(json, "starts"));
+    alert->ends_realtime_ns = state_u64_of(item(json, "ends"));
+    alert->episode = state_number_of(item(json, "episode"), UINT32_MAX);
     read_times(item(json, "events"), base, alert->events, RULE_COUNT_MAX);
     read_times(item(json, "changes"), base, alert->changes, FLAPPING_CHANGES_MAX);
-    alert->change_count = number_of(item(json, "change_count"), UINT32_MAX);
+    alert->change_count = state_number_of(item(json, "change_count"), UINT32_MAX);
     alert->flapping = cJSON_IsTrue(item(json, "flapping"));
     alert->flapping_told = cJSON_IsTrue(item(json, "flapping_told"));
     alert->summary = text_of(item(json, "summary"));
@@ -168,12 +162,14 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
     alert->offenders = text_of(item(json, "offenders"));
     alert->changed = text_of(item(json, "changed"));
     read_ack(alert, item(json, "ack"), base);
-    alert->told = (enum told)number_of(item(json, "told"), TOLD_COUNT);
-    alert->told_severity = (enum severity)number_of(item(json, "told_severity"), SEVERITY_COUNT);
+    alert->told = (enum told)state_number_of(item(json, "told"), TOLD_COUNT);
+    alert->told_severity =
+        (enum severity)state_number_of(item(json, "told_severity"), SEVERITY_COUNT);
     alert->told_channels = channels_of(item(json, "told_channels"), m->plan);
     alert->logged_severity = alert->severity;
-    alert->step = number_of(item(json, "step"), RULE_COUNT_MAX + 1);
-    alert->suppressed = (enum suppression)number_of(item(json, "suppressed"), SUPPRESSION_COUNT);
+    alert->step = state_number_of(item(json, "step"), RULE_COUNT_MAX + 1);
+    alert->suppressed =
+        (enum suppression)state_number_of(item(json, "suppressed"), SUPPRESSION_COUNT);
     /* What the state machine relies on. */
     if (alert->state != ALERT_PENDING && alert->fired_at == NEVER)
         alert->fired_at = base->at;
@@ -194,7 +190,7 @@ static void read_alert_fields(struct alert_manager *m, struct alert *alert, cons
     alert->told_noted = state_told_hash(alert);
 }
 
-static void read_alert(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_alert(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     const cJSON *kind = item(json, "kind");
     struct labels *labels = labels_of(item(json, "labels"));
@@ -207,8 +203,9 @@ static void read_alert(struct alert_manager *m, const cJSON *json, const struct 
     /* Of a rule that is gone only what has to be said to be over is of interest: any rule lends
      * its place until that is done. */
     if (!registry_find(m, labels) && rule_set_count(m->plan->rules) > 0)
-        alert = registry_add(m, rule ? rule : rule_set_at(m->plan->rules, 0), labels,
-                             (enum severity)number_of(item(json, "severity"), SEVERITY_COUNT));
+        alert =
+            registry_add(m, rule ? rule : rule_set_at(m->plan->rules, 0), labels,
+                         (enum severity)state_number_of(item(json, "severity"), SEVERITY_COUNT));
     labels_unref(labels);
     if (!alert)
         return;
@@ -222,7 +219,7 @@ static void read_alert(struct alert_manager *m, const cJSON *json, const struct 
     alert->rule = NULL;
 }
 
-static void read_group(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_group(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     const cJSON *route = item(json, "route");
     struct labels *labels = labels_of(item(json, "labels"));
@@ -231,8 +228,8 @@ static void read_group(struct alert_manager *m, const cJSON *json, const struct 
     if (labels && cJSON_IsNumber(route) && route->valuedouble >= 0 &&
         route->valuedouble < (double)m->plan->route_count &&
         group_take(m, (unsigned)route->valuedouble, labels, &group) == 0) {
-        group->flushed_at = past_of(item(json, "flushed_at"), base);
-        group->sequence = u64_of(item(json, "sequence"));
+        group->flushed_at = state_past_of(item(json, "flushed_at"), base);
+        group->sequence = state_u64_of(item(json, "sequence"));
     }
     labels_unref(labels);
 }
@@ -240,9 +237,9 @@ static void read_group(struct alert_manager *m, const cJSON *json, const struct 
 static void read_silence(struct alert_manager *m, const cJSON *json)
 {
     struct silence silence = {
-        .number = u64_of(item(json, "number")),
-        .start_ns = u64_of(item(json, "start")),
-        .end_ns = u64_of(item(json, "end")),
+        .number = state_u64_of(item(json, "number")),
+        .start_ns = state_u64_of(item(json, "start")),
+        .end_ns = state_u64_of(item(json, "end")),
     };
     const cJSON *matchers = item(json, "matchers");
     char error[MATCHER_ERROR_BYTES];
@@ -262,10 +259,10 @@ static void read_silence(struct alert_manager *m, const cJSON *json)
         m->silences_made = silence.number;
 }
 
-static void read_held(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_held(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     const cJSON *each;
-    uint64_t total = u64_of(item(json, "total"));
+    uint64_t total = state_u64_of(item(json, "total"));
 
     cJSON_ArrayForEach (each, item(json, "alerts"))
         if (cJSON_IsString(each))
@@ -277,21 +274,21 @@ static void read_held(struct alert_manager *m, const cJSON *json, const struct b
 
         if (cJSON_IsString(rule))
             held_add_row(&m->held, rule->valuestring,
-                         (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
-                         u64_of(item(each, "count")));
+                         (enum severity)state_number_of(item(each, "severity"), SEVERITY_COUNT),
+                         state_u64_of(item(each, "count")));
     }
     m->held.total = total;
     if (total == 0) {
         held_clear(&m->held);
         return;
     }
-    m->held_since = past_of(item(json, "since"), base);
+    m->held_since = state_past_of(item(json, "since"), base);
     if (m->held_since == NEVER)
         m->held_since = base->at;
     m->held_channels = channels_of(item(json, "channels"), m->plan);
 }
 
-static void read_recent(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_recent(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     const cJSON *each;
 
@@ -301,11 +298,11 @@ static void read_recent(struct alert_manager *m, const cJSON *json, const struct
         struct change *change;
 
         if (!cJSON_IsString(text) || m->recent_count == CHANGES_KEPT ||
-            past_of(item(each, "at"), base) == NEVER)
+            state_past_of(item(each, "at"), base) == NEVER)
             continue;
         change = &m->recent[m->recent_count++];
-        change->at = past_of(item(each, "at"), base);
-        change->source = u64_of(item(each, "source"));
+        change->at = state_past_of(item(each, "at"), base);
+        change->source = state_u64_of(item(each, "source"));
         snprintf(change->text, sizeof(change->text), "%s", text->valuestring);
     }
 }
@@ -319,11 +316,11 @@ static void read_history(struct alert_manager *m, const cJSON *json)
         const cJSON *value = item(each, "value");
         struct alert_view view = {
             .labels = labels_of(item(each, "labels")),
-            .severity = (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
-            .escalation_step = number_of(item(each, "step"), RULE_COUNT_MAX + 1),
+            .severity = (enum severity)state_number_of(item(each, "severity"), SEVERITY_COUNT),
+            .escalation_step = state_number_of(item(each, "step"), RULE_COUNT_MAX + 1),
             .value = cJSON_IsNumber(value) ? value->valuedouble : NAN,
-            .starts_realtime_ns = u64_of(item(each, "starts")),
-            .ends_realtime_ns = u64_of(item(each, "ends")),
+            .starts_realtime_ns = state_u64_of(item(each, "starts")),
+            .ends_realtime_ns = state_u64_of(item(each, "ends")),
             .summary = cJSON_GetStringValue(item(each, "summary")),
             .reason = cJSON_GetStringValue(item(each, "reason")),
             .offenders = cJSON_GetStringValue(item(each, "offenders")),
@@ -346,7 +343,7 @@ static int compare_times(const void *a, const void *b)
     return (left->at > right->at) - (left->at < right->at);
 }
 
-static void read_sent(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_sent(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     size_t count = (size_t)cJSON_GetArraySize(json);
     const cJSON *each;
@@ -360,9 +357,9 @@ static void read_sent(struct alert_manager *m, const cJSON *json, const struct b
     m->sent_capacity = count;
     cJSON_ArrayForEach (each, json) {
         struct sent sent = {
-            .at = past_of(item(each, "at"), base),
-            .source = u64_of(item(each, "source")),
-            .severity = (enum severity)number_of(item(each, "severity"), SEVERITY_COUNT),
+            .at = state_past_of(item(each, "at"), base),
+            .source = state_u64_of(item(each, "source")),
+            .severity = (enum severity)state_number_of(item(each, "severity"), SEVERITY_COUNT),
         };
 
         if (sent.at != NEVER)
@@ -371,13 +368,13 @@ static void read_sent(struct alert_manager *m, const cJSON *json, const struct b
     qsort(m->sent, m->sent_count, sizeof(*m->sent), compare_times);
 }
 
-static struct base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
-                           uint64_t realtime_ns)
+static struct state_base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
+                                 uint64_t realtime_ns)
 {
     const cJSON *saved = item(json, "boot_id");
-    uint64_t then = u64_of(item(json, "monotonic_ns"));
-    uint64_t real_then = u64_of(item(json, "realtime_ns"));
-    struct base base = {.at = (int64_t)monotonic_ns, .now = (int64_t)monotonic_ns};
+    uint64_t then = state_u64_of(item(json, "monotonic_ns"));
+    uint64_t real_then = state_u64_of(item(json, "realtime_ns"));
+    struct state_base base = {.at = (int64_t)monotonic_ns, .now = (int64_t)monotonic_ns};
 
     if (boot_id && cJSON_IsString(saved) && strcmp(saved->valuestring, boot_id) == 0 &&
         then <= monotonic_ns)
@@ -390,8 +387,9 @@ static struct base base_of(const cJSON *json, const char *boot_id, uint64_t mono
 }
 
 /* Lists are in the order of the memory, newest first, and are added at the front. */
-static void read_backwards(struct alert_manager *m, const cJSON *json, const struct base *base,
-                           void (*read)(struct alert_manager *, const cJSON *, const struct base *))
+static void
+read_backwards(struct alert_manager *m, const cJSON *json, const struct state_base *base,
+               void (*read)(struct alert_manager *, const cJSON *, const struct state_base *))
 {
     const cJSON *each = cJSON_IsArray(json) && json->child ? json->child->prev : NULL;
 
@@ -401,7 +399,7 @@ static void read_backwards(struct alert_manager *m, const cJSON *json, const str
     }
 }
 
-static void begin_at(struct alert_manager *m, const struct base *base, uint64_t realtime_ns)
+static void begin_at(struct alert_manager *m, const struct state_base *base, uint64_t realtime_ns)
 {
     m->now = base->now;
     m->realtime_ns = realtime_ns;
@@ -409,11 +407,11 @@ static void begin_at(struct alert_manager *m, const struct base *base, uint64_t 
 }
 
 /* What was told is so, whatever an older state says. */
-static void read_told(struct alert_manager *m, const cJSON *json, const struct base *base)
+static void read_told(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     struct labels *labels = labels_of(item(json, "labels"));
     struct alert *known = labels ? registry_find(m, labels) : NULL;
-    int64_t told_at = past_of(item(json, "told_at"), base);
+    int64_t told_at = state_past_of(item(json, "told_at"), base);
 
     labels_unref(labels);
     if (known && told_at != NEVER && known->told_at < told_at) {
@@ -428,7 +426,7 @@ int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const 
                               uint64_t monotonic_ns, uint64_t realtime_ns)
 {
     const cJSON *version = item(json, "version");
-    struct base base;
+    struct state_base base;
 
     if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
         return -EINVAL;
@@ -439,6 +437,7 @@ int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const 
     if (!m->ticked)
         begin_at(m, &base, realtime_ns);
     read_backwards(m, item(json, "alerts"), &base, read_told);
+    state_read_paces(m, item(json, "paces"), &base);
     m->revision++;
     return 0;
 }
@@ -447,7 +446,7 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
                          uint64_t monotonic_ns, uint64_t realtime_ns)
 {
     const cJSON *version = item(json, "version"), *each;
-    struct base base;
+    struct state_base base;
 
     if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
         return -EINVAL;
@@ -458,11 +457,13 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
     read_backwards(m, item(json, "alerts"), &base, read_alert);
     cJSON_ArrayForEach (each, item(json, "silences"))
         read_silence(m, each);
-    if (u64_of(item(json, "silences_made")) > m->silences_made)
-        m->silences_made = u64_of(item(json, "silences_made"));
+    if (state_u64_of(item(json, "silences_made")) > m->silences_made)
+        m->silences_made = state_u64_of(item(json, "silences_made"));
     read_sent(m, item(json, "budget"), &base);
-    m->digests = u64_of(item(json, "digests"));
-    m->digested_at = past_of(item(json, "digested_at"), &base);
+    state_read_paces(m, item(json, "paces"), &base);
+    state_read_rests(m, item(json, "rests"), &base);
+    m->digests = state_u64_of(item(json, "digests"));
+    m->digested_at = state_past_of(item(json, "digested_at"), &base);
     read_held(m, item(json, "held"), &base);
     read_recent(m, item(json, "changes"), &base);
     read_history(m, item(json, "history"));

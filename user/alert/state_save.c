@@ -16,14 +16,14 @@ const struct state_time state_alert_times[] = {
 };
 const size_t state_alert_time_count = sizeof(state_alert_times) / sizeof(state_alert_times[0]);
 
-static void add_time(cJSON *to, const char *name, int64_t now, int64_t at)
+void state_add_time(cJSON *to, const char *name, int64_t now, int64_t at)
 {
     if (at == NEVER)
         return;
     cJSON_AddNumberToObject(to, name, (double)(now - at));
 }
 
-static void add_u64(cJSON *to, const char *name, uint64_t value)
+void state_add_u64(cJSON *to, const char *name, uint64_t value)
 {
     char text[24];
 
@@ -88,7 +88,7 @@ static void add_ack(cJSON *to, const struct alert_manager *m, const struct alert
     add_text(ack, "by", alert->acked_by);
     add_text(ack, "comment", alert->ack_comment);
     if (alert->acked_until != INT64_MAX)
-        add_time(ack, "until", m->now, alert->acked_until);
+        state_add_time(ack, "until", m->now, alert->acked_until);
 }
 
 static cJSON *alert_json(const struct alert_manager *m, const struct alert *alert)
@@ -103,10 +103,10 @@ static cJSON *alert_json(const struct alert_manager *m, const struct alert *aler
     if (!isnan(alert->value))
         cJSON_AddNumberToObject(json, "value", alert->value);
     for (size_t i = 0; i < state_alert_time_count; i++)
-        add_time(json, state_alert_times[i].name, m->now,
-                 *(const int64_t *)((const char *)alert + state_alert_times[i].offset));
-    add_u64(json, "starts", alert->starts_realtime_ns);
-    add_u64(json, "ends", alert->ends_realtime_ns);
+        state_add_time(json, state_alert_times[i].name, m->now,
+                       *(const int64_t *)((const char *)alert + state_alert_times[i].offset));
+    state_add_u64(json, "starts", alert->starts_realtime_ns);
+    state_add_u64(json, "ends", alert->ends_realtime_ns);
     cJSON_AddNumberToObject(json, "episode", alert->episode);
     add_times(json, "events", m->now, alert->events, RULE_COUNT_MAX);
     add_times(json, "changes", m->now, alert->changes, FLAPPING_CHANGES_MAX);
@@ -132,8 +132,8 @@ static cJSON *group_json(const struct alert_manager *m, const struct group *grou
 
     cJSON_AddNumberToObject(json, "route", group->route);
     add_labels(json, group->labels);
-    add_time(json, "flushed_at", m->now, group->flushed_at);
-    add_u64(json, "sequence", group->sequence);
+    state_add_time(json, "flushed_at", m->now, group->flushed_at);
+    state_add_u64(json, "sequence", group->sequence);
     return json;
 }
 
@@ -141,12 +141,12 @@ static cJSON *silence_json(const struct silence *silence)
 {
     cJSON *json = cJSON_CreateObject();
 
-    add_u64(json, "number", silence->number);
+    state_add_u64(json, "number", silence->number);
     add_text(json, "matchers", silence->text);
     add_text(json, "creator", silence->creator);
     add_text(json, "comment", silence->comment);
-    add_u64(json, "start", silence->start_ns);
-    add_u64(json, "end", silence->end_ns);
+    state_add_u64(json, "start", silence->start_ns);
+    state_add_u64(json, "end", silence->end_ns);
     return json;
 }
 
@@ -159,8 +159,8 @@ static cJSON *past_json(const struct past *past)
     cJSON_AddNumberToObject(json, "step", past->step);
     if (!isnan(past->value))
         cJSON_AddNumberToObject(json, "value", past->value);
-    add_u64(json, "starts", past->starts_realtime_ns);
-    add_u64(json, "ends", past->ends_realtime_ns);
+    state_add_u64(json, "starts", past->starts_realtime_ns);
+    state_add_u64(json, "ends", past->ends_realtime_ns);
     add_text(json, "summary", past->summary);
     add_text(json, "reason", past->reason);
     add_text(json, "offenders", past->offenders);
@@ -185,16 +185,16 @@ static void add_held(cJSON *to, const struct alert_manager *m)
     size_t written = 0;
     char text[20];
 
-    add_time(json, "since", m->now, m->held_since);
+    state_add_time(json, "since", m->now, m->held_since);
     add_channels(json, "channels", m->plan, m->held_channels);
-    add_u64(json, "total", m->held.total);
+    state_add_u64(json, "total", m->held.total);
     list = cJSON_AddArrayToObject(json, "rows");
     for (size_t i = 0; i < m->held.row_count; i++) {
         cJSON *row = cJSON_CreateObject();
 
         add_text(row, "rule", m->held.rows[i].rule);
         cJSON_AddNumberToObject(row, "severity", m->held.rows[i].severity);
-        add_u64(row, "count", m->held.rows[i].count);
+        state_add_u64(row, "count", m->held.rows[i].count);
         cJSON_AddItemToArray(list, row);
     }
     list = cJSON_AddArrayToObject(json, "alerts");
@@ -214,8 +214,8 @@ static void add_sent(cJSON *to, const struct alert_manager *m)
     for (size_t i = 0; i < m->sent_count; i++) {
         cJSON *json = cJSON_CreateObject();
 
-        add_time(json, "at", m->now, m->sent[i].at);
-        add_u64(json, "source", m->sent[i].source);
+        state_add_time(json, "at", m->now, m->sent[i].at);
+        state_add_u64(json, "source", m->sent[i].source);
         cJSON_AddNumberToObject(json, "severity", m->sent[i].severity);
         cJSON_AddItemToArray(list, json);
     }
@@ -230,8 +230,8 @@ static void add_recent(cJSON *to, const struct alert_manager *m)
         const struct change *change = &m->recent[(m->recent_count - i) % CHANGES_KEPT];
         cJSON *json = cJSON_CreateObject();
 
-        add_time(json, "at", m->now, change->at);
-        add_u64(json, "source", change->source);
+        state_add_time(json, "at", m->now, change->at);
+        state_add_u64(json, "source", change->source);
         add_text(json, "text", change->text);
         cJSON_AddItemToArray(list, json);
     }
@@ -255,8 +255,8 @@ static cJSON *document(const struct alert_manager *m, const char *boot_id)
         return NULL;
     cJSON_AddNumberToObject(json, "version", STATE_VERSION);
     add_text(json, "boot_id", boot_id);
-    add_u64(json, "monotonic_ns", (uint64_t)m->now);
-    add_u64(json, "realtime_ns", m->realtime_ns);
+    state_add_u64(json, "monotonic_ns", (uint64_t)m->now);
+    state_add_u64(json, "realtime_ns", m->realtime_ns);
     return json;
 }
 
@@ -272,8 +272,10 @@ cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
         alert->told_noted = told;
         cJSON_AddItemToArray(list, alert_json(m, alert));
     }
-    if (cJSON_GetArraySize(list) > 0)
+    if (cJSON_GetArraySize(list) > 0) {
+        state_add_paces(json, m);
         return json;
+    }
     cJSON_Delete(json);
     return NULL;
 }
@@ -293,10 +295,12 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
     list = cJSON_AddArrayToObject(json, "silences");
     for (size_t i = 0; i < m->silence_count; i++)
         cJSON_AddItemToArray(list, silence_json(&m->silences[i]));
-    add_u64(json, "silences_made", m->silences_made);
+    state_add_u64(json, "silences_made", m->silences_made);
     add_sent(json, m);
-    add_u64(json, "digests", m->digests);
-    add_time(json, "digested_at", m->now, m->digested_at);
+    state_add_paces(json, m);
+    state_add_rests(json, m);
+    state_add_u64(json, "digests", m->digests);
+    state_add_time(json, "digested_at", m->now, m->digested_at);
     add_held(json, m);
     add_recent(json, m);
     add_history(json, m);
