@@ -35,6 +35,23 @@ struct {
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } process_ended SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1024); /* resized by the loader */
+    __type(key, struct short_key);
+    __type(value, struct short_stats);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} process_short SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} process_seen SEC(".maps");
+
 /* The row of the task's cgroup, or row 0 once the map is full. */
 static __always_inline struct process_stats *stats_of(struct task_struct *task)
 {
@@ -188,5 +205,40 @@ int BPF_PROG(process_exit, struct task_struct *task)
     }
     if (code)
         emit_exit(task, signal, signal ? 0 : code >> 8 & 0xff);
+    return 0;
+}
+
+/* Of its cgroup and name, or the row `other` once the map is full. */
+static __always_inline struct short_stats *short_stats_of(struct task_struct *leader)
+{
+    struct short_stats fresh = {}, *stats;
+    struct short_key key = {}, other = {};
+
+    key.cgroup_id = cgroup_id_of(leader);
+    __builtin_memcpy(key.comm, leader->comm, sizeof(key.comm));
+    stats = bpf_map_lookup_elem(&process_short, &key);
+    return stats ? stats
+                 : row_or_other(&process_short, &key, &other, &fresh, MAP_DROP_PROCESS_SHORT);
+}
+
+/* When a task has ended its time is not counted up to the end yet; here it is, with that of all its
+ * threads, and it is gone from the list of tasks. The leader goes last. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(process_free, struct task_struct *task)
+{
+    struct short_stats *stats;
+    u32 zero = 0;
+    u64 *seen_ns;
+
+    if (task->pid != task->tgid)
+        return 0;
+    seen_ns = bpf_map_lookup_elem(&process_seen, &zero);
+    if (!seen_ns || task->start_time < *seen_ns)
+        return 0;
+    stats = short_stats_of(task);
+    if (!stats)
+        return 0;
+    __sync_fetch_and_add(&stats->processes, 1);
+    __sync_fetch_and_add(&stats->cpu_ns, task->signal->sum_sched_runtime);
     return 0;
 }

@@ -1,8 +1,12 @@
-/* Maps of bpf/process: process_cgrp, per-CPU hash, key __u64 cgroup id (v2). Monotonic. */
+/* Maps of bpf/process. Monotonic.
+ *   process_cgrp   per-CPU hash, key __u64 cgroup id (v2)   -> struct process_stats
+ *   process_short  per-CPU hash, key struct short_key       -> struct short_stats
+ *   process_seen   array of one __u64: when the last task snapshot began, CLOCK_MONOTONIC
+ */
 #ifndef MOONWATCH_PROCESS_H
 #define MOONWATCH_PROCESS_H
 
-#include <linux/types.h>
+#include "abi/record.h"
 
 struct process_stats {
     __u64 forks; /* processes, not threads */
@@ -10,6 +14,19 @@ struct process_stats {
     __u64 exits;
     __u64 exits_abnormal; /* by a signal or with a non-zero status */
     __u64 exits_by_signal;
+};
+
+/* All zeros: the row `other`. */
+struct short_key {
+    __u64 cgroup_id; /* v2 */
+    char comm[COMM_BYTES];
+};
+
+/* Processes that began after the last task snapshot and ended before the next: no snapshot saw
+ * them. Whether anybody waited for them makes no difference. */
+struct short_stats {
+    __u64 processes;
+    __u64 cpu_ns; /* of all their threads */
 };
 
 #endif

@@ -11,8 +11,9 @@ static const struct {
     size_t others;
 } maps[] = {
     {"runq_cgroup", CONCERN_RUNQ, 1},     {"blocked_cgrp", CONCERN_RUNQ, 1},
-    {"process_cgrp", CONCERN_PROCESS, 1}, {"reclaim_cgrp", CONCERN_RECLAIM, 2},
-    {"blkio_device", CONCERN_BLKIO, 5},   {"tcp_port", CONCERN_TCP, 2},
+    {"process_cgrp", CONCERN_PROCESS, 1}, {"process_short", CONCERN_PROCESS, 1},
+    {"reclaim_cgrp", CONCERN_RECLAIM, 2}, {"blkio_device", CONCERN_BLKIO, 5},
+    {"tcp_port", CONCERN_TCP, 2},
 };
 
 #define MAPS (sizeof(maps) / sizeof(maps[0]))
@@ -61,7 +62,7 @@ static void fill(struct tcp_fixture *f, const char *name)
     char *zero = calloc(probe->possible_cpus, (map->value_size + 7u) & ~7u);
     struct program *culprit;
     bool full = false;
-    char key[16] = {0};
+    char key[sizeof(struct short_key)] = {0};
 
     assert_non_null(zero);
     for (unsigned g = 0; g < probe->group_count; g++)
@@ -122,6 +123,50 @@ static void what_finds_no_row_is_in_other(void **state)
     assert_true(drops(f, MAP_DROP_TCP_PORT) >= dropped + 5);
 }
 
+static void add_short(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
+{
+    static const struct short_key other;
+    struct short_stats stats;
+
+    for (unsigned cpu = 0; memcmp(key, &other, sizeof(other)) == 0 && cpu < cpus; cpu++) {
+        memcpy(&stats, (const char *)values + cpu * stride, sizeof(stats));
+        *(uint64_t *)ctx += stats.processes;
+    }
+}
+
+static uint64_t short_in_other(struct tcp_fixture *f)
+{
+    uint64_t processes = 0;
+
+    assert_true(probe_map_for_each(f->probe.probe, "process_short", add_short, &processes) > 0);
+    return processes;
+}
+
+static void likewise_those_that_no_snapshot_saw(void **state)
+{
+    struct tcp_fixture *f = tcp_fixture_of(state);
+    uint64_t before, dropped;
+
+    skip_unless_root();
+    fixture_open(&f->probe, 1u << CONCERN_PROCESS, PROBE_AUTO);
+    fill(f, "process_short");
+    before = short_in_other(f);
+    dropped = drops(f, MAP_DROP_PROCESS_SHORT);
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            _exit(0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+    /* The kernel frees an ended task a moment later. */
+    for (uint64_t deadline = monotonic_ns() + DEADLINE_NS; short_in_other(f) < before + 5;) {
+        assert_true(monotonic_ns() < deadline);
+        poll(NULL, 0, 10);
+    }
+    assert_true(drops(f, MAP_DROP_PROCESS_SHORT) >= dropped + 5);
+}
+
 static void likewise_processes(void **state)
 {
     struct tcp_fixture *f = tcp_fixture_of(state);
@@ -151,6 +196,8 @@ int main(void)
                                         tcp_teardown),
         cmocka_unit_test_setup_teardown(what_finds_no_row_is_in_other, tcp_setup, tcp_teardown),
         cmocka_unit_test_setup_teardown(likewise_processes, tcp_setup, tcp_teardown),
+        cmocka_unit_test_setup_teardown(likewise_those_that_no_snapshot_saw, tcp_setup,
+                                        tcp_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,7 @@
 /* The task iterator and its sums against /proc. */
 #include "abi/task.h"
 #include "model/stuck_tasks.h"
-#include "model/task_table.h"
-#include "probe_fixture.h"
+#include "task_snapshot.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
@@ -242,18 +241,6 @@ static void resident_memory_is_that_of_statm(void **state)
     assert_true(wanted.leader.rss_anon_bytes >= HELD_BYTES - tolerance);
 }
 
-static void add_row(void *ctx, const struct task_row *row)
-{
-    task_table_add(ctx, row);
-}
-
-static void snapshot(struct task_table *table)
-{
-    task_table_begin(table, monotonic_ns(), true, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-    assert_true(probe_tasks_for_each(f.probe, add_row, table) > 0);
-    assert_int_equal(task_table_end(table), 0);
-}
-
 /* schedstat around the two readings of the table, and between them. */
 struct span {
     struct mark {
@@ -295,47 +282,6 @@ static bool is_among(const struct process_row *top, size_t count, uint32_t pid)
 static double taken(const struct process_row *row)
 {
     return row->cpu_percent.value + row->short_children_cpu_percent.value;
-}
-
-/* As a build or a shell script does: no snapshot sees the children. */
-static void burn_by_children(void)
-{
-    for (;;) {
-        pid_t child = fork();
-
-        if (child == 0) {
-            uint64_t until_ns = monotonic_ns() + 20 * NS_PER_MS;
-
-            while (monotonic_ns() < until_ns)
-                ;
-            _exit(0);
-        }
-        waitpid(child, NULL, 0);
-    }
-}
-
-static void what_short_children_burn_is_told_of_their_parent(void **state)
-{
-    struct process_row row;
-    struct task_table *table;
-    uint64_t began_ns;
-
-    (void)state;
-    skip_unless_root();
-    fixture_open(&f, 1u << CONCERN_TASKS, PROBE_AUTO);
-    burner = start(burn_by_children);
-    assert_int_equal(task_table_create(&table), 0);
-    snapshot(table);
-    began_ns = monotonic_ns();
-    while (monotonic_ns() - began_ns < TASK_TABLE_INTERVAL_MIN_NS)
-        poll(NULL, 0, 50);
-    snapshot(table);
-    assert_true(task_table_find(table, (uint32_t)burner, &row));
-    assert_true(reading_known(row.short_children_cpu_percent));
-    print_message("own %.1f %%, short children %.1f %%\n", row.cpu_percent.value,
-                  row.short_children_cpu_percent.value);
-    assert_true(row.short_children_cpu_percent.value > row.cpu_percent.value);
-    task_table_destroy(table);
 }
 
 /* A parent sleeps uninterruptibly until its vfork()ed child executes something, which this one does
@@ -409,14 +355,14 @@ static void a_burning_process_tops_an_idle_one(void **state)
     assert_int_equal(task_table_create(&table), 0);
     burned.outer[0] = mark(burner);
     idled.outer[0] = mark(idler);
-    snapshot(table);
+    snapshot(f.probe, table);
     burned.inner[0] = mark(burner);
     idled.inner[0] = mark(idler);
     while (monotonic_ns() - burned.inner[0].ns < TASK_TABLE_INTERVAL_MIN_NS)
         poll(NULL, 0, 50);
     burned.inner[1] = mark(burner);
     idled.inner[1] = mark(idler);
-    snapshot(table);
+    snapshot(f.probe, table);
     burned.outer[1] = mark(burner);
     idled.outer[1] = mark(idler);
     assert_true(task_table_find(table, (uint32_t)burner, &burning));
@@ -451,7 +397,6 @@ int main(void)
         cmocka_unit_test_teardown(times_are_those_of_schedstat, clean_up),
         cmocka_unit_test_teardown(resident_memory_is_that_of_statm, clean_up),
         cmocka_unit_test_teardown(a_burning_process_tops_an_idle_one, clean_up),
-        cmocka_unit_test_teardown(what_short_children_burn_is_told_of_their_parent, clean_up),
         cmocka_unit_test_teardown(a_task_that_does_not_come_back_is_stuck, clean_up),
     };
 

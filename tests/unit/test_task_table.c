@@ -99,6 +99,27 @@ static void memory_of_a_process_whose_leader_ended_counts_once(void **state)
     assert_int_equal(process(10).rss_bytes, 5000);
 }
 
+/* A stream of processes of a few seconds each: every one is new when it is seen. */
+static void what_a_young_process_took_it_took_since_the_last_snapshot(void **state)
+{
+    struct task_row rows[2] = {row_of(10, 10), row_of(20, 20)};
+
+    (void)state;
+    take(1 * SECOND, rows, 1);
+    rows[1].on_cpu_ns = 4 * SECOND;
+    rows[1].children_cpu_ns = 2 * SECOND;
+    take(6 * SECOND, rows, 2);
+    assert_value(process(20).cpu_percent, 80);
+    assert_value(process(20).short_children_cpu_percent, 40);
+    take(6 * SECOND + 1, rows, 2);
+    assert_value(process(20).cpu_percent, 80);
+    rows[1].on_cpu_ns += SECOND;
+    take(11 * SECOND, rows, 2);
+    assert_true(fabs(process(20).cpu_percent.value - 20) < 0.01);
+    assert_value(process(20).short_children_cpu_percent, 0);
+}
+
+/* Older than others that were there: why no snapshot had it is not known. */
 static void a_process_not_seen_before_has_no_shares(void **state)
 {
     struct task_row rows[2] = {row_of(10, 10), row_of(20, 20)};
@@ -106,6 +127,7 @@ static void a_process_not_seen_before_has_no_shares(void **state)
     struct process_row top[TOP_COUNT];
 
     (void)state;
+    rows[1].start_boot_ns = 5;
     take(1 * SECOND, rows, 1);
     rows[0].on_cpu_ns = SECOND;
     rows[1].on_cpu_ns = 5 * SECOND;
@@ -126,9 +148,9 @@ static void a_pid_used_again_is_another_process(void **state)
     take(1 * SECOND, &row, 1);
     take(6 * SECOND, &row, 1);
     row.start_boot_ns++;
-    row.on_cpu_ns = 5 * SECOND;
+    row.on_cpu_ns = 1 * SECOND;
     take(11 * SECOND, &row, 1);
-    assert_false(reading_known(process(10).cpu_percent));
+    assert_value(process(10).cpu_percent, 20);
     assert_false(reading_known(process(10).rss_bytes_per_second));
 }
 
@@ -252,17 +274,46 @@ static void a_child_that_nobody_waits_for_hides_nothing_for_long(void **state)
     assert_value(process(10).short_children_cpu_percent, 20);
 }
 
-/* A shell script ends, and its long child, which init waits for now, with it. */
+/* A shell script ends, and its long child with it, which whoever comes next in line waits for. */
 static void a_child_whose_parent_ended_is_told_of_nobody(void **state)
 {
-    struct task_row rows[4] = {child_of(1, 0), child_of(10, 1), child_of(20, 10), child_of(30, 20)};
+    static const size_t waits[] = {0, 1}; /* init, or the manager of a session */
 
     (void)state;
-    rows[3].on_cpu_ns = 60 * SECOND;
-    take(1 * SECOND, rows, 4);
-    rows[0].children_cpu_ns = 60 * SECOND;
-    take(6 * SECOND, rows, 2);
-    assert_value(process(1).short_children_cpu_percent, 0);
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        struct task_row rows[5] = {child_of(1, 0), child_of(5, 1), child_of(10, 5),
+                                   child_of(20, 10), child_of(30, 20)};
+
+        task_table_destroy(table);
+        assert_int_equal(task_table_create(&table), 0);
+        rows[4].on_cpu_ns = 60 * SECOND;
+        take(1 * SECOND, rows, 5);
+        rows[waits[i]].children_cpu_ns = 60 * SECOND;
+        take(6 * SECOND, rows, 3);
+        assert_value(process(1).short_children_cpu_percent, 0);
+        assert_value(process(5).short_children_cpu_percent, 0);
+        assert_value(process(10).short_children_cpu_percent, 0);
+    }
+}
+
+/* A script starts its commands at once and waits at its end: until then they are there, ended. */
+static void children_that_are_waited_for_at_once_are_not_told_again(void **state)
+{
+    struct task_row rows[9];
+
+    (void)state;
+    rows[0] = child_of(10, 1);
+    take(1 * SECOND, rows, 1);
+    for (uint32_t i = 1; i <= 8; i++) {
+        rows[i] = child_of(20 + i, 10);
+        rows[i].on_cpu_ns = 2 * SECOND;
+    }
+    take(6 * SECOND, rows, 9);
+    assert_value(process(21).cpu_percent, 40);
+    for (uint64_t i = 0; i < 10; i++)
+        take((11 + 5 * i) * SECOND, rows, 9);
+    rows[0].children_cpu_ns = 16 * SECOND;
+    take(61 * SECOND, rows, 1);
     assert_value(process(10).short_children_cpu_percent, 0);
 }
 
@@ -418,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_TABLE(threads_are_summed_whatever_their_order),
         WITH_TABLE(memory_of_a_process_whose_leader_ended_counts_once),
+        WITH_TABLE(what_a_young_process_took_it_took_since_the_last_snapshot),
         WITH_TABLE(a_process_not_seen_before_has_no_shares),
         WITH_TABLE(a_pid_used_again_is_another_process),
         WITH_TABLE(what_the_kernel_cannot_tell_is_missing),
@@ -428,6 +480,7 @@ int main(void)
         WITH_TABLE(a_child_that_ends_within_a_snapshot_is_not_told_again),
         WITH_TABLE(a_child_that_nobody_waits_for_hides_nothing_for_long),
         WITH_TABLE(a_child_whose_parent_ended_is_told_of_nobody),
+        WITH_TABLE(children_that_are_waited_for_at_once_are_not_told_again),
         WITH_TABLE(no_process_takes_more_than_there_is),
         WITH_TABLE(the_highest_come_first_and_zeros_not_at_all),
         WITH_TABLE(ended_processes_stay_for_a_while),

@@ -45,6 +45,16 @@ static void add_process(const struct snapshot *snapshot, const struct process_ro
     text_printf(out, "%s%s", out->len ? ", " : "", said);
 }
 
+static void add_cpu_of_many(const struct snapshot *snapshot, struct text *out)
+{
+    char said[192];
+    struct phrase p;
+
+    phrase_init(&p, said, sizeof(said));
+    if (culprit_say_cpu_of_many(snapshot, &p))
+        text_printf(out, "%s%s", out->len ? ", " : "", said);
+}
+
 /* The newest that the alert tells of. */
 static const struct oom_capsule *find_oom(const struct event_snapshot *events,
                                           const struct labels *alert)
@@ -79,6 +89,8 @@ void source_explain(void *ctx, const struct labels *alert, struct text *out)
         order = strcmp(subject, "memory") == 0 ? TOP_RSS
                 : strcmp(subject, "io") == 0   ? TOP_BLOCKED
                                                : TOP_RUN_DELAY;
+    if (order == TOP_CPU)
+        add_cpu_of_many(source->snapshot, out);
     for (size_t i = 0; i < process->top_count[order]; i++)
         add_process(source->snapshot, &process->top[order][i], order, out);
 }

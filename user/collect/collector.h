@@ -36,6 +36,6 @@ struct collector {
 
 extern const struct collector cpu_collector, memory_collector, disk_collector, network_collector,
     pressure_collector, process_collector, throttle_collector, scheduler_collector, event_collector,
-    process_files_collector, cgroup_pids_collector, listener_collector;
+    process_files_collector, cgroup_pids_collector, cgroup_cpu_collector, listener_collector;
 
 #endif

@@ -8,9 +8,10 @@
  * that the time the others take does not blur the interval. Events come after processes: an OOM
  * capsule is made of their task snapshot. */
 static const struct collector *const table[] = {
-    &cpu_collector,     &pressure_collector,      &memory_collector,      &throttle_collector,
-    &disk_collector,    &process_collector,       &event_collector,       &scheduler_collector,
-    &network_collector, &process_files_collector, &cgroup_pids_collector, &listener_collector,
+    &cpu_collector,      &pressure_collector,      &memory_collector,      &throttle_collector,
+    &disk_collector,     &process_collector,       &event_collector,       &scheduler_collector,
+    &network_collector,  &process_files_collector, &cgroup_pids_collector, &cgroup_cpu_collector,
+    &listener_collector,
 };
 
 #define COLLECTOR_COUNT (sizeof(table) / sizeof(table[0]))

@@ -9,6 +9,7 @@
 #include "collect/lifecycle.h"
 #include "collect/process_limit.h"
 #include "collect/scan.h"
+#include "collect/short_processes.h"
 #include "model/stuck_tasks.h"
 #include "model/task_table.h"
 #include "probe/map.h"
@@ -27,6 +28,7 @@ struct process_state {
     const struct clock *clock;
     struct process_limits limits;
     struct lifecycle lifecycle;
+    struct short_processes short_processes;
     struct task_table *tasks;
     struct stuck_tasks *stuck;
     const char *proc;
@@ -43,6 +45,11 @@ static void add_row(void *ctx, const struct task_row *row)
     stuck_tasks_add(s->stuck, row);
 }
 
+static unsigned cpus_online(void)
+{
+    return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static const char *run_iterator(struct process_state *s, uint64_t now_ns)
 {
     const char *reason;
@@ -54,7 +61,7 @@ static const char *run_iterator(struct process_state *s, uint64_t now_ns)
     if (!probe_concern_active(s->probe, CONCERN_TASKS, &reason))
         return reason;
     blocked_known = probe_concern_active(s->probe, CONCERN_RUNQ, &reason);
-    task_table_begin(s->tasks, now_ns, blocked_known, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
+    task_table_begin(s->tasks, now_ns, blocked_known, cpus_online());
     stuck_tasks_begin(s->stuck, now_ns);
     rows = probe_tasks_for_each(s->probe, add_row, s);
     if (task_table_end(s->tasks) < 0)
@@ -67,6 +74,7 @@ static const char *run_iterator(struct process_state *s, uint64_t now_ns)
 static void take_snapshot(struct process_state *s)
 {
     s->taken_ns = clock_monotonic_ns(s->clock);
+    short_processes_mark(&s->short_processes, s->taken_ns);
     s->missing = run_iterator(s, s->taken_ns);
     s->seconds = (double)(clock_monotonic_ns(s->clock) - s->taken_ns) / (double)NS_PER_SECOND;
 }
@@ -121,8 +129,10 @@ static void process_sample(void *state, uint64_t now_ns, struct snapshot *snapsh
     process_limits_sample(&s->limits, p);
     if (!s->taken_ns || now_ns + TASKS_EARLY_NS - s->taken_ns >= TASKS_EVERY_NS)
         take_snapshot(s);
-    if (p->top_taken_ns != s->taken_ns)
+    if (p->top_taken_ns != s->taken_ns) {
         fill_top(s, p);
+        short_processes_sample(&s->short_processes, s->taken_ns, cpus_online(), p);
+    }
     lifecycle_sample(&s->lifecycle, now_ns, p);
 }
 
@@ -151,6 +161,7 @@ static int process_open(void *state, const struct collector_env *env)
     s->clock = env->clock;
     process_limits_open(&s->limits, env->host);
     lifecycle_open(&s->lifecycle, env);
+    short_processes_open(&s->short_processes, env);
     return 0;
 }
 
@@ -160,6 +171,7 @@ static void process_close(void *state)
 
     process_limits_close(&s->limits);
     lifecycle_close(&s->lifecycle);
+    short_processes_close(&s->short_processes);
     task_table_destroy(s->tasks);
     stuck_tasks_destroy(s->stuck);
 }

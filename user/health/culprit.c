@@ -1,4 +1,8 @@
 #include "health/culprit.h"
+#include <math.h>
+
+/* A cgroup is named when no process or program in it says half as much. */
+#define CGROUP_TIMES 2
 
 static double known_or_zero(struct reading reading)
 {
@@ -29,14 +33,77 @@ void culprit_say_cpu(const struct snapshot *snapshot, const struct process_row *
     say_cpu_share(snapshot, children > own ? children : own, p);
 }
 
-void culprit_add_cpu(const struct snapshot *snapshot, struct phrase *p)
+/* What most of it went to when that is no process of its own. */
+static const struct short_processes_row *top_short(const struct snapshot *snapshot)
 {
     const struct process_snapshot *process = &snapshot->process;
 
-    if (process->top_count[TOP_CPU] == 0)
-        return;
-    phrase_add(p, "; most: ");
-    culprit_say_cpu(snapshot, &process->top[TOP_CPU][0], p);
+    return process->short_missing || !process->short_count ? NULL : &process->short_processes[0];
+}
+
+static const struct cgroup_cpu *top_cgroup(const struct snapshot *snapshot)
+{
+    const struct cgroup_cpu_snapshot *cgroups = &snapshot->cgroup_cpu;
+
+    return cgroups->missing || !cgroups->count ? NULL : &cgroups->rows[0];
+}
+
+static double top_process_percent(const struct snapshot *snapshot)
+{
+    const struct process_snapshot *process = &snapshot->process;
+    const struct process_row *row = &process->top[TOP_CPU][0];
+
+    return process->top_count[TOP_CPU] == 0 ? 0
+                                            : fmax(known_or_zero(row->cpu_percent),
+                                                   known_or_zero(row->short_children_cpu_percent));
+}
+
+static void say_short(const struct snapshot *snapshot, const struct short_processes_row *row,
+                      struct phrase *p)
+{
+    phrase_add(p, row->processes_per_second < 1 ? "short processes" : "many short processes");
+    if (*row->comm)
+        phrase_add(p, " named %.*s", COMM_BYTES, row->comm);
+    if (row->cgroup_path[0] && row->cgroup_path[1]) {
+        phrase_add(p, " in ");
+        phrase_path(p, row->cgroup_path);
+    }
+    phrase_add(p, " ");
+    say_cpu_share(snapshot, row->cpu_percent, p);
+}
+
+bool culprit_say_cpu_of_many(const struct snapshot *snapshot, struct phrase *p)
+{
+    const struct short_processes_row *ended = top_short(snapshot);
+    const struct cgroup_cpu *cgroup = top_cgroup(snapshot);
+    double process = top_process_percent(snapshot), ended_percent = ended ? ended->cpu_percent : 0;
+
+    if (cgroup && cgroup->cpu_percent > CGROUP_TIMES * fmax(process, ended_percent)) {
+        phrase_add(p, "cgroup ");
+        phrase_path(p, cgroup->path);
+        phrase_add(p, " ");
+        say_cpu_share(snapshot, cgroup->cpu_percent, p);
+        return true;
+    }
+    if (ended_percent <= process)
+        return false;
+    say_short(snapshot, ended, p);
+    return true;
+}
+
+void culprit_add_cpu(const struct snapshot *snapshot, struct phrase *p)
+{
+    const struct process_snapshot *process = &snapshot->process;
+    char many[192];
+    struct phrase of_many;
+
+    phrase_init(&of_many, many, sizeof(many));
+    if (culprit_say_cpu_of_many(snapshot, &of_many)) {
+        phrase_add(p, "; most: %s", many);
+    } else if (process->top_count[TOP_CPU] > 0) {
+        phrase_add(p, "; most: ");
+        culprit_say_cpu(snapshot, &process->top[TOP_CPU][0], p);
+    }
 }
 
 static void add_growth(struct phrase *p, struct reading bytes_per_second)

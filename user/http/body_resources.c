@@ -159,7 +159,10 @@ int body_resources(const struct body_env *env, struct body *ret)
     const struct snapshot *s = env->snapshot;
     struct resources_view view = {
         .realtime_ns = s->realtime_ns,
-        .cpu = {.figures = &s->cpu, .throttle = &s->throttle},
+        .cpu = {.figures = &s->cpu,
+                .throttle = &s->throttle,
+                .processes = &s->process,
+                .cgroups = &s->cgroup_cpu},
         .memory = {.figures = &s->memory},
         .disks_missing = s->disk.missing,
         .io = {.devices_missing = s->disk.devices_missing},

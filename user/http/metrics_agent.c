@@ -85,12 +85,19 @@ void metrics_programs(struct exposition *e, struct metrics *m, const struct metr
 }
 
 static const char *const map_drop_names[] = {
-    [MAP_DROP_RUNQ_CGROUP] = "runq_cgroup",       [MAP_DROP_RUNQ_TASK] = "runq_task",
-    [MAP_DROP_BLOCKED_CGROUP] = "blocked_cgroup", [MAP_DROP_BLOCKED_TASK] = "blocked_task",
-    [MAP_DROP_PROCESS_CGROUP] = "process_cgroup", [MAP_DROP_RECLAIM_CGROUP] = "reclaim_cgroup",
-    [MAP_DROP_RECLAIM_TASK] = "reclaim_task",     [MAP_DROP_BLKIO_DEVICE] = "blkio_device",
-    [MAP_DROP_BLKIO_INFLIGHT] = "blkio_inflight", [MAP_DROP_TCP_PORT] = "tcp_port",
-    [MAP_DROP_TCP_SOCKET] = "tcp_socket",         [MAP_DROP_CALL_SOCKET] = "call_socket",
+    [MAP_DROP_RUNQ_CGROUP] = "runq_cgroup",
+    [MAP_DROP_RUNQ_TASK] = "runq_task",
+    [MAP_DROP_BLOCKED_CGROUP] = "blocked_cgroup",
+    [MAP_DROP_BLOCKED_TASK] = "blocked_task",
+    [MAP_DROP_PROCESS_CGROUP] = "process_cgroup",
+    [MAP_DROP_PROCESS_SHORT] = "process_short",
+    [MAP_DROP_RECLAIM_CGROUP] = "reclaim_cgroup",
+    [MAP_DROP_RECLAIM_TASK] = "reclaim_task",
+    [MAP_DROP_BLKIO_DEVICE] = "blkio_device",
+    [MAP_DROP_BLKIO_INFLIGHT] = "blkio_inflight",
+    [MAP_DROP_TCP_PORT] = "tcp_port",
+    [MAP_DROP_TCP_SOCKET] = "tcp_socket",
+    [MAP_DROP_CALL_SOCKET] = "call_socket",
 };
 _Static_assert(sizeof(map_drop_names) / sizeof(map_drop_names[0]) == MAP_DROP_COUNT,
                "each site has a name");

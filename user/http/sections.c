@@ -19,12 +19,33 @@ static const struct field_table throttle_table =
     FIELD_TABLE("Throttle", throttle_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
 #undef TYPE
 
+#define TYPE struct process_snapshot
+static const struct field short_processes_fields[] = {
+    ROW("short_processes", FIELD_ROWS, short_processes, .table = &short_processes_table,
+        .stride = sizeof(struct short_processes_row), .count_offset = offsetof(TYPE, short_count),
+        .missing_at = MISSING_AT(TYPE, short_missing),
+        .about = "that began and ended between two looks at all processes, by CPU"),
+};
+static const struct field_table short_table =
+    FIELD_TABLE("ShortLived", short_processes_fields, NULL);
+#undef TYPE
+
+#define TYPE struct cgroup_cpu_snapshot
+static const struct field cgroup_cpu_fields[] = {
+    LIST("cgroups", rows, count, &cgroup_cpu_table, struct cgroup_cpu,
+         .missing_at = MISSING_AT(TYPE, missing), .about = "by CPU, whoever used it"),
+};
+static const struct field_table cgroups_table = FIELD_TABLE("CpuCgroups", cgroup_cpu_fields, NULL);
+#undef TYPE
+
 #define TYPE struct cpu_view
 static const struct field cpu_section_fields[] = {
     SECTION_FIELDS,
     MERGE(&cpu_table),
     {.kind = FIELD_MERGE, .offset = offsetof(TYPE, throttle), .table = &throttle_table},
     TOP("processes by CPU"),
+    {.kind = FIELD_MERGE, .offset = offsetof(TYPE, processes), .table = &short_table},
+    {.kind = FIELD_MERGE, .offset = offsetof(TYPE, cgroups), .table = &cgroups_table},
 };
 #undef TYPE
 

@@ -15,6 +15,8 @@ struct cpu_view {
     struct section section;
     const struct cpu_snapshot *figures;
     const struct throttle_snapshot *throttle;
+    const struct process_snapshot *processes;
+    const struct cgroup_cpu_snapshot *cgroups;
     struct top_view top;
 };
 

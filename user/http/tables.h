@@ -9,7 +9,8 @@ extern const struct field_table cpu_table, cpu_throttle_table, memory_table, fil
     pressure_table;
 extern const struct field_table process_table, processes_table, files_table, oom_table, crash_table,
     connect_failed_table, stall_table, slow_wait_table, cgroup_waits_table, queue_table,
-    process_files_table, cgroup_pids_table, stuck_task_table, listener_table;
+    process_files_table, cgroup_pids_table, stuck_task_table, listener_table, short_processes_table,
+    cgroup_cpu_table;
 
 /* Shorthands for rows of a table over structure TYPE (defined by the file that uses them). */
 #define ROW(name, field_kind, member, ...)                                                         \

@@ -56,6 +56,17 @@ static const struct field cpu_throttle_fields[] = {
 const struct field_table cpu_throttle_table =
     FIELD_TABLE("CpuThrottle", cpu_throttle_fields, "A cgroup held back by its CPU quota.");
 
+#define TYPE struct cgroup_cpu
+static const struct field cgroup_cpu_fields[] = {
+    ROW("cgroup", FIELD_CHARS, path),
+    ROW("cpu_percent", FIELD_DOUBLE, cpu_percent, .decimals = 1,
+        .about = "of one CPU; not of the cgroups below, unless they are gone"),
+};
+#undef TYPE
+
+const struct field_table cgroup_cpu_table =
+    FIELD_TABLE("CgroupCpu", cgroup_cpu_fields, "CPU time of a cgroup, ended tasks included.");
+
 #define TYPE struct memory_snapshot
 static const struct field memory_fields[] = {
     PERCENT("usage_percent", usage_percent, .about = "(total - available) / total"),

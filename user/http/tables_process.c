@@ -65,6 +65,29 @@ static const struct field process_fields[] = {
 
 const struct field_table process_table = FIELD_TABLE("Process", process_fields, NULL);
 
+static const char *short_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+{
+    const char *path = ((const struct short_processes_row *)object)->cgroup_path;
+
+    (void)ctx;
+    (void)buffer;
+    return *path ? path : NULL;
+}
+
+#define TYPE struct short_processes_row
+static const struct field short_fields[] = {
+    ROW("comm", FIELD_CHARS, comm, .about = "empty: those that found no row of their own"),
+    COMPUTED("cgroup", short_cgroup, .unknown = CGROUP_UNKNOWN),
+    ROW("cgroup_id", FIELD_U64, cgroup_id),
+    ROW("processes_per_second", FIELD_DOUBLE, processes_per_second, .decimals = 1),
+    ROW("cpu_percent", FIELD_DOUBLE, cpu_percent, .decimals = 1, .about = "of one CPU"),
+};
+#undef TYPE
+
+const struct field_table short_processes_table =
+    FIELD_TABLE("ShortProcesses", short_fields,
+                "Processes of one name in one cgroup, whoever waited for them, if anybody.");
+
 #define TYPE struct process_snapshot
 static const struct field files_fields[] = {
     PERCENT("usage_percent", files_usage_percent),

@@ -58,4 +58,19 @@ struct throttle_snapshot {
     const struct cpu_throttle *rows;
 };
 
+#define CGROUP_CPU_MAX 5
+
+/* What the tasks of one cgroup took between the last two looks, some 5 s apart, the ended ones
+ * included. */
+struct cgroup_cpu {
+    char path[256];     /* below the mount, with a leading slash */
+    double cpu_percent; /* of one core; not of the cgroups below, unless they are gone */
+};
+
+struct cgroup_cpu_snapshot {
+    const char *missing;
+    size_t count;
+    const struct cgroup_cpu *rows; /* highest first; without the root */
+};
+
 #endif

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 
 #define EVENTS_KEPT 32
-#define CGROUP_PATH_BYTES 256
 
 /* What was known when the OOM killer struck. */
 struct oom_capsule {

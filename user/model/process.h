@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define TOP_COUNT 5
+#define CGROUP_PATH_BYTES 256
 
 struct process_row {
     uint32_t pid, ppid;
@@ -29,6 +30,16 @@ struct process_row {
     struct reading run_delay_percent; /* of the time */
     struct reading blocked_percent;   /* uninterruptible, mostly I/O */
     struct reading read_bytes_per_second, written_bytes_per_second;
+};
+
+/* Processes of one name in one cgroup (v2) that began and ended between two task snapshots, whoever
+ * waited for them, if anybody. */
+struct short_processes_row {
+    char comm[COMM_BYTES]; /* "": all that found no room */
+    uint64_t cgroup_id;
+    char cgroup_path[CGROUP_PATH_BYTES]; /* with a leading slash; "" when it is not known */
+    double processes_per_second;
+    double cpu_percent; /* of one core */
 };
 
 /* A thread that sleeps uninterruptibly and has not run since; see model/stuck_tasks.h. */
@@ -88,6 +99,9 @@ struct process_snapshot {
     double top_seconds;      /* what the last task snapshot cost, wall time */
     size_t top_count[TOP_ORDER_COUNT];
     struct process_row top[TOP_ORDER_COUNT][TOP_COUNT]; /* highest first; zeros left out */
+    const char *short_missing; /* why short_processes is empty, else NULL */
+    size_t short_count;
+    struct short_processes_row short_processes[TOP_COUNT]; /* by CPU, highest first */
     size_t stuck_count;
     struct stuck_task stuck[TOP_COUNT]; /* longest first */
     const struct task_table *tasks;     /* of the last snapshot; NULL when there is none */

@@ -18,6 +18,7 @@ struct snapshot {
     uint64_t realtime_ns;
     struct cpu_snapshot cpu;
     struct throttle_snapshot throttle;
+    struct cgroup_cpu_snapshot cgroup_cpu;
     struct memory_snapshot memory;
     struct disk_snapshot disk;
     struct network_snapshot network;

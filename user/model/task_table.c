@@ -46,6 +46,8 @@ struct task_table {
     uint32_t snapshot;
     uint64_t now_ns;
     uint64_t interval_began_ns; /* when `before` was last taken over */
+    uint64_t before_ns; /* when the `before` of those that are still there was taken; 0: never */
+    uint64_t newest_boot_ns, newest_before_ns; /* start of the youngest seen; in former snapshots */
     bool new_interval;
     bool blocked_known;
     unsigned cpus;
@@ -130,8 +132,11 @@ void task_table_begin(struct task_table *t, uint64_t now_ns, bool blocked_known,
 {
     t->cpus = cpus;
     t->snapshot++;
-    t->now_ns = now_ns;
     t->new_interval = now_ns - t->interval_began_ns >= TASK_TABLE_INTERVAL_MIN_NS;
+    if (t->new_interval)
+        t->before_ns = t->now_ns;
+    t->newest_before_ns = t->newest_boot_ns;
+    t->now_ns = now_ns;
     if (t->new_interval)
         t->interval_began_ns = now_ns;
     t->blocked_known = blocked_known;
@@ -172,19 +177,24 @@ static void begin_entry(struct task_table *t, struct task_entry *e)
 }
 
 /* A process has one comm, start time and so on: those of its first thread. */
-static void describe_entry(struct task_entry *e, const struct task_row *row, bool blocked_known)
+static void describe_entry(struct task_table *t, struct task_entry *e, const struct task_row *row)
 {
     if (e->start_boot_ns != row->start_boot_ns) {
-        e->before_ns = 0;
+        /* Younger than all that were there: what it took it took since. */
+        e->before = (struct task_sums){0};
+        e->before_ns = row->start_boot_ns > t->newest_before_ns ? t->before_ns : 0;
+        e->was_threaded = false;
         e->sums.short_children_ns = 0;
         e->seen_children_ns = 0;
         e->ahead = 0;
         memset(&e->rss, 0, sizeof(e->rss));
     }
+    if (row->start_boot_ns > t->newest_boot_ns)
+        t->newest_boot_ns = row->start_boot_ns;
     e->children_cpu_ns = row->children_cpu_ns;
     e->start_boot_ns = row->start_boot_ns;
     e->ppid = row->ppid;
-    e->known = row->known | (blocked_known ? KNOWS_BLOCKED : 0);
+    e->known = row->known | (t->blocked_known ? KNOWS_BLOCKED : 0);
     e->priority_class = row->priority_class;
     e->oom_score_adj = row->oom_score_adj;
     e->cgroup_id = row->cgroup_id;
@@ -211,7 +221,7 @@ void task_table_add(struct task_table *t, const struct task_row *row)
     if (e->snapshot != t->snapshot)
         begin_entry(t, e);
     if (row->pid == row->tgid)
-        describe_entry(e, row, t->blocked_known);
+        describe_entry(t, e, row);
     e->thread_count++;
     e->sums.on_cpu_ns += row->on_cpu_ns;
     e->sums.run_delay_ns += row->run_delay_ns;
@@ -224,40 +234,45 @@ void task_table_add(struct task_table *t, const struct task_row *row)
         e->swap_bytes = row->swap_bytes;
 }
 
-/* The nearest ancestor that still lives, or NULL. Parents that end leave their children to others;
- * a bound, since pids that are used again could make a ring. */
-static struct task_entry *living_ancestor(const struct task_table *t, const struct task_entry *e,
-                                          bool *ret_orphaned)
+static bool lives(const struct task_table *t, const struct task_entry *e)
 {
-    struct task_entry *parent = find(t, e->ppid);
+    return e && e->snapshot == t->snapshot;
+}
 
-    *ret_orphaned = false;
-    for (int i = 0; parent && parent->snapshot != t->snapshot && i < ANCESTORS_MAX; i++) {
-        *ret_orphaned = true;
-        parent = find(t, parent->ppid);
+/* Who waits for the child of a parent that ended with it: that may have been in time, else it is a
+ * subreaper (a session's manager, a container's shim) or init. All that live are credited; a bound,
+ * since pids that are used again could make a ring. */
+static void credit_ancestors(struct task_table *t, const struct task_entry *parent,
+                             uint64_t seen_ns)
+{
+    struct task_entry *init = find(t, INIT_PID), *e;
+
+    for (int i = 0; parent && parent != init && i < ANCESTORS_MAX; i++) {
+        e = find(t, parent->ppid);
+        if (e != init && lives(t, e))
+            e->seen_children_ns += seen_ns;
+        parent = e;
     }
-    return parent && parent->snapshot == t->snapshot ? parent : NULL;
+    if (lives(t, init))
+        init->seen_children_ns += seen_ns;
 }
 
 /* What a process that has ended took while it was seen was told as its own: it is not to be told
- * again when a parent waits for it. Whether that is the parent or init is not known when the former
- * ended too: then neither is charged. */
+ * again when somebody waits for it. */
 static void credit_ended(struct task_table *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct task_entry *e = &t->entries[i];
         uint64_t seen_ns = e->sums.on_cpu_ns + e->children_cpu_ns;
-        struct task_entry *parent, *init;
-        bool orphaned;
+        struct task_entry *parent;
 
         if (e->snapshot + 1 != t->snapshot)
             continue;
-        parent = living_ancestor(t, e, &orphaned);
-        init = orphaned ? find(t, INIT_PID) : NULL;
-        if (parent)
+        parent = find(t, e->ppid);
+        if (lives(t, parent))
             parent->seen_children_ns += seen_ns;
-        if (init && init != parent)
-            init->seen_children_ns += seen_ns;
+        else
+            credit_ancestors(t, parent, seen_ns);
     }
 }
 

@@ -238,6 +238,16 @@ int probe_map_delete(struct probe *probe, const char *name, const void *key)
     return bpf_map_delete_elem(map->fd, key) < 0 ? -errno : 0;
 }
 
+int probe_map_set_u64(struct probe *probe, const char *name, uint64_t value)
+{
+    const struct kernel_map *map = map_find(probe, name);
+    const uint32_t first = 0;
+
+    if (!map)
+        return -ENOENT;
+    return bpf_map_update_elem(map->fd, &first, &value, BPF_ANY) < 0 ? -errno : 0;
+}
+
 int probe_map_take(struct probe *probe, const char *name, const void *key, probe_map_row_fn *fn,
                    void *ctx)
 {

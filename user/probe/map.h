@@ -19,6 +19,9 @@ int probe_map_delete(struct probe *probe, const char *map, const void *key);
 int probe_map_take(struct probe *probe, const char *map, const void *key, probe_map_row_fn *fn,
                    void *ctx);
 
+/* Writes the one value of an array's first row. */
+int probe_map_set_u64(struct probe *probe, const char *map, uint64_t value);
+
 /* Runs the task iterator and hands every row to `fn`. Returns the number of rows or a negative
  * errno. */
 struct task_row;

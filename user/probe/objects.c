@@ -34,7 +34,7 @@ const struct object_row object_rows[] = {
     {
         .concern = CONCERN_PROCESS,
         .elf_bytes = process_bpf__elf_bytes,
-        .cgroup_maps = {"process_cgrp"},
+        .cgroup_maps = {"process_cgrp", "process_short"},
     },
     {
         .concern = CONCERN_OOM,

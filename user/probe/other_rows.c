@@ -1,6 +1,7 @@
 /* The rows `other` of maps that can be full: made here, so that the kernel side need not find room
  * for them when there is none. */
 #include "abi/blkio.h"
+#include "abi/process.h"
 #include "abi/reclaim.h"
 #include "abi/tcp.h"
 #include "probe/state.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 
 static const __u64 no_cgroup = 0;
+static const struct short_key no_process;
 static const struct reclaim_key reclaim_keys[] = {{.kind = RECLAIM_DIRECT},
                                                   {.kind = RECLAIM_MEMCG}};
 static const struct blkio_key blkio_keys[] = {{.op = BLKIO_READ},
@@ -33,6 +35,7 @@ static const struct {
     {"runq_cgroup", &no_cgroup, sizeof(no_cgroup), 1},
     {"blocked_cgrp", &no_cgroup, sizeof(no_cgroup), 1},
     {"process_cgrp", &no_cgroup, sizeof(no_cgroup), 1},
+    {"process_short", &no_process, sizeof(no_process), 1},
     {"reclaim_cgrp", KEYS(reclaim_keys)},
     {"blkio_device", KEYS(blkio_keys)},
     {"tcp_port", KEYS(tcp_keys)},
