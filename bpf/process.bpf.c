@@ -136,8 +136,11 @@ static __always_inline u32 facts_of(struct task_struct *task)
     u32 facts = leader->signal->tty ? EXIT_ON_TERMINAL : 0;
     u32 level;
 
-    if (cgroup_id_of(parent) == cgroup_id_of(task))
+    if (cgroup_id_of(parent) == cgroup_id_of(task)) {
+        if (cgroup_id_of(parent->group_leader->real_parent) != cgroup_id_of(task))
+            facts |= EXIT_CHILD_OF_HEAD;
         return facts;
+    }
     if (session != own && session->tasks[PIDTYPE_PID].first)
         return facts;
     level = own->level;

@@ -18,6 +18,8 @@ enum exit_fact {
     EXIT_HEADS_NAMESPACE = 1 << 2,
     /* The agent's own: the configuration names it as a service. */
     EXIT_OF_SERVICE = 1 << 3,
+    /* Its parent lives in the same cgroup and that one's parent does not: a service's worker. */
+    EXIT_CHILD_OF_HEAD = 1 << 4,
 };
 
 /* Signals whose default action is a core dump: the program brought them on itself. The numbers are

@@ -56,6 +56,19 @@ static void end_as_child(void)
     _exit(0);
 }
 
+/* As what a build server's shell starts. */
+static void end_as_grandchild(void)
+{
+    pid_t child;
+
+    setsid();
+    child = fork();
+    if (child == 0)
+        end_as_child();
+    waitpid(child, NULL, 0);
+    _exit(0);
+}
+
 /* As a daemon does it: the one between leads the session and has ended. */
 static void end_as_daemon(void)
 {
@@ -171,7 +184,8 @@ struct head {
 static const struct head heads[] = {
     {"a service's main process", end_as_main, EXIT_HEADS_CGROUP},
     {"one that leads no session", end_in_session, 0},
-    {"its child", end_as_child, 0},
+    {"its child", end_as_child, EXIT_CHILD_OF_HEAD},
+    {"its child's child", end_as_grandchild, 0},
     {"a daemon", end_as_daemon, EXIT_HEADS_CGROUP},
     {"a script's orphan", end_as_orphan, 0},
     {"a container's first", end_in_container, EXIT_HEADS_CGROUP | EXIT_HEADS_NAMESPACE, true},

@@ -58,6 +58,33 @@ static void each_end_is_of_one_kind(void **state)
     }
 }
 
+static void a_session_and_what_a_services_children_start_is_no_loop(void **state)
+{
+    static const struct {
+        struct record_exit record;
+        bool may_loop;
+    } rows[] = {
+        {{.facts = EXIT_HEADS_CGROUP, .cgroup_name = "api.service"}, true},
+        {{.facts = EXIT_CHILD_OF_HEAD, .cgroup_name = "nginx.service"}, true},
+        {{.cgroup_name = "ci-runner.service"}, false},
+        {{.cgroup_name = "ci-runner.service", .parent_comm = "supervisord"}, true},
+        {{.facts = EXIT_OF_SERVICE, .cgroup_name = "ci-runner.service"}, true},
+        {{.cgroup_name = "session-3.scope"}, false},
+        {{.facts = EXIT_CHILD_OF_HEAD, .cgroup_name = "session-3.scope"}, false},
+        {{.facts = EXIT_ON_TERMINAL, .cgroup_name = "tmux-spawn-1f.scope"}, false},
+        {{.facts = EXIT_OF_SERVICE, .cgroup_name = "session-3.scope"}, true},
+        {{.cgroup_name = "docker-0123.scope"}, true},
+        /* Without cgroups nobody knows. */
+        {{.cgroup_name = ""}, true},
+        {{.cgroup_name = "pod7"}, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (exit_may_loop(&rows[i].record) != rows[i].may_loop)
+            fail_msg("row %zu", i);
+}
+
 static void causes_are_said(void **state)
 {
     static const struct {
@@ -107,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_end_is_of_one_kind),
+        cmocka_unit_test(a_session_and_what_a_services_children_start_is_no_loop),
         cmocka_unit_test(causes_are_said),
         cmocka_unit_test(the_innermost_unit_is_named),
     };

@@ -57,7 +57,9 @@ static void keep_exit(struct event_state *s, const struct record_head *head, uin
         return;
     s->failures_total += kind == ENDED_FAILED;
     crash->number = list->total;
-    crash_counts_add(s->counts, identity_of(record, cgroup), crash);
+    crash->repeats = 1;
+    if (exit_may_loop(record))
+        crash_counts_add(s->counts, identity_of(record, cgroup), crash);
 }
 
 static void keep_connect_failed(struct event_state *s, const struct record_head *head,

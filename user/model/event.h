@@ -41,6 +41,10 @@ bool exit_of_main_process(const struct record_exit *record);
 /* A main process that has its service's cgroup for itself and its children. */
 bool exit_heads_service(const struct record_exit *record);
 
+/* Whether it can be a service that crashes again and again. What people run in their sessions, and
+ * what a service's own children start (a build server's tests that abort on purpose), is none. */
+bool exit_may_loop(const struct record_exit *record);
+
 /* The innermost unit in a cgroup's path, so many bytes of it; 0: there is none. */
 const char *unit_of(const char *cgroup_path, size_t *ret_bytes);
 
@@ -49,7 +53,7 @@ struct crash {
     enum exit_kind kind;
     uint64_t number; /* among those that crashed or failed; 0: neither */
     /* Of the same service in the last five minutes, this one included; of failures those after
-     * which it was started again soon. */
+     * which it was started again soon. 1 for what is no service. */
     uint32_t repeats;
     struct record_exit record;
     char cgroup_path[CGROUP_PATH_BYTES];

@@ -44,6 +44,28 @@ bool exit_of_main_process(const struct record_exit *record)
            is_supervisor(record->parent_comm);
 }
 
+/* Of logins, terminals, desktops and `systemd-run --scope`. */
+static bool is_session(const char *cgroup_name)
+{
+    static const char *const begins[] = {"session-", "tmux-spawn-", "vte-spawn-", "app-", "run-"};
+
+    if (!ends_with(cgroup_name, ".scope"))
+        return false;
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+        if (strncmp(cgroup_name, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
+}
+
+bool exit_may_loop(const struct record_exit *record)
+{
+    if (exit_of_main_process(record))
+        return true;
+    if (is_session(record->cgroup_name))
+        return false;
+    return record->facts & EXIT_CHILD_OF_HEAD || !ends_with(record->cgroup_name, ".service");
+}
+
 enum exit_kind exit_kind_of(const struct record_exit *record)
 {
     if (exit_is_crash(record->signal, record->facts))
