@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import Cgroup, unhindered, wait_for, wait_until
+from conftest import Cgroup, own_name, unhindered, wait_for, wait_until
 
 MIB = 1 << 20
 BUSY = "ulimit -t 60; while :; do :; done"  # ends by itself, should nobody end it
@@ -109,6 +109,49 @@ def test_cpu_usage_under_load(agent, spawn):
     truth = 100 * (1 - (spent["idle"] + spent["iowait"]) / sum(spent.values()))
     assert truth > 80, "the load did not load"
     assert sum(shares) / len(shares) == pytest.approx(truth, abs=10)
+
+
+# Nobody waits for its children, one at a time, of 30 ms each on a CPU; it ends by itself too.
+GHOSTS = """
+import ctypes, os, resource, signal, sys, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+prctl = ctypes.CDLL(None).prctl
+while True:
+    child = os.fork()
+    if child == 0:
+        prctl(15, sys.argv[1].encode(), 0, 0, 0)
+        while time.process_time() < 0.03:
+            pass
+        os._exit(0)
+    try:
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        pass
+"""
+
+
+def test_processes_that_nobody_waits_for_are_named(agent, cgroup2):
+    name = own_name("ghost")
+    ghosts = cgroup2.popen(["python3", "-S", "-c", GHOSTS, name])
+    try:
+        def found():
+            cpu = resources(agent)["cpu"]
+            # They may have begun within the interval.
+            rows = [row for row in cpu["short_processes"] if row["comm"] == name and row["processes_per_second"] >= 1]
+            return (cpu, rows[0]) if rows else None
+
+        cpu, row = wait_for(found, "its children among what burns CPU")
+        assert row["cgroup"] == "/" + cgroup2.path.name
+        # What each says of itself, and some to begin and to end.
+        each = row["cpu_percent"] / 100 / row["processes_per_second"]
+        assert 0.028 < each < 0.06
+        assert sum(r["cpu_percent"] for r in cpu["short_processes"]) <= 102 * os.cpu_count()
+        own = [p for p in cpu["top"] if p["pid"] == ghosts.pid]
+        assert all(p["short_children_cpu_percent"] in (0, None) for p in own)
+    finally:
+        ghosts.kill()
+        ghosts.wait()
 
 
 def test_cores_and_load(agent):

@@ -156,11 +156,9 @@ static struct group *parent_of(const struct cgroup_cpu_state *s, const struct gr
     return find(s, path);
 }
 
-static void publish(struct cgroup_cpu_state *s)
+/* Without what is told of those below. */
+static void set_own(struct cgroup_cpu_state *s)
 {
-    const struct group *best[CGROUP_CPU_MAX];
-    size_t count = 0;
-
     for (size_t i = 0; i < s->count; i++)
         s->groups[i].own = s->groups[i].percent;
     for (size_t i = 0; i < s->count; i++) {
@@ -169,6 +167,14 @@ static void publish(struct cgroup_cpu_state *s)
         if (parent)
             parent->own -= s->groups[i].percent;
     }
+}
+
+static void publish(struct cgroup_cpu_state *s)
+{
+    const struct group *best[CGROUP_CPU_MAX];
+    size_t count = 0;
+
+    set_own(s);
     for (size_t i = 0; i < s->count; i++) {
         const struct group *group = &s->groups[i];
         size_t at;

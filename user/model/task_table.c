@@ -236,7 +236,7 @@ void task_table_add(struct task_table *t, const struct task_row *row)
 
 static bool lives(const struct task_table *t, const struct task_entry *e)
 {
-    return e && e->snapshot == t->snapshot;
+    return e->snapshot == t->snapshot;
 }
 
 /* Who waits for the child of a parent that ended with it: that may have been in time, else it is a
@@ -249,11 +249,11 @@ static void credit_ancestors(struct task_table *t, const struct task_entry *pare
 
     for (int i = 0; parent && parent != init && i < ANCESTORS_MAX; i++) {
         e = find(t, parent->ppid);
-        if (e != init && lives(t, e))
+        if (e && e != init && lives(t, e))
             e->seen_children_ns += seen_ns;
         parent = e;
     }
-    if (lives(t, init))
+    if (init && lives(t, init))
         init->seen_children_ns += seen_ns;
 }
 
@@ -269,7 +269,7 @@ static void credit_ended(struct task_table *t)
         if (e->snapshot + 1 != t->snapshot)
             continue;
         parent = find(t, e->ppid);
-        if (lives(t, parent))
+        if (parent && lives(t, parent))
             parent->seen_children_ns += seen_ns;
         else
             credit_ancestors(t, parent, seen_ns);
