@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
-from conftest import Cgroup, own_name, unhindered, wait_for, wait_until
+from conftest import Cgroup, cgroup2_mount, own_name, unhindered, wait_for, wait_until
 
 MIB = 1 << 20
 BUSY = "ulimit -t 60; while :; do :; done"  # ends by itself, should nobody end it
@@ -133,7 +135,7 @@ while True:
 
 def test_processes_that_nobody_waits_for_are_named(agent, cgroup2):
     name = own_name("ghost")
-    ghosts = cgroup2.popen(["python3", "-S", "-c", GHOSTS, name])
+    ghosts = cgroup2.popen([sys.executable, "-S", "-c", GHOSTS, name])
     try:
         def found():
             cpu = resources(agent)["cpu"]
@@ -148,10 +150,45 @@ def test_processes_that_nobody_waits_for_are_named(agent, cgroup2):
         assert 0.028 < each < 0.06
         assert sum(r["cpu_percent"] for r in cpu["short_processes"]) <= 102 * os.cpu_count()
         own = [p for p in cpu["top"] if p["pid"] == ghosts.pid]
-        assert all(p["short_children_cpu_percent"] in (0, None) for p in own)
+        assert not own or own[0]["short_children_cpu_percent"] == 0, own
     finally:
         ghosts.kill()
         ghosts.wait()
+
+
+@pytest.fixture
+def accounted_cgroup():
+    """A cgroup whose CPU time the kernel counts, and how to read it in seconds."""
+    v1, name = Path("/sys/fs/cgroup/cpuacct"), f"moonwatch-test-{os.getpid()}"
+    if (v1 / "cpuacct.usage").exists():
+        group = Cgroup(v1 / name)
+        yield group, lambda: int(group.read("cpuacct.usage")) / 1e9
+    elif (mount := cgroup2_mount()) is not None:
+        group = Cgroup(mount / name)
+        yield group, lambda: int(group.read("cpu.stat").split()[1]) / 1e6
+    else:
+        pytest.skip("no cgroup hierarchy that counts CPU time")
+    group.remove()
+
+
+def test_without_bpf_the_cgroup_is_named(accounted_cgroup, make_agent):
+    group, used = accounted_cgroup
+    began, busy = time.monotonic(), group.popen(["sh", "-c", BUSY])
+    try:
+        agent = make_agent(config={"overhead": {"probes": {"tasks": "off", "process": "off"}}}).start()
+
+        def found():
+            cpu = resources(agent)["cpu"]
+            assert not cpu["top"] and not cpu["short_processes"], sorted(cpu)
+            return next((row for row in cpu["cgroups"] if row["cgroup"] == "/" + group.path.name), None)
+
+        row = wait_for(found, "the cgroup among those that burn CPU")
+        # Of one loop, in about 5 s of which it had at most all that it used.
+        assert 0 < row["cpu_percent"] <= min(105, 100 * used() / 4)
+        assert used() <= 1.05 * (time.monotonic() - began)
+    finally:
+        busy.kill()
+        busy.wait()
 
 
 def test_cores_and_load(agent):
