@@ -162,9 +162,9 @@ static inline void happen(struct happening *now, const struct storm *storm, unsi
 
     snprintf(comm, sizeof(comm), "p%u", program);
     if (storm->one_group)
-        snprintf(cgroup, sizeof(cgroup), "user.slice/user-65534.slice/session-%u.scope", program);
+        snprintf(cgroup, sizeof(cgroup), "/user.slice/user-65534.slice/session-%u.scope", program);
     else
-        snprintf(cgroup, sizeof(cgroup), "system.slice/%u.service", program);
+        snprintf(cgroup, sizeof(cgroup), "/system.slice/%u.service", program);
     crash(now, comm, cgroup);
     if (++crashes[program] > 2 && !h.looped[program] &&
         h.now_ns - h.crashed[program][crashes[program] % 2] < 300 * NS_PER_SECOND)

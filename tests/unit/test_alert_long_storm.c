@@ -102,7 +102,7 @@ static void what_has_another_cause_is_told_at_once(void **state)
 
         open_host("");
         blow_until(&storm, storm.seconds / 2, &number, crashes, h.now_ns);
-        add_event(&now, RULE_EVENT_OOM, "was killed", "other", "system.slice/other.service");
+        add_event(&now, RULE_EVENT_OOM, "was killed", "other", "/system.slice/other.service");
         tick(&now);
         assert_int_equal(h.oom_ns, h.now_ns);
         h.now_ns += TICK_NS;
@@ -230,7 +230,7 @@ static void kill_one(unsigned number)
     struct happening now = {0};
     char cgroup[64];
 
-    snprintf(cgroup, sizeof(cgroup), "system.slice/%u.service", number);
+    snprintf(cgroup, sizeof(cgroup), "/system.slice/%u.service", number);
     add_event(&now, RULE_EVENT_OOM, "was killed", "x", cgroup);
     h.now_ns += NS_PER_SECOND;
     tick(&now);

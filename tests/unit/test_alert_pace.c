@@ -7,24 +7,24 @@ static void what_is_quiet_is_told_in_its_tick(void **state)
     struct happening now = {0};
 
     open_host("");
-    crash(&now, "web", "system.slice/web.service");
+    crash(&now, "web", "/system.slice/web.service");
     tick(&now);
     assert_int_equal(h.webhooks, 1);
     /* Another one, of another kind, of a third service. */
     now.count = 0;
-    add_event(&now, RULE_EVENT_OOM, "was killed", "db", "system.slice/db.service");
+    add_event(&now, RULE_EVENT_OOM, "was killed", "db", "/system.slice/db.service");
     h.now_ns += NS_PER_SECOND;
     tick(&now);
     assert_int_equal(h.webhooks, 2);
     now.count = 0;
-    crash(&now, "mail", "system.slice/mail.service");
+    crash(&now, "mail", "/system.slice/mail.service");
     h.now_ns += NS_PER_SECOND;
     tick(&now);
     assert_int_equal(h.webhooks, 3);
     /* The first becomes a loop. */
     for (unsigned i = 0; i < 2; i++) {
         now.count = 0;
-        crash(&now, "web", "system.slice/web.service");
+        crash(&now, "web", "/system.slice/web.service");
         h.now_ns += NS_PER_SECOND;
         tick(&now);
     }
@@ -86,7 +86,7 @@ static void the_log_never_waits(void **state)
         char comm[16];
 
         snprintf(comm, sizeof(comm), "p%u", i);
-        crash(&now, comm, "system.slice/x.service");
+        crash(&now, comm, "/system.slice/x.service");
     }
     tick(&now);
     assert_int_equal(h.logged, PROGRAMS);

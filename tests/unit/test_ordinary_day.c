@@ -11,7 +11,8 @@
 #define HOUR 3600
 #define DAY 86400
 
-static const struct host nowhere = {.proc = "/nonexistent", .sys = "/nonexistent"};
+static const struct host nowhere = {
+    .root = "/", .proc = "/nonexistent", .sys = "/nonexistent", .own_proc = "/nonexistent"};
 
 struct day {
     struct fixture *f;

@@ -2,6 +2,7 @@
  * cpuacct.usage (v1). It needs no BPF. */
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/fitted_name.h"
 #include "collect/cgroup_walk.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
@@ -19,7 +20,7 @@
 #define GROUPS_MAX 4096
 
 struct group {
-    char *path; /* relative to the mount; owned */
+    char *path; /* owned */
     bool seen;  /* by the walk under way */
     uint64_t usage_ns, taken_ns;
     double percent; /* of one CPU, with those below */
@@ -179,7 +180,7 @@ static void publish(struct cgroup_cpu_state *s)
         const struct group *group = &s->groups[i];
         size_t at;
 
-        if (group->own <= 0 || !*group->path ||
+        if (group->own <= 0 || !group->path[1] ||
             (count == CGROUP_CPU_MAX && group->own <= best[count - 1]->own))
             continue;
         if (count < CGROUP_CPU_MAX)
@@ -191,7 +192,7 @@ static void publish(struct cgroup_cpu_state *s)
     s->row_count = count;
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = (struct cgroup_cpu){.cpu_percent = best[i]->own};
-        snprintf(s->rows[i].path, sizeof(s->rows[i].path), "/%s", best[i]->path);
+        fitted_name(best[i]->path, s->rows[i].path, sizeof(s->rows[i].path));
     }
 }
 

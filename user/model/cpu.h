@@ -44,7 +44,7 @@ struct cpu_snapshot {
 
 /* One cgroup with a CPU quota. */
 struct cpu_throttle {
-    char path[256]; /* below the controller's mount */
+    char path[256]; /* as in /proc/PID/cgroup */
     double periods_total;
     double throttled_periods_total;
     double throttled_seconds_total;
@@ -63,7 +63,7 @@ struct throttle_snapshot {
 /* What the tasks of one cgroup took between the last two looks, some 5 s apart, the ended ones
  * included. */
 struct cgroup_cpu {
-    char path[256];     /* below the mount, with a leading slash */
+    char path[256];     /* as in /proc/PID/cgroup */
     double cpu_percent; /* of one core; not of the cgroups below, unless they are gone */
 };
 
