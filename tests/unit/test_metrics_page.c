@@ -1,6 +1,7 @@
 /* The whole page from a made-up snapshot. What a real agent serves is held against promtool and
  * other parsers in tests/system. */
 #include "health_fixture.h"
+#include "http/exposition.h"
 #include "http/metric_lists.h"
 #include "http/metrics.h"
 #include <errno.h>
@@ -300,9 +301,40 @@ static void a_page_is_bounded_and_keeps_what_matters(void **state)
 
 #define PAGE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static bool any_family(void *ctx, const struct metric_family *family)
+{
+    return true;
+}
+
+static void find_declared(void *ctx, const char *name, const struct label *labels,
+                          size_t label_count, double value)
+{
+    struct metric metric;
+    char names[128] = "";
+
+    for (size_t i = 0; i < label_count; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ", labels[i].name);
+    if (!metric_find(name, &metric))
+        fail_msg("%s is not declared", name);
+    if (strcmp(metric.labels, names) != 0)
+        fail_msg("%s has the labels %s, not %s", name, names, metric.labels);
+    ++*(size_t *)ctx;
+}
+
+static void what_it_says_is_declared(void **state)
+{
+    struct page_fixture *p = *state;
+    size_t count = 0;
+    const struct exposition_sink sink = {any_family, find_declared, &count};
+
+    metrics_walk(p->metrics, &sink, &p->sources);
+    assert_in_range(count, 100, 10000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        PAGE_TEST(what_it_says_is_declared),
         PAGE_TEST(says_what_the_snapshot_says),
         PAGE_TEST(unknown_is_left_out_and_named),
         PAGE_TEST(openmetrics_ends_with_eof),

@@ -40,18 +40,6 @@ void exposition_family(struct exposition *e, const struct metric_family *family)
     e->headed = false;
 }
 
-const char *metric_suffix(enum metric_type type)
-{
-    static const char *const suffixes[] = {
-        [METRIC_GAUGE] = "",
-        [METRIC_COUNTER] = "_total",
-        [METRIC_INFO] = "_info",
-        [METRIC_HISTOGRAM] = "",
-    };
-
-    return suffixes[type];
-}
-
 static const char *type_name(const struct exposition *e)
 {
     static const char *const names[] = {

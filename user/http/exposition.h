@@ -10,18 +10,8 @@
 
 #include "abi/slots.h"
 #include "base/text.h"
+#include "model/metric.h"
 #include "model/reading.h"
-
-enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_INFO, METRIC_HISTOGRAM };
-
-struct metric_family {
-    const char *name; /* of the family: without `_total`, `_info` */
-    enum metric_type type;
-    const char *help; /* one line, no quotes or backslashes */
-};
-
-/* What follows the family's name in that of a sample: "", "_total", "_info". */
-const char *metric_suffix(enum metric_type type);
 
 struct label {
     const char *name;
@@ -51,7 +41,8 @@ struct exposition {
 void exposition_init(struct exposition *e, struct text *out, bool openmetrics);
 /* `sink` is borrowed. */
 void exposition_init_sink(struct exposition *e, const struct exposition_sink *sink);
-/* The samples that follow are of `family`. One family is written in one go. */
+/* The samples that follow are of `family`, which is declared (see model/metric.h). One family is
+ * written in one go. */
 void exposition_family(struct exposition *e, const struct metric_family *family);
 void exposition_sample(struct exposition *e, const struct label *labels, size_t label_count,
                        double value);
@@ -73,6 +64,13 @@ static inline void exposition_single(struct exposition *e, const struct metric_f
     exposition_family(e, family);
     exposition_reading(e, NULL, 0, value, divisor);
 }
+
+/* Declares and begins a family that is a constant of its own. */
+#define METRIC_FAMILY(e, family_, labels_, need_)                                                  \
+    do {                                                                                           \
+        METRIC_DECLARE(&(family_), 0, 1, labels_, need_);                                          \
+        exposition_family((e), &(family_));                                                        \
+    } while (0)
 
 #define LABELS(...)                                                                                \
     (const struct label[]){__VA_ARGS__},                                                           \

@@ -30,7 +30,7 @@ static void add_program_info(struct exposition *e, const struct probe *probe)
         "moonwatch_bpf_program", METRIC_INFO,
         "Each BPF program, whether it runs, and the reason if not."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "program target concern state reason ", NEED_NOTHING);
     for (size_t i = 0; i < probe_program_count(probe); i++) {
         struct program_view view;
 
@@ -48,7 +48,7 @@ static void add_maps(struct exposition *e, const struct probe *probe)
     static const struct metric_family family = {"moonwatch_bpf_map_bytes", METRIC_GAUGE,
                                                 "Kernel memory of each BPF map."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "map ", NEED_NOTHING);
     for (size_t i = 0; i < probe_map_count(probe); i++) {
         struct map_view view;
 
@@ -79,6 +79,7 @@ void metrics_programs(struct exposition *e, struct metrics *m, const struct metr
     if (!s->probe)
         return;
     add_program_info(e, s->probe);
+    METRIC_TABLE(columns, "program ", NEED_NOTHING);
     for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
         add_programs(e, s->probe, &columns[c]);
     add_maps(e, s->probe);
@@ -119,6 +120,7 @@ static void add_records(struct exposition *e, const struct probe_view *view)
          offsetof(struct probe_view, records[0].dropped)},
     };
 
+    METRIC_TABLE(counters, "type ", NEED_NOTHING);
     for (size_t c = 0; c < sizeof(counters) / sizeof(counters[0]); c++) {
         exposition_family(e, &counters[c].family);
         for (int t = 0; t < RECORD_TYPE_COUNT; t++) {
@@ -152,17 +154,17 @@ void metrics_records(struct exposition *e, struct metrics *m, const struct metri
         return;
     probe_view(s->probe, &view);
     add_records(e, &view);
-    exposition_family(e, &drops);
+    METRIC_FAMILY(e, drops, "site ", NEED_NOTHING);
     for (int d = 0; d < MAP_DROP_COUNT; d++)
         exposition_count(e, LABELS({"site", map_drop_names[d]}), view.map_drops[d]);
-    exposition_family(e, &ring);
+    METRIC_FAMILY(e, ring, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, view.ring_bytes);
-    exposition_family(e, &budget);
+    METRIC_FAMILY(e, budget, "", NEED_NOTHING);
     exposition_sample(e, NULL, 0, view.budget_percent / FROM_PERCENT);
-    exposition_family(e, &cpu);
+    METRIC_FAMILY(e, cpu, "", NEED_NOTHING);
     if (!isnan(view.cpu_percent))
         exposition_sample(e, NULL, 0, view.cpu_percent / FROM_PERCENT);
-    exposition_family(e, &stats);
+    METRIC_FAMILY(e, stats, "", NEED_NOTHING);
     exposition_sample(e, NULL, 0, view.stats_seconds_total);
 }
 
@@ -171,7 +173,7 @@ static void add_collectors(struct exposition *e, const struct collectors *collec
     static const struct metric_family family = {"moonwatch_collector_seconds", METRIC_GAUGE,
                                                 "What the collector's last sample took."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "collector ", NEED_NOTHING);
     for (size_t i = 0; i < collectors_count(collectors); i++) {
         struct collector_view view;
 
@@ -232,25 +234,27 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct metrics
     struct log_view log_figures;
 
     self_usage_read(&m->self, &usage);
-    METRIC_COLUMNS(e, self, (&(const struct metric_rows){&usage, sizeof(usage), 1, NULL}));
-    exposition_family(e, &ticks);
+    METRIC_COLUMNS(e, self, "", NEED_NOTHING,
+                   (&(const struct metric_rows){&usage, sizeof(usage), 1, NULL}));
+    METRIC_FAMILY(e, ticks, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, s->snapshot->sequence);
     if (s->loop)
-        METRIC_COLUMNS(e, loop, (&(const struct metric_rows){s->loop, sizeof(*s->loop), 1, NULL}));
+        METRIC_COLUMNS(e, loop, "", NEED_NOTHING,
+                       (&(const struct metric_rows){s->loop, sizeof(*s->loop), 1, NULL}));
     if (s->log) {
         log_view(s->log, &log_figures);
-        METRIC_COLUMNS(e, log,
+        METRIC_COLUMNS(e, log, "", NEED_NOTHING,
                        (&(const struct metric_rows){&log_figures, sizeof(log_figures), 1, NULL}));
     }
     if (s->collectors)
         add_collectors(e, s->collectors);
     if (s->server) {
-        METRIC_COLUMNS(e, server,
+        METRIC_COLUMNS(e, server, "", NEED_NOTHING,
                        (&(const struct metric_rows){s->server, sizeof(*s->server), 1, NULL}));
-        exposition_family(e, &connections);
+        METRIC_FAMILY(e, connections, "", NEED_NOTHING);
         exposition_count(e, NULL, 0, s->server->connections);
     }
-    exposition_family(e, &scrape);
+    METRIC_FAMILY(e, scrape, "", NEED_PAGE);
     if (!isnan(m->last_seconds))
         exposition_sample(e, NULL, 0, m->last_seconds);
 }

@@ -26,14 +26,14 @@ static void add_active(struct exposition *e, const struct alert_manager *alerts)
     struct active active = {0};
 
     alert_manager_each(alerts, count, &active);
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "state severity ", NEED_NOTHING);
     for (int state = 0; state < ALERT_RESOLVED; state++)
         for (int severity = 0; severity < SEVERITY_COUNT; severity++)
             exposition_count(e,
                              LABELS({"state", alert_state_text((enum alert_state)state)},
                                     {"severity", severity_text((enum severity)severity)}),
                              active.counts[state][severity]);
-    exposition_family(e, &acked);
+    METRIC_FAMILY(e, acked, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, active.acked);
 }
 
@@ -51,7 +51,7 @@ static void add_suppressed(struct exposition *e, const struct alert_counters *co
         {SUPPRESSED_UNROUTED, counters->unrouted},
     };
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "reason ", NEED_NOTHING);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         exposition_count(e, LABELS({"reason", suppression_text(rows[i].reason)}), rows[i].count);
 }
@@ -61,7 +61,7 @@ static void add_notifications(struct exposition *e, const struct alert_counters 
     static const struct metric_family family = {"moonwatch_alert_notifications", METRIC_COUNTER,
                                                 "Notifications made, one per channel and part."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "kind ", NEED_NOTHING);
     for (int kind = 0; kind < NOTICE_KIND_COUNT; kind++)
         exposition_count(e, LABELS({"kind", notice_kind_text((enum notice_kind)kind)}),
                          counters->notifications[kind]);
@@ -82,8 +82,9 @@ static void add_state_file(struct exposition *e, const struct state_file *file)
     struct state_file_view view;
 
     state_file_view(file, &view);
-    METRIC_COLUMNS(e, columns, (&(const struct metric_rows){&view, sizeof(view), 1, NULL}));
-    exposition_family(e, &seconds);
+    METRIC_COLUMNS(e, columns, "", NEED_NOTHING,
+                   (&(const struct metric_rows){&view, sizeof(view), 1, NULL}));
+    METRIC_FAMILY(e, seconds, "", NEED_NOTHING);
     if (!isnan(view.last_seconds))
         exposition_sample(e, NULL, 0, view.last_seconds);
 }
@@ -122,10 +123,11 @@ void metrics_alerts(struct exposition *e, struct metrics *m, const struct metric
         return;
     alert_manager_counters(s->alerts, &counters);
     add_active(e, s->alerts);
-    METRIC_COLUMNS(e, columns, (&(const struct metric_rows){&counters, sizeof(counters), 1, NULL}));
+    METRIC_COLUMNS(e, columns, "", NEED_NOTHING,
+                   (&(const struct metric_rows){&counters, sizeof(counters), 1, NULL}));
     add_suppressed(e, &counters);
     add_notifications(e, &counters);
-    exposition_family(e, &silences);
+    METRIC_FAMILY(e, silences, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, alert_manager_silence_count(s->alerts));
     if (s->alert_state)
         add_state_file(e, s->alert_state);

@@ -25,7 +25,7 @@ static void add_up(struct exposition *e, const struct check_row *rows, size_t co
         "moonwatch_endpoint_up", METRIC_GAUGE,
         "1 when the last active check was answered as expected, 0 when not."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "role name url ", NEED_CHECKS);
     for (size_t i = 0; i < count; i++) {
         struct label labels[METRIC_LABELS_MAX];
         char scratch[METRIC_SCRATCH_BYTES];
@@ -42,7 +42,7 @@ static void add_states(struct exposition *e, const struct check_row *rows, size_
         "moonwatch_database_connections", METRIC_GAUGE,
         "A database's client connections by state, as the server counts them."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "role name url state ", NEED_CHECKS);
     for (size_t i = 0; i < count; i++) {
         const struct connections_entry *c = &rows[i].connections;
         const struct {
@@ -87,7 +87,7 @@ static void add_checks(struct exposition *e, const struct metric_rows *rows)
                       certificate_days_left, 1.0 / SECONDS_PER_DAY),
     };
 
-    METRIC_COLUMNS(e, columns, rows);
+    METRIC_COLUMNS(e, columns, "role name url ", NEED_CHECKS, rows);
 }
 
 static void add_databases(struct exposition *e, const struct metric_rows *rows)
@@ -100,7 +100,7 @@ static void add_databases(struct exposition *e, const struct metric_rows *rows)
                       struct check_row, connections.limit, 1),
     };
 
-    METRIC_COLUMNS(e, columns, rows);
+    METRIC_COLUMNS(e, columns, "role name url ", NEED_CHECKS, rows);
 }
 
 void metrics_checks(struct exposition *e, struct metrics *m, const struct metrics_sources *s)

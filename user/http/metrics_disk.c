@@ -47,8 +47,8 @@ void metrics_filesystems(struct exposition *e, struct metrics *m, const struct m
     rows.count =
         metric_lists_rows(&m->lists, e, LIST_FILESYSTEMS, disk->filesystem_count,
                           sizeof(columns) / sizeof(columns[0]) + 1, disk->filesystems_omitted);
-    METRIC_COLUMNS(e, columns, &rows);
-    exposition_family(e, &read_only);
+    METRIC_COLUMNS(e, columns, "device fstype mount ", NEED_NOTHING, &rows);
+    METRIC_FAMILY(e, read_only, "device fstype mount ", NEED_NOTHING);
     for (size_t i = 0; i < rows.count; i++)
         exposition_count(e, labels, label_filesystem(&disk->filesystems[i], labels, NULL),
                          disk->filesystems[i].read_only);
@@ -114,7 +114,7 @@ static void add_traced(struct exposition *e, const struct block_device *devices,
                     struct blkio_stats, errors, 1),
     };
 
-    exposition_family(e, &latency);
+    METRIC_FAMILY(e, latency, "device op ", NEED_BLKIO);
     for (size_t i = 0; i < count; i++) {
         for (int op = 0; op < BLKIO_OP_COUNT; op++) {
             if (is_told(&devices[i], op))
@@ -122,6 +122,7 @@ static void add_traced(struct exposition *e, const struct block_device *devices,
                                      &devices[i].ops[op].latency, step);
         }
     }
+    METRIC_TABLE(columns, "device op ", NEED_BLKIO);
     for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
         exposition_family(e, &columns[c].family);
         for (size_t i = 0; i < count * BLKIO_OP_COUNT; i++) {
@@ -163,7 +164,7 @@ void metrics_block_devices(struct exposition *e, struct metrics *m, const struct
     count = metric_lists_rows(&m->lists, e, LIST_BLOCK_DEVICES, disk->device_count,
                               BLOCK_COLUMNS + BLKIO_OP_COUNT * traced_series(step),
                               disk->devices_omitted);
-    METRIC_COLUMNS(e, columns,
+    METRIC_COLUMNS(e, columns, "device ", NEED_NOTHING,
                    (&(const struct metric_rows){disk->devices, sizeof(struct block_device), count,
                                                 label_device}));
     add_traced(e, disk->devices, count, step);

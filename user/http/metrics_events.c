@@ -26,9 +26,9 @@ void metrics_health(struct exposition *e, struct metrics *m, const struct metric
     (void)m;
     if (!s->health)
         return;
-    exposition_family(e, &overall);
+    METRIC_FAMILY(e, overall, "status ", NEED_NOTHING);
     add_statuses(e, NULL, health_status(s->health));
-    exposition_family(e, &components);
+    METRIC_FAMILY(e, components, "component status ", NEED_NOTHING);
     for (int c = 0; c < COMPONENT_COUNT; c++) {
         health_component(s->health, (enum component)c, &component);
         add_statuses(e, component_name((enum component)c), component.status);
@@ -44,7 +44,7 @@ void metrics_severities(struct exposition *e, struct metrics *m, const struct me
     size_t room = metric_lists_rows(&m->lists, e, LIST_CHECKS, count, 1, 0);
 
     if (count > 0)
-        exposition_family(e, &family);
+        METRIC_FAMILY(e, family, "check ", NEED_NOTHING);
     for (int severity = STATUS_UNHEALTHY; severity >= STATUS_HEALTHY; severity--) {
         for (size_t i = 0; i < count && room > 0; i++) {
             struct check_view check;
@@ -59,46 +59,52 @@ void metrics_severities(struct exposition *e, struct metrics *m, const struct me
 }
 
 /* The records of a probe that does not run are not 0 in number: they are not known. */
+static struct metric_rows counted_by(const struct metrics_sources *s, enum probe_concern concern)
+{
+    const char *reason;
+    bool counted = s->probe && probe_concern_active(s->probe, concern, &reason);
+
+    return (struct metric_rows){&s->snapshot->events, sizeof(s->snapshot->events), counted, NULL};
+}
+
 void metrics_events(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
 {
-    static const struct {
-        enum probe_concern concern;
-        struct metric_column column;
-    } rows[] = {
-        {CONCERN_OOM, DOUBLE_COUNTER("moonwatch_oom_victims",
-                                     "Processes the OOM killer chose, since the agent started.",
-                                     struct event_snapshot, ooms_total, 1)},
-        {CONCERN_PROCESS,
-         DOUBLE_COUNTER("moonwatch_crashes",
-                        "Processes ended by a signal of their own making, since the agent started.",
-                        struct event_snapshot, crashes_total, 1)},
-        {CONCERN_PROCESS,
-         DOUBLE_COUNTER("moonwatch_main_process_failures",
-                        "Main processes of services and containers that ended with a status that "
-                        "is no success, since the agent started.",
-                        struct event_snapshot, failures_total, 1)},
-        {CONCERN_PROCESS,
-         DOUBLE_COUNTER("moonwatch_abnormal_exits",
-                        "Records of processes ended by a signal or with a non-zero status.",
-                        struct event_snapshot, abnormal_exits_total, 1)},
-        {CONCERN_TCP,
-         DOUBLE_COUNTER("moonwatch_connects_failed", "Records of outgoing connects that failed.",
-                        struct event_snapshot, connects_failed_total, 1)},
-        {CONCERN_RECLAIM,
-         DOUBLE_COUNTER("moonwatch_reclaim_stalls",
-                        "Stalls in memory reclaim longer than performance_tracker.stall_ms.",
-                        struct event_snapshot, stalls_total, 1)},
+    static const struct metric_column ooms[] = {
+        DOUBLE_COUNTER("moonwatch_oom_victims",
+                       "Processes the OOM killer chose, since the agent started.",
+                       struct event_snapshot, ooms_total, 1),
     };
-    const struct event_snapshot *events = &s->snapshot->events;
+    static const struct metric_column ends[] = {
+        DOUBLE_COUNTER("moonwatch_crashes",
+                       "Processes ended by a signal of their own making, since the agent started.",
+                       struct event_snapshot, crashes_total, 1),
+        DOUBLE_COUNTER("moonwatch_main_process_failures",
+                       "Main processes of services and containers that ended with a status that is "
+                       "no success, since the agent started.",
+                       struct event_snapshot, failures_total, 1),
+        DOUBLE_COUNTER("moonwatch_abnormal_exits",
+                       "Records of processes ended by a signal or with a non-zero status.",
+                       struct event_snapshot, abnormal_exits_total, 1),
+    };
+    static const struct metric_column connects[] = {
+        DOUBLE_COUNTER("moonwatch_connects_failed", "Records of outgoing connects that failed.",
+                       struct event_snapshot, connects_failed_total, 1),
+    };
+    static const struct metric_column stalls[] = {
+        DOUBLE_COUNTER("moonwatch_reclaim_stalls",
+                       "Stalls in memory reclaim longer than performance_tracker.stall_ms.",
+                       struct event_snapshot, stalls_total, 1),
+    };
+    const struct metric_rows oom = counted_by(s, CONCERN_OOM);
+    const struct metric_rows process = counted_by(s, CONCERN_PROCESS);
+    const struct metric_rows tcp = counted_by(s, CONCERN_TCP);
+    const struct metric_rows reclaim = counted_by(s, CONCERN_RECLAIM);
 
     (void)m;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *reason;
-        struct metric_rows one = {events, sizeof(*events), 1, NULL};
-
-        one.count = s->probe && probe_concern_active(s->probe, rows[i].concern, &reason);
-        metric_columns(e, &rows[i].column, 1, &one);
-    }
+    METRIC_COLUMNS(e, ooms, "", NEED_OOM, &oom);
+    METRIC_COLUMNS(e, ends, "", NEED_PROCESS, &process);
+    METRIC_COLUMNS(e, connects, "", NEED_TCP, &tcp);
+    METRIC_COLUMNS(e, stalls, "", NEED_STALLS, &reclaim);
 }
 
 void metrics_missing(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
@@ -129,7 +135,7 @@ void metrics_missing(struct exposition *e, struct metrics *m, const struct metri
     };
 
     (void)m;
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "source reason ", NEED_NOTHING);
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
         if (sources[i].why)
             exposition_count(e, LABELS({"source", sources[i].source}, {"reason", sources[i].why}),
@@ -145,7 +151,7 @@ void metrics_omitted(struct exposition *e, struct metrics *m, const struct metri
         "shows (server.metrics_series_max)."};
 
     (void)s;
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "rows ", NEED_NOTHING);
     for (int list = 0; list < METRIC_LIST_COUNT; list++)
         exposition_count(e, LABELS({"rows", metric_list_name((enum metric_list)list)}),
                          m->lists.omitted[list]);

@@ -55,15 +55,16 @@ void metrics_exhaustion(struct exposition *e, struct metrics *m, const struct me
     const struct network_snapshot *network = &s->snapshot->network;
 
     (void)m;
-    METRIC_COLUMNS(e, files,
+    METRIC_COLUMNS(e, files, "", NEED_NOTHING,
                    (&(const struct metric_rows){process->files_of, sizeof(struct process_files),
                                                 process->files_of_count > 0, NULL}));
-    METRIC_COLUMNS(e, pids,
+    METRIC_COLUMNS(e, pids, "cgroup ", NEED_NOTHING,
                    (&(const struct metric_rows){process->cgroup_pids, sizeof(struct cgroup_pids),
                                                 process->cgroup_pids_count, label_cgroup}));
-    METRIC_COLUMNS(e, listeners,
+    METRIC_COLUMNS(e, listeners, "port ", NEED_NOTHING,
                    (&(const struct metric_rows){network->listeners, sizeof(struct listener),
                                                 network->listener_count, label_listener}));
     if (!process->top_missing)
-        METRIC_COLUMNS(e, stuck, (&(const struct metric_rows){process, sizeof(*process), 1, NULL}));
+        METRIC_COLUMNS(e, stuck, "", NEED_TASKS,
+                       (&(const struct metric_rows){process, sizeof(*process), 1, NULL}));
 }

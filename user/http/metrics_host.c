@@ -11,9 +11,9 @@ void metrics_build(struct exposition *e, struct metrics *m, const struct metrics
                                                  "When the agent started, since the epoch."};
 
     (void)m;
-    exposition_family(e, &build);
+    METRIC_FAMILY(e, build, "version ", NEED_NOTHING);
     exposition_count(e, LABELS({"version", MOONWATCH_VERSION}), 1);
-    exposition_family(e, &started);
+    METRIC_FAMILY(e, started, "", NEED_NOTHING);
     if (s->started_realtime_ns)
         exposition_sample(e, NULL, 0, (double)s->started_realtime_ns / FROM_NS);
 }
@@ -72,11 +72,12 @@ void metrics_cpu(struct exposition *e, struct metrics *m, const struct metrics_s
     (void)m;
     if (cpu->missing)
         return;
-    exposition_family(e, &total);
+    METRIC_FAMILY(e, total, "mode ", NEED_NOTHING);
     add_modes(e, &cpu->total, NULL);
-    exposition_family(e, &per_core);
+    METRIC_FAMILY(e, per_core, "core mode ", NEED_NOTHING);
     add_cores(e, cpu);
-    METRIC_COLUMNS(e, columns, (&(const struct metric_rows){cpu, sizeof(*cpu), 1, NULL}));
+    METRIC_COLUMNS(e, columns, "", NEED_NOTHING,
+                   (&(const struct metric_rows){cpu, sizeof(*cpu), 1, NULL}));
 }
 
 void metrics_memory(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
@@ -132,5 +133,6 @@ void metrics_memory(struct exposition *e, struct metrics *m, const struct metric
 
     (void)m;
     if (!memory->missing)
-        METRIC_COLUMNS(e, columns, (&(const struct metric_rows){memory, sizeof(*memory), 1, NULL}));
+        METRIC_COLUMNS(e, columns, "", NEED_NOTHING,
+                       (&(const struct metric_rows){memory, sizeof(*memory), 1, NULL}));
 }

@@ -51,11 +51,13 @@ void metrics_network(struct exposition *e, struct metrics *m, const struct metri
 
     if (!network->missing)
         METRIC_COLUMNS(
-            e, interfaces,
+            e, interfaces, "interface ", NEED_NOTHING,
+
             (&(const struct metric_rows){
                 network->interfaces, sizeof(struct interface),
                 metric_lists_rows(&m->lists, e, LIST_INTERFACES, network->interface_count,
                                   sizeof(interfaces) / sizeof(interfaces[0]), 0),
                 label_interface}));
-    METRIC_COLUMNS(e, host, (&(const struct metric_rows){network, sizeof(*network), 1, NULL}));
+    METRIC_COLUMNS(e, host, "", NEED_NOTHING,
+                   (&(const struct metric_rows){network, sizeof(*network), 1, NULL}));
 }

@@ -23,7 +23,7 @@ static void add_states(struct exposition *e, const struct notify_channel_view *r
     static const struct metric_family family = {"moonwatch_notify_state", METRIC_GAUGE,
                                                 "1 for the state a receiver is in."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "channel type peer state ", NEED_NOTHING);
     for (size_t i = 0; i < count; i++)
         for (int state = 0; state < NOTIFY_STATE_COUNT; state++)
             exposition_count(e,
@@ -48,6 +48,7 @@ static void add_times(struct exposition *e, const struct notify_channel_view *ro
          offsetof(struct notify_channel_view, oldest_queued_ns)},
     };
 
+    METRIC_TABLE(times, "channel type peer ", NEED_NOTHING);
     for (size_t t = 0; t < sizeof(times) / sizeof(times[0]); t++) {
         exposition_family(e, &times[t].family);
         for (size_t i = 0; i < count; i++) {
@@ -68,7 +69,7 @@ static void add_latency(struct exposition *e, const struct notify_channel_view *
         "moonwatch_notify_latency_seconds", METRIC_HISTOGRAM,
         "From a notification to the receiver's yes; what an agent before left is not counted."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "channel type peer ", NEED_NOTHING);
     for (size_t i = 0; i < count; i++)
         exposition_histogram(
             e, LABELS({"channel", rows[i].name}, {"type", rows[i].type}, {"peer", rows[i].peer}),
@@ -94,9 +95,9 @@ static void add_channels(struct exposition *e, const struct notify_channel_view 
                                                 "Messages not delivered yet."};
 
     add_states(e, rows, count);
-    METRIC_COLUMNS(e, columns,
+    METRIC_COLUMNS(e, columns, "channel type peer ", NEED_NOTHING,
                    (&(const struct metric_rows){rows, sizeof(*rows), count, label_channel}));
-    exposition_family(e, &queued);
+    METRIC_FAMILY(e, queued, "channel type peer ", NEED_NOTHING);
     for (size_t i = 0; i < count; i++)
         exposition_count(
             e, LABELS({"channel", rows[i].name}, {"type", rows[i].type}, {"peer", rows[i].peer}),
@@ -129,10 +130,11 @@ static void add_outbox(struct exposition *e, const struct notify *notify)
     struct outbox_view view;
 
     notify_outbox_view(notify, &view);
-    METRIC_COLUMNS(e, columns, (&(const struct metric_rows){&view, sizeof(view), 1, NULL}));
-    exposition_family(e, &open);
+    METRIC_COLUMNS(e, columns, "", NEED_NOTHING,
+                   (&(const struct metric_rows){&view, sizeof(view), 1, NULL}));
+    METRIC_FAMILY(e, open, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, view.open);
-    exposition_family(e, &queued);
+    METRIC_FAMILY(e, queued, "", NEED_NOTHING);
     exposition_count(e, NULL, 0, view.queued);
 }
 

@@ -16,15 +16,15 @@ static void add_classes(struct exposition *e, const struct scheduler_snapshot *s
         "Times a task of the class left its CPU: to sleep or end (voluntary), or preempted or "
         "yielding (involuntary)."};
 
-    exposition_family(e, &delay);
+    METRIC_FAMILY(e, delay, "class ", NEED_RUNQ);
     for (int c = 0; c < PRIORITY_CLASS_COUNT; c++)
         exposition_histogram(e, LABELS({"class", priority_class_name((enum priority_class)c)}),
                              &scheduler->classes[c].delay, 1);
-    exposition_family(e, &on_cpu);
+    METRIC_FAMILY(e, on_cpu, "class ", NEED_RUNQ);
     for (int c = 0; c < PRIORITY_CLASS_COUNT; c++)
         exposition_sample(e, LABELS({"class", priority_class_name((enum priority_class)c)}),
                           (double)scheduler->classes[c].on_cpu_ns / FROM_NS);
-    exposition_family(e, &switches);
+    METRIC_FAMILY(e, switches, "class kind ", NEED_RUNQ);
     for (int c = 0; c < PRIORITY_CLASS_COUNT; c++) {
         const char *class = priority_class_name((enum priority_class)c);
 
@@ -58,15 +58,15 @@ void metrics_scheduler(struct exposition *e, struct metrics *m, const struct met
     (void)m;
     if (!scheduler->missing) {
         add_classes(e, scheduler);
-        exposition_family(e, &method);
+        METRIC_FAMILY(e, method, "method ", NEED_RUNQ);
         exposition_count(e, LABELS({"method", scheduler->method}), 1);
-        exposition_family(e, &slow);
+        METRIC_FAMILY(e, slow, "", NEED_SLOW_WAITS);
         exposition_sample(e, NULL, 0, scheduler->slow_waits_total);
     }
-    exposition_family(e, &blocked);
+    METRIC_FAMILY(e, blocked, "", NEED_RUNQ);
     if (!scheduler->blocked_missing)
         exposition_histogram(e, NULL, 0, &scheduler->blocked, 1);
-    exposition_family(e, &reclaim);
+    METRIC_FAMILY(e, reclaim, "kind ", NEED_RECLAIM);
     for (int k = 0; k < RECLAIM_KIND_COUNT && !scheduler->reclaim_missing; k++)
         exposition_histogram(e, LABELS({"kind", kinds[k]}), &scheduler->reclaim[k], 1);
 }
@@ -101,25 +101,25 @@ void metrics_cgroups(struct exposition *e, struct metrics *m, const struct metri
         "Runnable tasks waiting for a CPU, of the cgroups that waited most. See "
         "moonwatch_run_queue_delay_seconds."};
     static const struct {
-        struct metric_family seconds, count;
+        struct metric_family families[2]; /* seconds, count */
         size_t at;
         size_t missing_at; /* in struct scheduler_snapshot */
     } rows[] = {
-        {{"moonwatch_cgroup_blocked_seconds", METRIC_COUNTER,
-          "Time in uninterruptible sleep, by cgroup."},
-         {"moonwatch_cgroup_blocked_sleeps", METRIC_COUNTER, "Uninterruptible sleeps, by cgroup."},
+        {{{"moonwatch_cgroup_blocked_seconds", METRIC_COUNTER,
+           "Time in uninterruptible sleep, by cgroup."},
+          {"moonwatch_cgroup_blocked_sleeps", METRIC_COUNTER,
+           "Uninterruptible sleeps, by cgroup."}},
          offsetof(struct cgroup_totals, blocked),
          offsetof(struct scheduler_snapshot, blocked_missing)},
-        {{"moonwatch_cgroup_reclaim_stall_seconds", METRIC_COUNTER,
-          "Time stalled in memory reclaim, by cgroup."},
-         {"moonwatch_cgroup_reclaim_stalls", METRIC_COUNTER,
-          "Stalls in memory reclaim, by cgroup."},
+        {{{"moonwatch_cgroup_reclaim_stall_seconds", METRIC_COUNTER,
+           "Time stalled in memory reclaim, by cgroup."},
+          {"moonwatch_cgroup_reclaim_stalls", METRIC_COUNTER,
+           "Stalls in memory reclaim, by cgroup."}},
          offsetof(struct cgroup_totals, reclaim),
          offsetof(struct scheduler_snapshot, reclaim_missing)},
     };
     const struct scheduler_snapshot *scheduler = &s->snapshot->scheduler;
     const struct cgroup_rows *all = &m->cgroups;
-
     size_t room;
 
     if (scheduler->cgroup_count == 0)
@@ -130,16 +130,18 @@ void metrics_cgroups(struct exposition *e, struct metrics *m, const struct metri
     cgroup_rows_update(&m->cgroups, scheduler, room > 0 ? room - 1 : 0);
     m->lists.omitted[LIST_CGROUPS] =
         all->count < scheduler->cgroup_count ? scheduler->cgroup_count - all->count : 0;
-    exposition_family(e, &delay);
+    METRIC_FAMILY(e, delay, "cgroup ", NEED_RUNQ);
     for (size_t i = 0; i < all->count && !scheduler->missing; i++)
         exposition_histogram(e, LABELS({"cgroup", all->rows[i].path}), &all->rows[i].now.delay,
                              CGROUP_STEP);
     if (!scheduler->missing)
         exposition_histogram(e, LABELS({"cgroup", "other"}), &all->other.delay, CGROUP_STEP);
+    METRIC_DECLARE(rows[0].families, sizeof(rows[0].families[0]), 2, "cgroup ", NEED_RUNQ);
+    METRIC_DECLARE(rows[1].families, sizeof(rows[1].families[0]), 2, "cgroup ", NEED_RECLAIM);
     for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
         if (*(const char *const *)((const char *)scheduler + rows[r].missing_at))
             continue;
-        add_cgroup_counter(e, all, &rows[r].seconds, rows[r].at, true);
-        add_cgroup_counter(e, all, &rows[r].count, rows[r].at, false);
+        add_cgroup_counter(e, all, &rows[r].families[0], rows[r].at, true);
+        add_cgroup_counter(e, all, &rows[r].families[1], rows[r].at, false);
     }
 }

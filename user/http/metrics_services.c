@@ -87,7 +87,7 @@ static void add_states(struct exposition *e, const struct breaker_metrics *rows,
     static const struct metric_family family = {"moonwatch_breaker_state", METRIC_GAUGE,
                                                 "1 for the state a circuit breaker is in."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "upstream state ", NEED_UPSTREAMS);
     for (size_t i = 0; i < count; i++)
         for (int state = 0; state < BREAKER_STATE_COUNT; state++)
             exposition_count(e,
@@ -102,7 +102,7 @@ static void add_switches(struct exposition *e, const struct breaker_metrics *row
         "moonwatch_fallback_switches", METRIC_COUNTER,
         "Changes of what callers get instead of an upstream, by what they got then."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "upstream to ", NEED_UPSTREAMS);
     for (size_t i = 0; i < count; i++)
         for (int offer = 0; offer < FALLBACK_OFFER_COUNT; offer++)
             exposition_count(e,
@@ -117,7 +117,7 @@ static void add_failures(struct exposition *e, const struct service_row *rows, s
         "moonwatch_service_failures", METRIC_COUNTER,
         "Failed calls, and failed connects of an upstream's clients, by reason."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "role name reason ", NEED_CALLS);
     for (size_t i = 0; i < count; i++)
         for (int f = 0; f < CALL_FAILURE_COUNT; f++)
             if (!rows[i].calls.accepts || f > CALL_CONNECT_OTHER)
@@ -133,7 +133,7 @@ static void add_in_flight(struct exposition *e, const struct service_row *rows, 
         "moonwatch_service_calls_in_flight", METRIC_GAUGE,
         "Calls not answered when the open sockets were last looked at."};
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "role name ", NEED_CALLS);
     for (size_t i = 0; i < count; i++)
         if (!rows[i].calls.flight_missing)
             exposition_count(e, LABELS({"role", rows[i].role}, {"name", rows[i].name}),
@@ -186,7 +186,7 @@ static void add_calls(struct exposition *e, const struct service_row *rows, size
                       calls.transport.round_trip_seconds, 1),
     };
 
-    METRIC_COLUMNS(e, columns,
+    METRIC_COLUMNS(e, columns, "role name ", NEED_CALLS,
                    (&(const struct metric_rows){rows, sizeof(*rows), count, label_service}));
 }
 
@@ -221,7 +221,7 @@ void metrics_services(struct exposition *e, struct metrics *m, const struct metr
     if (!rows)
         return;
     count = gather_rows(s->services, clock_monotonic_ns(s->clock), rows);
-    METRIC_COLUMNS(e, columns,
+    METRIC_COLUMNS(e, columns, "role name ", NEED_CALLS,
                    (&(const struct metric_rows){rows, sizeof(*rows), count, label_service}));
     count = keep_followed(rows, count);
     add_in_flight(e, rows, count);
@@ -262,7 +262,7 @@ void metrics_breakers(struct exposition *e, struct metrics *m, const struct metr
         return;
     gather_breakers(s->services, clock_monotonic_ns(s->clock), rows);
     add_states(e, rows, count);
-    METRIC_COLUMNS(e, columns,
+    METRIC_COLUMNS(e, columns, "upstream ", NEED_UPSTREAMS,
                    (&(const struct metric_rows){rows, sizeof(*rows), count, label_breaker}));
     add_switches(e, rows, count);
     free(rows);

@@ -56,7 +56,7 @@ void metrics_pressure(struct exposition *e, struct metrics *m, const struct metr
     (void)m;
     if (pressure->missing)
         return;
-    exposition_family(e, &seconds);
+    METRIC_FAMILY(e, seconds, "resource share ", NEED_NOTHING);
     for (int r = 0; r < PRESSURE_RESOURCE_COUNT; r++) {
         for (size_t share = 0; share < COUNT(pressure_shares); share++)
             exposition_reading(
@@ -65,11 +65,11 @@ void metrics_pressure(struct exposition *e, struct metrics *m, const struct metr
                        {"share", pressure_shares[share].name}),
                 pressure_line(&pressure->resource[r], share)->seconds_total, 1);
     }
-    exposition_family(e, &ratio);
+    METRIC_FAMILY(e, ratio, "resource share window ", NEED_NOTHING);
     for (int r = 0; r < PRESSURE_RESOURCE_COUNT; r++)
         add_pressure_ratios(e, pressure_resource_name((enum pressure_resource)r),
                             &pressure->resource[r]);
-    exposition_family(e, &triggers);
+    METRIC_FAMILY(e, triggers, "resource ", NEED_NOTHING);
     for (int r = 0; r < PRESSURE_RESOURCE_COUNT && !pressure->triggers_missing; r++)
         exposition_sample(e,
                           LABELS({"resource", pressure_resource_name((enum pressure_resource)r)}),
@@ -113,10 +113,12 @@ void metrics_processes(struct exposition *e, struct metrics *m, const struct met
     size_t count = COUNT(columns) - (process->top_missing ? 1 : 0);
 
     (void)m;
+    METRIC_DECLARE(&columns[0].family, sizeof(columns[0]), COUNT(columns) - 1, "", NEED_NOTHING);
+    METRIC_DECLARE(&columns[COUNT(columns) - 1].family, 0, 1, "", NEED_TASKS);
     metric_columns(e, columns, count,
                    &(const struct metric_rows){process, sizeof(*process), 1, NULL});
     if (!process->lifecycle_missing)
-        METRIC_COLUMNS(e, lifecycle,
+        METRIC_COLUMNS(e, lifecycle, "", NEED_PROCESS,
                        (&(const struct metric_rows){&process->lifecycle, sizeof(process->lifecycle),
                                                     1, NULL}));
 }
@@ -145,7 +147,7 @@ void metrics_throttle(struct exposition *e, struct metrics *m, const struct metr
     const struct throttle_snapshot *throttle = &s->snapshot->throttle;
 
     if (!throttle->missing)
-        METRIC_COLUMNS(e, columns,
+        METRIC_COLUMNS(e, columns, "cgroup ", NEED_NOTHING,
                        (&(const struct metric_rows){
                            throttle->rows, sizeof(struct cpu_throttle),
                            metric_lists_rows(&m->lists, e, LIST_THROTTLED, throttle->count,

@@ -31,8 +31,16 @@ struct metric_rows {
 void metric_columns(struct exposition *e, const struct metric_column *columns, size_t column_count,
                     const struct metric_rows *rows);
 
-#define METRIC_COLUMNS(e, columns, rows)                                                           \
-    metric_columns((e), (columns), sizeof(columns) / sizeof((columns)[0]), (rows))
+/* Of a table that is declared, see model/metric.h. */
+#define METRIC_TABLE(columns, labels, need)                                                        \
+    METRIC_DECLARE(&(columns)[0].family, sizeof((columns)[0]),                                     \
+                   sizeof(columns) / sizeof((columns)[0]), labels, need)
+
+#define METRIC_COLUMNS(e, columns, labels, need, rows)                                             \
+    do {                                                                                           \
+        METRIC_TABLE(columns, labels, need);                                                       \
+        metric_columns((e), (columns), sizeof(columns) / sizeof((columns)[0]), (rows));            \
+    } while (0)
 
 #define READING_GAUGE(name, help, type, field, divisor)                                            \
     {                                                                                              \

@@ -48,6 +48,7 @@ static void add_port_histograms(struct exposition *e, const struct tcp_port *por
     struct label labels[METRIC_LABELS_MAX];
     char scratch[METRIC_SCRATCH_BYTES];
 
+    METRIC_TABLE(histograms, "role port ", NEED_TCP);
     for (size_t h = 0; h < sizeof(histograms) / sizeof(histograms[0]); h++) {
         exposition_family(e, &histograms[h].family);
         for (size_t i = 0; i < count; i++) {
@@ -69,7 +70,7 @@ static void add_failures(struct exposition *e, const struct tcp_port *ports, siz
     struct label labels[METRIC_LABELS_MAX];
     char scratch[METRIC_SCRATCH_BYTES];
 
-    exposition_family(e, &family);
+    METRIC_FAMILY(e, family, "role port reason ", NEED_TCP);
     for (size_t i = 0; i < count; i++) {
         size_t n = label_port(&ports[i], labels, scratch);
 
@@ -124,7 +125,8 @@ void metrics_tcp(struct exposition *e, struct metrics *m, const struct metrics_s
             network->port_count > count ? network->port_count - count : 0;
     }
     METRIC_COLUMNS(
-        e, columns,
+        e, columns, "role port ", NEED_TCP,
+
         (&(const struct metric_rows){ports, sizeof(struct tcp_port), count, label_port}));
     add_failures(e, ports, count);
     add_port_histograms(e, ports, count);

@@ -1,0 +1,79 @@
+/* What a metric is, without its values: each family is declared where it is written, and what is
+ * declared can be looked up without writing a page. */
+#ifndef MOONWATCH_MODEL_METRIC_H
+#define MOONWATCH_MODEL_METRIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_INFO, METRIC_HISTOGRAM };
+
+struct metric_family {
+    const char *name; /* of the family: without `_total`, `_info` */
+    enum metric_type type;
+    const char *help; /* one line, no quotes or backslashes */
+};
+
+/* What the configuration must have or not switch off, or there is never a sample. */
+enum metric_need {
+    NEED_NOTHING,
+    NEED_RUNQ,
+    NEED_SLOW_WAITS,
+    NEED_PROCESS,
+    NEED_OOM,
+    NEED_RECLAIM,
+    NEED_STALLS,
+    NEED_BLKIO,
+    NEED_TCP,
+    NEED_TASKS,
+    NEED_CALLS,
+    NEED_UPSTREAMS,
+    NEED_CHECKS,
+    NEED_BREAKERS,
+    NEED_BUDGET,
+    NEED_HEALTH,
+    NEED_PAGE, /* it tells of the page, so who reads samples gets none */
+    NEED_COUNT,
+};
+
+/* One family, or a table of them: in each row of `stride` bytes. */
+struct metric_declaration {
+    const struct metric_family *first;
+    size_t stride, count;
+    const char *labels; /* their names with a space after each */
+    enum metric_need need;
+};
+
+/* A statement inside the function that writes the families; all the arguments are constant. The
+ * linker makes one table of the pointers. */
+#define METRIC_DECLARE(first_, stride_, count_, labels_, need_)                                    \
+    do {                                                                                           \
+        static const struct metric_declaration declaration_ = {(first_), (stride_), (count_),      \
+                                                               (labels_), (need_)};                \
+        static const struct metric_declaration *const declared_                                    \
+            __attribute__((used, section("metric_declarations"))) = &declaration_;                 \
+    } while (0)
+
+#define METRIC_NAME_BYTES 128
+
+struct metric {
+    char name[METRIC_NAME_BYTES]; /* of its samples: with the suffix */
+    const char *labels;           /* as in struct metric_declaration */
+    enum metric_need need;
+};
+
+/* What follows the family's name in that of a sample: "", "_total", "_info". */
+const char *metric_suffix(enum metric_type type);
+
+/* Calls `fn` for each metric there may be samples of; of a histogram for its _sum and its _count.
+ */
+void metric_each(void (*fn)(void *ctx, const struct metric *metric), void *ctx);
+/* False when there is none. Without anything declared (a program that writes no page) there is
+ * none, and metric_any_declared() is false. */
+bool metric_find(const char *name, struct metric *ret);
+bool metric_any_declared(void);
+/* The metric a misspelt name is most like; "" when none is near. */
+void metric_nearest(const char *name, char ret[METRIC_NAME_BYTES]);
+bool metric_has_label(const struct metric *metric, const char *label);
+
+#endif
