@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Everything that has figures has some by then. */
-#define LOOK_AFTER_NS (10 * NS_PER_SECOND)
 #define OUTBOX_NAME "outbox.sqlite"
 #define HOST_NAME_BYTES 256
 
@@ -21,7 +19,6 @@ struct agent_alerts {
     struct alert_source *source;
     struct metric_samples *samples; /* NULL: no rule wanted more than the source has, ever */
     bool wants_samples, ticked, undecided_said;
-    uint64_t look_ns; /* when to look for metrics that rules want in vain; 0: done */
     struct notify *notify;
     struct alert_keeper *state;
     uint64_t started_realtime_ns;
@@ -47,7 +44,6 @@ static void find_wants(struct agent_alerts *a)
     a->wants_samples = alert_manager_wants_more(a->manager, alert_source_has);
     if (a->wants_samples && !a->samples && metric_samples_create(&a->samples, a->sources.host) < 0)
         a->wants_samples = false;
-    a->look_ns = clock_monotonic_ns(a->sources.clock) + LOOK_AFTER_NS;
 }
 
 static void on_noted(void *ctx, const char *note, size_t bytes)
@@ -235,44 +231,6 @@ static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
         tell(a, &input);
 }
 
-struct look {
-    struct agent_alerts *a;
-    const struct metrics_sources *facts;
-};
-
-static bool is_metric(void *ctx, const char *metric)
-{
-    return strcmp(ctx, metric) == 0;
-}
-
-static void look_at_metric(void *ctx, const char *rule, const char *metric)
-{
-    const struct look *look = ctx;
-    const struct alert_sample *samples;
-    size_t count = 0;
-
-    if (alert_source_has(metric) ||
-        metric_samples_take(look->a->samples, look->facts, is_metric, (void *)metric, &samples,
-                            &count) < 0 ||
-        count > 0)
-        return;
-    LOG_WARNING(look->a->sources.log, "alert_manager",
-                "A rule cannot fire: no series of its metric is in /metrics",
-                LOG_STRING("rule", rule), LOG_STRING("metric", metric));
-}
-
-/* A misspelt name is no mistake of the configuration: it may be of a later version. */
-static void look_at_metrics(struct agent_alerts *a, const struct metrics_sources *facts)
-{
-    struct look look = {a, facts};
-
-    if (!a->look_ns || facts->snapshot->monotonic_ns < a->look_ns)
-        return;
-    a->look_ns = 0;
-    if (a->wants_samples)
-        alert_manager_each_metric(a->manager, look_at_metric, &look);
-}
-
 void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
 {
     const struct agent_alerts_sources *s = &a->sources;
@@ -298,7 +256,6 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
     loop_view(s->loop, &loop);
     server_view(server, &server_figures);
     judge(a, &facts);
-    look_at_metrics(a, &facts);
     a->ticked = true;
     notify_tick(a->notify, a->manager, clock_monotonic_ns(s->clock));
     alert_keeper_changed(a->state);

@@ -13,7 +13,7 @@ import pytest
 from alerting import (
     ALWAYS, CRASH, NEVER, SELDOM, Ticks, act, at, crash, crashes, find, firing, ours, over, reload, start, with_rules,
 )
-from conftest import DEADLINE_SECONDS, Cgroup, cgroup2_mount, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, Cgroup, cgroup2_mount, wait_for
 from test_http import check_unknowns, openapi, validator
 from test_metrics import parse, series
 
@@ -165,7 +165,15 @@ def names_of(agent):
     return {name for name, _ in series(parse(agent)) if not name.endswith("_bucket")}
 
 
-def test_every_metric_can_be_alerted_on_as_it_reads(start):
+def doubts_of(config, tmp_path):
+    path = tmp_path / "checked.json"
+    path.write_text(json.dumps(config))
+    run = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+    assert run.returncode == 0, run.stderr
+    return [line.split(" warning: ", 1)[1] for line in run.stderr.splitlines()]
+
+
+def test_every_metric_can_be_alerted_on_as_it_reads(start, tmp_path):
     """The same names and labels as on the page, which others parse."""
     upstream = {"name": "pay", "address": "192.0.2.1:443", "breaker": {"mode": "observe"}}
     agent = start(NEVER, more={"upstreams": [upstream]})
@@ -176,6 +184,11 @@ def test_every_metric_can_be_alerted_on_as_it_reads(start):
         {"name": f"R{i}", "metric": name, "above": -1e18, "for": 0, "severity": "info", "summary": "x" * 500}
         for i, name in enumerate(names)
     ]
+    labels_of = {name: [key for key, _ in labels] for name, labels in series(parse(agent))}
+    known = {**with_rules(*[{**rule, "above": 0.5, "matchers": [f'{key}!=""' for key in labels_of[rule["metric"]]]}
+                            for rule in rules]), "upstreams": [upstream]}
+    assert doubts_of(known, tmp_path) == [
+        "cannot fire: it tells of the page itself, which rules do not read"] * ("moonwatch_scrape_seconds" in names)
     reload(agent, with_rules(*rules))
     wait_for(lambda: find(agent, "R0", query="?alertname=R0"), what="the first alerts")
     agent.next_tick()
@@ -211,10 +224,12 @@ def test_every_metric_can_be_alerted_on_as_it_reads(start):
 def test_a_misspelt_metric_is_said(start):
     rule = {**NEVER, "name": "Typo", "metric": "moonwatch_filesystem_usage"}
     agent = start(NEVER, rule, {**NEVER, "name": "Disk", "metric": "moonwatch_filesystem_usage_ratio"})
-    said = agent.wait_log(lambda e: "cannot fire" in str(e.get("msg")))
-    assert (said["rule"], said["metric"], said["level"]) == ("Typo", rule["metric"], "WARNING")
-    agent.next_tick()
-    assert len([e for e in agent.events() if "cannot fire" in str(e.get("msg"))]) == 1
+    said = lambda: [e for e in agent.events() if "there is no metric" in str(e.get("reason"))]
+    (line,) = said()
+    assert line["level"] == "WARNING" and line["msg"] == "Configured without effect"
+    assert "the nearest is moonwatch_filesystem_usage_ratio" in line["reason"]
+    reload(agent, with_rules({**rule, "name": "Typo2"}))
+    assert len(said()) == 2
 
 
 def test_a_breaker_is_an_event(start, cgroup2):

@@ -2,6 +2,7 @@
  * none. */
 #include "alert/alert.h"
 #include "config_text.h"
+#include "http/metrics.h"
 #include <errno.h>
 
 #define ALERTS(inside) "{\"alert_manager\":{" inside "}}"
@@ -10,6 +11,13 @@
 #define ROUTES(inside)                                                                             \
     ALERTS(CHANNELS "\"routes\":[" inside "{\"channels\":[\"a\",\"b\"],\"group_by\":[]}]")
 #define RULE(inside) ALERTS("\"rules\":[{\"name\":\"X\"," inside "}]")
+
+#define UPSTREAMS "\"upstreams\":[{\"name\":\"u\",\"address\":\"192.0.2.1:443\"}]"
+#define MUTE(inside) ALERTS("\"mute_windows\":[{\"name\":\"n\",\"utc\":true," inside "}]")
+#define USAGE "\"metric\":\"moonwatch_filesystem_usage_ratio\",\"above\":0.9"
+#define WITHOUT(probe, rule)                                                                       \
+    "{\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},\"alert_manager\":{\"rules\":[{\"name\":"  \
+    "\"X\"," rule "}]}}"
 
 static void load(const char *text, struct config_errors *errors)
 {
@@ -57,14 +65,33 @@ static void what_pages_nobody_is_doubted(void **state)
          "/alert_manager/rules/0", "no alert of this kind has a label \"mount\""},
         {ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"cgroup=~\\\"app.slice/.*\\\"\"]},"),
          "/alert_manager/routes/0", "the path of a cgroup begins with \"/\""},
-        {RULE("\"kind\":\"degradation\",\"match\":{\"service\":\"shop\"}"),
+        {"{" UPSTREAMS ",\"alert_manager\":{\"rules\":[{\"name\":\"X\",\"kind\":\"degradation\","
+         "\"match\":{\"service\":\"shop\"}}]}}",
          "/alert_manager/rules/0", "no alert of this kind has a label \"service\""},
         {RULE("\"metric\":\"node_load1\",\"above\":1"), "/alert_manager/rules/0",
-         "cannot fire: no metric \"node_load1\""},
+         "cannot fire: there is no metric \"node_load1\""},
         {RULE("\"enabled\":false"), "/alert_manager/rules/0",
          "switches nothing off: no rule that is built in is called \"X\""},
         {ALERTS("\"rules\":[{\"name\":\"HostCPU\",\"kind\":\"status\",\"enabled\":false}]"),
          "/alert_manager/rules/0", "switches nothing off"},
+        {ALERTS("\"channels\":[{\"name\":\"a\",\"type\":\"log\",\"minimum_severity\":\"critical\"},"
+                "{\"name\":\"b\",\"type\":\"log\"}],\"routes\":[{\"channels\":[\"a\"],\"match\":{"
+                "\"severity\":\"warning\"}},{\"channels\":[\"b\"]}]"),
+         "/alert_manager/routes/0", "tells nobody"},
+        {ALERTS("\"channels\":[{\"name\":\"a\",\"type\":\"log\",\"minimum_severity\":\"error\"},"
+                "{\"name\":\"b\",\"type\":\"log\"}],\"routes\":[{\"channels\":[\"a\"],\"match\":{"
+                "\"alertname\":\"ReclaimStalls\"}},{\"channels\":[\"b\"]}]"),
+         "/alert_manager/routes/0", "tells nobody"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"check\":\"disk\"}},{\"channels\":[\"b\"],"
+                "\"matchers\":[\"severity=critical\",\"check=disk\"]},"),
+         "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"unit\":\"nginx\"}},"),
+         "/alert_manager/routes/0", "nginx.service"},
+        {MUTE("\"start\":\"00:00\",\"end\":\"23:59\""), "/alert_manager/mute_windows/0",
+         "mutes every alert at all times"},
+        {MUTE("\"start\":\"08:00\",\"end\":\"20:00\"},{\"name\":\"m\",\"utc\":true,\"start\":"
+              "\"20:00\",\"end\":\"08:00\""),
+         "/alert_manager/mute_windows/1", "mutes every alert at all times"},
         {"{\"health_monitor\":{\"thresholds\":{\"disk_warning\":0.7}}}",
          "/health_monitor/thresholds/disk_warning", "is 70 meant?"},
         {"{\"health_monitor\":{\"cpu_threshold\":0.8}}", "/health_monitor/cpu_threshold",
@@ -83,11 +110,109 @@ static void what_pages_nobody_is_doubted(void **state)
     }
 }
 
+static void what_cannot_fire_is_doubted(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {RULE("\"metric\":\"moonwatch_filesystem_usage\",\"above\":0.9"),
+         "the nearest is moonwatch_filesystem_usage_ratio"},
+        {RULE("\"metric\":\"moonwatch_ticks\",\"above\":9"),
+         "the nearest is moonwatch_ticks_total"},
+        {RULE("\"metric\":\"moonwatch_tcp_rtt_seconds_bucket\",\"above\":9"), "there is no metric"},
+        {RULE("\"kind\":\"absent\",\"metric\":\"moonwatch_cpu_usage\""),
+         "always fires: there is no metric"},
+        {RULE("\"metric\":\"moonwatch_scrape_seconds\",\"above\":9"), "cannot fire: it tells of"},
+        {RULE("\"metric\":\"moonwatch_filesystem_usage_ratio\",\"above\":90"),
+         "never fires: the metric is a share"},
+        {RULE("\"metric\":\"moonwatch_filesystem_usage_ratio\",\"above\":-1"), "fires always"},
+        {RULE("\"metric\":\"moonwatch_cpu_usage_ratio\",\"below\":0"), "never fires"},
+        {RULE("\"metric\":\"moonwatch_cpu_usage_ratio\",\"below\":10"), "fires always"},
+        {RULE("\"metric\":\"moonwatch_ticks_total\",\"below\":0"), "never fires"},
+        {RULE(USAGE ",\"matchers\":[\"mount=/a,mount=/b\"]"), "no value of \"mount\""},
+        {RULE(USAGE ",\"matchers\":[\"mount=/a,mount!~\\\"/.*\\\"\"]"), "no value of \"mount\""},
+        {RULE(USAGE ",\"matchers\":[\"mount!~\\\".*\\\"\"]"), "no value of \"mount\""},
+        {RULE(USAGE ",\"matchers\":[\"mount!~\\\"(?s:.*)|x\\\"\"]"), "no value of \"mount\""},
+        {RULE(USAGE ",\"match\":{\"mount\":\"var\"}"), "a mount begins with \"/\""},
+        {RULE(USAGE ",\"match\":{\"mount\":\"/var/\"}"), "ends in /"},
+        {RULE(USAGE ",\"matchers\":[\"mount=~\\\"var\\\"\"]"), "a mount begins with \"/\""},
+        {RULE("\"metric\":\"moonwatch_ticks_total\",\"above\":1,\"match\":{\"mount\":\"/\"}"),
+         "moonwatch_ticks_total has no label \"mount\""},
+        {RULE(USAGE ",\"match\":{\"severity\":\"warning\"}"), "has no label \"severity\""},
+        {RULE("\"kind\":\"absent\",\"metric\":\"moonwatch_load1\",\"match\":{\"core\":\"0\"}"),
+         "moonwatch_load1 has no label \"core\""},
+        {RULE("\"kind\":\"event\",\"event\":\"crash\",\"match\":{\"unit\":\"nginx\"}"),
+         "nginx.service"},
+        {WITHOUT("process", "\"kind\":\"event\",\"event\":\"crash\""),
+         "overhead.probes.process is off"},
+        {WITHOUT("process", "\"kind\":\"event\",\"event\":\"crash_loop\""),
+         "probes.process is off"},
+        {WITHOUT("process", "\"kind\":\"event\",\"event\":\"service_failed\""), "process is off"},
+        {WITHOUT("oom", "\"kind\":\"event\",\"event\":\"oom\""), "overhead.probes.oom is off"},
+        {WITHOUT("reclaim", "\"kind\":\"event\",\"event\":\"stall\""), "probes.reclaim is off"},
+        {WITHOUT("blkio", "\"metric\":\"moonwatch_block_errors_total\",\"above\":1"),
+         "probes.blkio is off"},
+        {WITHOUT("runq", "\"metric\":\"moonwatch_run_queue_delay_seconds_sum\",\"above\":1"),
+         "probes.runq is off"},
+        {WITHOUT("tcp", "\"metric\":\"moonwatch_tcp_retransmits_total\",\"above\":1"),
+         "probes.tcp is off"},
+        {WITHOUT("tasks", "\"metric\":\"moonwatch_tasks_stuck_seconds\",\"above\":1"),
+         "probes.tasks is off"},
+        {WITHOUT("tcp", "\"kind\":\"absent\",\"metric\":\"moonwatch_tcp_opened_total\""),
+         "always fires: overhead.probes.tcp is off"},
+        {"{\"performance_tracker\":{\"stall_ms\":0},\"alert_manager\":{\"rules\":[{\"name\":\"X\","
+         "\"kind\":\"event\",\"event\":\"stall\"}]}}",
+         "performance_tracker.stall_ms is 0"},
+        {"{\"overhead\":{\"budget_percent\":0},\"alert_manager\":{\"rules\":[{\"name\":\"X\","
+         "\"kind\":\"event\",\"event\":\"probe_shed\"}]}}",
+         "overhead.budget_percent is 0"},
+        {"{\"health_monitor\":{\"enabled\":false},\"alert_manager\":{\"rules\":[{\"name\":\"X\","
+         "\"kind\":\"status\"}]}}",
+         "health_monitor.enabled is false"},
+        {RULE("\"kind\":\"event\",\"event\":\"breaker\""), "there are no upstreams"},
+        {RULE("\"kind\":\"degradation\""), "there are no services and no upstreams"},
+        {RULE("\"metric\":\"moonwatch_breaker_state\",\"above\":0.5"), "there are no upstreams"},
+        {"{" UPSTREAMS ",\"alert_manager\":{\"rules\":[{\"name\":\"X\",\"metric\":"
+         "\"moonwatch_endpoint_up\",\"below\":1}]}}",
+         "has a check"},
+        {"{" UPSTREAMS ",\"circuit_breaker\":{\"enabled\":false},\"alert_manager\":{\"rules\":[{"
+         "\"name\":\"X\",\"kind\":\"event\",\"event\":\"breaker\"}]}}",
+         "circuit_breaker.enabled is false"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config_errors errors = {0};
+
+        load(cases[i].text, &errors);
+        if (errors.warning_count != 1 ||
+            strcmp(errors.warnings[0].pointer, "/alert_manager/rules/0") != 0 ||
+            !strstr(errors.warnings[0].message, cases[i].message))
+            fail_msg("%s: %zu, %s: %s", cases[i].text, errors.warning_count,
+                     errors.warnings[0].pointer, errors.warnings[0].message);
+    }
+}
+
 static void what_is_meant_is_not_doubted(void **state)
 {
     static const char *const cases[] = {
         "{}",
         ALERTS(CHANNELS "\"escalation_limit\":3"),
+        RULE(USAGE ",\"matchers\":[\"mount=~\\\"/v.*\\\",mount!=/var/tmp\"]"),
+        RULE(USAGE ",\"match\":{\"mount\":\"/\"}"),
+        RULE(USAGE ",\"matchers\":[\"mount!~\\\"/run.*\\\"\"]"),
+        RULE("\"metric\":\"moonwatch_bpf_cpu_ratio\",\"above\":2"),
+        RULE("\"metric\":\"moonwatch_endpoint_certificate_seconds\",\"below\":0,\"enabled\":false"),
+        RULE("\"metric\":\"moonwatch_health_check_severity\",\"above\":1,\"match\":{\"check\":"
+             "\"disk:/var\"}"),
+        RULE("\"kind\":\"event\",\"event\":\"crash\",\"match\":{\"unit\":\"nginx.service\"}"),
+        WITHOUT("oom", "\"kind\":\"event\",\"event\":\"crash\""),
+        "{\"overhead\":{\"probes\":{\"process\":\"off\"}},\"health_monitor\":{\"enabled\":false}}",
+        MUTE("\"start\":\"08:00\",\"end\":\"07:00\""),
+        MUTE("\"start\":\"00:00\",\"end\":\"23:59\",\"match\":{\"check\":\"cpu\"}"),
+        MUTE("\"start\":\"00:00\",\"end\":\"23:59\",\"days\":[\"sat\",\"sun\"]"),
+        ALERTS("\"channels\":[{\"name\":\"a\",\"type\":\"log\",\"minimum_severity\":\"critical\"},"
+               "{\"name\":\"b\",\"type\":\"log\"}],\"routes\":[{\"channels\":[\"a\"],\"match\":{"
+               "\"alertname\":\"HostCpu\"}},{\"channels\":[\"b\"]}]"),
         ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"severity=~\\\"error|critical\\\"\"]},"),
         ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"alertname!=Gone\",\"team!=db\"]},"),
         ROUTES("{\"channels\":[\"a\"],\"match\":{\"role\":\"service\",\"name\":\"shop\"}},"),
@@ -100,9 +225,11 @@ static void what_is_meant_is_not_doubted(void **state)
         RULE("\"metric\":\"moonwatch_load1\",\"above\":9,\"enabled\":false"),
         ALERTS("\"rules\":[{\"name\":\"HostCpu\",\"enabled\":false},{\"name\":\"HostDisk\","
                "\"kind\":\"status\",\"enabled\":false}]"),
-        ALERTS("\"rules\":[{\"name\":\"X\",\"kind\":\"absent\",\"metric\":\"moonwatch_x\","
-               "\"match\":{\"disk\":\"a\"}}],\"mute_windows\":[{\"name\":\"n\",\"start\":\"01:00\","
-               "\"end\":\"02:00\",\"utc\":true,\"match\":{\"disk\":\"a\"}}]"),
+        ALERTS(
+            "\"rules\":[{\"name\":\"X\",\"kind\":\"absent\",\"metric\":\"moonwatch_block_reads_"
+            "total\","
+            "\"match\":{\"device\":\"a\"}}],\"mute_windows\":[{\"name\":\"n\",\"start\":\"01:00\","
+            "\"end\":\"02:00\",\"utc\":true,\"match\":{\"device\":\"a\"}}]"),
         "{\"health_monitor\":{\"thresholds\":{\"disk_warning\":1.5}}}",
     };
 
@@ -120,8 +247,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_pages_nobody_is_doubted),
+        cmocka_unit_test(what_cannot_fire_is_doubted),
         cmocka_unit_test(what_is_meant_is_not_doubted),
     };
 
+    metrics_destroy(NULL); /* links what declares the metrics, as in the agent */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

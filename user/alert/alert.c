@@ -206,18 +206,6 @@ bool alert_manager_wants(const struct alert_manager *m, const char *metric)
     return count > 0;
 }
 
-void alert_manager_each_metric(const struct alert_manager *m,
-                               void (*fn)(void *ctx, const char *rule, const char *metric),
-                               void *ctx)
-{
-    for (size_t i = 0; i < rule_set_count(m->plan->rules); i++) {
-        const struct config_rule *config = rule_set_at(m->plan->rules, i)->config;
-
-        if (config->kind == RULE_THRESHOLD)
-            fn(ctx, config->name, config->metric);
-    }
-}
-
 bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const char *metric))
 {
     for (size_t i = 0; i < rule_set_count(m->plan->rules); i++) {

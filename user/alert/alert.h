@@ -50,10 +50,6 @@ void alert_manager_tick(struct alert_manager *m, const struct alert_input *input
 
 /* Whether any rule wants samples of the metric: the others need not be in the input. */
 bool alert_manager_wants(const struct alert_manager *m, const char *metric);
-/* Each rule of a metric's level, with the metric. */
-void alert_manager_each_metric(const struct alert_manager *m,
-                               void (*fn)(void *ctx, const char *rule, const char *metric),
-                               void *ctx);
 /* Whether any rule wants samples of a metric that is not `known`. */
 bool alert_manager_wants_more(const struct alert_manager *m, bool (*known)(const char *metric));
 /* Remembers a change (a reload, a deployment, an action taken) that alerts which begin to fire in

@@ -1,10 +1,31 @@
-/* What is surely not meant in an alert manager's configuration. Inside this layer only. */
+/* What is surely not meant in an alert manager's configuration: it is allowed, and pages nobody, or
+ * not whom it was meant to. Inside this layer only. */
 #ifndef MOONWATCH_ALERT_DOUBTS_H
 #define MOONWATCH_ALERT_DOUBTS_H
 
 #include "alert/plan.h"
+#include "model/metric.h"
 
 /* Adds warnings. */
 void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors);
+
+#define DOUBT_POINTER_BYTES 96
+
+struct doubts {
+    const struct plan *plan;
+    const struct config *config;
+    struct config_errors *errors;
+};
+
+/* `rule` NULL: over the alerts of all rules; else over what this one looks at. */
+void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
+                    const struct config_rule *rule, const char *pointer);
+void doubt_rules(const struct doubts *d);
+void doubt_routes(const struct doubts *d);
+void doubt_channels(const struct doubts *d);
+void doubt_mutes(const struct doubts *d);
+
+/* What the configuration lacks or switches off for it, and the mend; NULL: nothing. */
+const char *need_missing(const struct config *config, enum metric_need need);
 
 #endif

@@ -196,6 +196,63 @@ bool matchers_may_begin(const struct matchers *matchers, size_t index, const cha
     return matcher->op != MATCHER_REGEX || regex_may_begin(matcher->value, begin);
 }
 
+const char *matchers_only_value(const struct matchers *matchers, size_t index)
+{
+    const struct matcher *matcher = &matchers->list[index];
+    bool plain = matcher->op == MATCHER_EQUAL ||
+                 (matcher->op == MATCHER_REGEX && !strpbrk(matcher->value, "\\.[](){}*+?|^$"));
+
+    return plain ? matcher->value : NULL;
+}
+
+/* A value with all of ASCII that can be seen, and more: what matches it and "" matches anything. */
+static bool takes_anything(const struct matcher *matcher)
+{
+    char all[256];
+    size_t n = 0;
+
+    if (!matcher->regex || regex_match(matcher->regex, "", NULL) != REGEX_YES)
+        return false;
+    for (int c = ' '; c <= '~'; c++)
+        all[n++] = (char)c;
+    snprintf(all + n, sizeof(all) - n, "\n\t\xc3\xa4/a a/\xe2\x82\xac");
+    return regex_match(matcher->regex, all, NULL) == REGEX_YES;
+}
+
+bool matchers_exclude_all(const struct matchers *matchers, size_t index)
+{
+    const struct matcher *one = &matchers->list[index];
+    const char *value = matchers_only_value(matchers, index);
+
+    if (!value)
+        return one->op == MATCHER_NOT_REGEX && takes_anything(one);
+    for (size_t i = 0; i < matchers->count; i++)
+        if (strcmp(matchers->list[i].name, one->name) == 0 &&
+            !holds(&matchers->list[i], value, true, NULL))
+            return true;
+    return false;
+}
+
+static bool has_matcher(const struct matchers *matchers, const struct matcher *wanted)
+{
+    for (size_t i = 0; i < matchers->count; i++) {
+        const struct matcher *matcher = &matchers->list[i];
+
+        if (matcher->op == wanted->op && strcmp(matcher->name, wanted->name) == 0 &&
+            strcmp(matcher->value, wanted->value) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool matchers_cover(const struct matchers *wide, const struct matchers *narrow)
+{
+    for (size_t i = 0; i < wide->count; i++)
+        if (!has_matcher(narrow, &wide->list[i]))
+            return false;
+    return true;
+}
+
 static bool all_hold(const struct matchers *matchers, const struct labels *labels,
                      const char *severity, bool undecided, uint64_t *left_ns)
 {

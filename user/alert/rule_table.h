@@ -8,8 +8,10 @@
 extern const struct config_rule built_in_rules[];
 extern const size_t built_in_rule_count;
 
-/* Whether the alerts of a rule have a label of this name; of a metric that is not in the table any
- * may be there. `allowed` gets the names there are when not. */
+/* Whether what the rule looks at has a label of this name, as below. */
+bool rule_source_has_label(const struct config_rule *rule, const char *label, struct text *allowed);
+/* Whether the alerts of a rule have a label of this name; of a metric that is not known any may
+ * be there. `allowed` gets the names there are when not. */
 bool rule_has_label(const struct config_rule *rule, const char *label, struct text *allowed);
 
 #endif

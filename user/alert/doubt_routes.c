@@ -1,0 +1,113 @@
+/* Routes, channels and mute windows that leave somebody without what was meant for him. */
+#include "alert/doubts.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which severities an alert of the rule may have. */
+static unsigned severities_of(const struct rule *rule)
+{
+    unsigned ret = 1u << rule_severity(rule, STATUS_DEGRADED);
+
+    return rule->config->kind == RULE_STATUS ? ret | 1u << SEVERITY_CRITICAL : ret;
+}
+
+static bool all_about_hold(const struct matchers *matchers, const char *label, const char *value)
+{
+    for (size_t i = 0; i < matchers_count(matchers); i++)
+        if (strcmp(matchers_name(matchers, i), label) == 0 &&
+            !matchers_may_hold(matchers, i, value))
+            return false;
+    return true;
+}
+
+/* Of the alerts that the route takes, as far as names and severities tell. */
+static unsigned severities_taken(const struct doubts *d, const struct matchers *matchers)
+{
+    unsigned of_rules = 0, ret = 0;
+
+    for (size_t i = 0; i < rule_set_count(d->plan->rules); i++) {
+        const struct rule *rule = rule_set_at(d->plan->rules, i);
+
+        if (all_about_hold(matchers, "alertname", rule->config->name))
+            of_rules |= severities_of(rule);
+    }
+    for (int s = 0; s < SEVERITY_COUNT; s++)
+        if (of_rules >> s & 1 &&
+            all_about_hold(matchers, "severity", severity_text((enum severity)s)))
+            ret |= 1u << s;
+    return ret;
+}
+
+static void doubt_severities(const struct doubts *d, size_t index, const char *pointer)
+{
+    const struct route *route = &d->plan->routes[index];
+    channel_set told = route->channels | route->escalate_to;
+    unsigned taken = severities_taken(d, route->match);
+
+    for (size_t c = 0; c < d->plan->channel_count; c++)
+        if (told >> c & 1 && taken >> d->plan->channels[c].minimum_severity)
+            return;
+    if (taken)
+        config_warning_add(d->errors, pointer,
+                           "tells nobody: all it takes is below minimum_severity of its channels "
+                           "(allowed: a lower one)");
+}
+
+/* Whether an earlier route leaves nothing for this one. */
+static bool doubt_earlier(const struct doubts *d, size_t index, const char *pointer)
+{
+    for (size_t i = 0; i < index; i++) {
+        const struct matchers *earlier = d->plan->routes[i].match;
+
+        if (!matchers_cover(earlier, d->plan->routes[index].match))
+            continue;
+        if (matchers_count(earlier) == 0)
+            config_warning_add(d->errors, pointer,
+                               "takes no alert: route %zu before it takes all (allowed: the other "
+                               "order)",
+                               i);
+        else
+            config_warning_add(d->errors, pointer,
+                               "takes no alert: route %zu before it takes all that it matches "
+                               "(allowed: the other order, or one route with the channels of both)",
+                               i);
+        return true;
+    }
+    return false;
+}
+
+void doubt_routes(const struct doubts *d)
+{
+    size_t count = d->config->alert_manager.routes.count;
+    char pointer[DOUBT_POINTER_BYTES];
+    bool all = false;
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(pointer, sizeof(pointer), "/alert_manager/routes/%zu", i);
+        all = all || matchers_count(d->plan->routes[i].match) == 0;
+        if (!doubt_earlier(d, i, pointer))
+            doubt_severities(d, i, pointer);
+        doubt_matchers(d, d->plan->routes[i].match, NULL, pointer);
+    }
+    if (count > 0 && !all)
+        config_warning_add(d->errors, "/alert_manager/routes",
+                           "what none of them matches is told to nobody (allowed: a last route "
+                           "without match and matchers)");
+}
+
+void doubt_channels(const struct doubts *d)
+{
+    channel_set named = 0;
+    char pointer[DOUBT_POINTER_BYTES];
+
+    for (size_t i = 0; i < d->plan->route_count; i++)
+        named |= d->plan->routes[i].channels | d->plan->routes[i].escalate_to;
+    for (size_t i = 0; i < d->config->alert_manager.channels.count; i++) {
+        if (named & (channel_set)1 << i)
+            continue;
+        snprintf(pointer, sizeof(pointer), "/alert_manager/channels/%zu", i);
+        config_warning_add(d->errors, pointer, "is told nothing: no route names \"%s\"",
+                           d->config->alert_manager.channels.items[i].name);
+    }
+}
