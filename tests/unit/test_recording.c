@@ -1,6 +1,7 @@
 /* Recordings: what a good one holds, and what is said about a bad one. */
 #include "alert/recording.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include <errno.h>
@@ -117,6 +118,25 @@ static void bad_recordings_name_the_place(void **state)
         recording_close(recording);
         close(fd);
     }
+}
+
+static void what_never_ends_is_an_error(void **state)
+{
+    char path[64], error[RECORDING_ERROR_BYTES];
+    struct recording *recording;
+    size_t bytes = 5 << 20;
+    char *text = malloc(bytes);
+    int fd;
+
+    assert_int_equal(recording_open(&recording, "/dev/zero", error), FILE_NOT_REGULAR);
+    assert_string_equal(error, "it is not a regular file");
+    memset(text, 'a', bytes - 1);
+    text[bytes - 1] = '\0';
+    fd = file_of(text, path);
+    assert_int_equal(recording_open(&recording, path, error), -EINVAL);
+    assert_string_equal(error, "line 1: longer than 4194303 bytes");
+    close(fd);
+    free(text);
 }
 
 static void a_missing_file_is_an_error(void **state)
@@ -238,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_series_checks_and_events),
         cmocka_unit_test(bad_recordings_name_the_place),
+        cmocka_unit_test(what_never_ends_is_an_error),
         cmocka_unit_test(a_missing_file_is_an_error),
         cmocka_unit_test(the_command_prints_the_timeline),
         cmocka_unit_test(the_command_takes_a_whole_configuration),

@@ -1,15 +1,20 @@
 #include "alert/recording.h"
 #include "alert/recording_column.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* So many events in one row are a mistake in the recording. */
 #define EVENTS_PER_CELL_MAX 1000
+/* A row of as many columns as there may be, of 1 KiB each. */
+#define RECORDING_LINE_BYTES (RECORDING_COLUMNS_MAX << 10)
 
 struct row {
     struct alert_sample *samples;
@@ -21,8 +26,7 @@ struct row {
 struct recording {
     FILE *file;
     size_t line_number;
-    char *line;
-    size_t line_capacity;
+    char *line; /* of RECORDING_LINE_BYTES */
     size_t field_count;
     char **fields; /* in the line */
     size_t column_count;
@@ -70,25 +74,43 @@ static int split(struct recording *r, char error[RECORDING_ERROR_BYTES])
     }
 }
 
+/* Without its end: its length, -1 at the end of the file, or another negative errno. */
+static ssize_t get_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
+{
+    size_t n = 0;
+    int c;
+
+    r->line_number++;
+    while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
+        if (c == '\0' || n == RECORDING_LINE_BYTES - 1) {
+            snprintf(error, RECORDING_ERROR_BYTES,
+                     c ? "line %zu: longer than %d bytes" : "line %zu: a NUL byte", r->line_number,
+                     RECORDING_LINE_BYTES - 1);
+            return -EINVAL;
+        }
+        r->line[n++] = (char)c;
+    }
+    if (c == EOF && ferror(r->file))
+        return -EIO;
+    if (c == EOF && n == 0)
+        return -ENODATA;
+    while (n > 0 && r->line[n - 1] == '\r')
+        n--;
+    r->line[n] = '\0';
+    return (ssize_t)n;
+}
+
 /* 1, 0 at the end, or a negative errno. Empty lines are left out. */
 static int read_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
 {
     ssize_t n;
     int err;
 
-    do {
-        errno = 0;
-        n = getline(&r->line, &r->line_capacity, r->file);
-        r->line_number++;
-        if (n < 0)
-            return errno ? -errno : 0;
-        if (strlen(r->line) != (size_t)n) {
-            snprintf(error, RECORDING_ERROR_BYTES, "line %zu: a NUL byte", r->line_number);
-            return -EINVAL;
-        }
-        while (n > 0 && (r->line[n - 1] == '\n' || r->line[n - 1] == '\r'))
-            r->line[--n] = '\0';
-    } while (n == 0);
+    do
+        n = get_line(r, error);
+    while (n == 0);
+    if (n < 0)
+        return n == -ENODATA ? 0 : (int)n;
     err = split(r, error);
     return err < 0 ? err : 1;
 }
@@ -125,18 +147,26 @@ static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
 int recording_open(struct recording **ret, const char *path, char error[RECORDING_ERROR_BYTES])
 {
     struct recording *r = calloc(1, sizeof(*r));
-    int err = -ENOMEM;
+    int err = -ENOMEM, fd;
 
     error[0] = '\0';
-    if (r)
+    if (r) {
         r->fields = calloc(RECORDING_COLUMNS_MAX + 2, sizeof(char *));
-    if (r && r->fields) {
-        r->file = fopen(path, "re");
-        err = r->file ? read_header(r, error) : -errno;
+        r->line = malloc(RECORDING_LINE_BYTES);
+    }
+    if (r && r->fields && r->line) {
+        /* Row by row: its size does not matter. */
+        err = fd = file_open(path, SSIZE_MAX);
+        if (fd >= 0) {
+            r->file = fdopen(fd, "r");
+            err = r->file ? read_header(r, error) : -errno;
+            if (!r->file)
+                close(fd);
+        }
     }
     if (err < 0) {
         if (!error[0])
-            snprintf(error, RECORDING_ERROR_BYTES, "%s", strerror(-err));
+            snprintf(error, RECORDING_ERROR_BYTES, "%s", file_error(err));
         recording_close(r);
         return err;
     }
