@@ -151,8 +151,23 @@ def test_an_address_for_everybody_wants_tokens(tmp_path):
         code, _, errors = moonwatch("check", str(path))
         assert code == (2 if refused else 0) and len(errors) == refused, errors
         assert all(f"{path}: /server/listen: {listen} is not a" in error for error in errors), errors
-    path.write_text(json.dumps({"server": {"listen": "0.0.0.0:8000"}, "auth": {"tokens_file": "/run/tokens.json"}}))
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"viewer {'a' * 64} somebody\n")
+    path.write_text(json.dumps({"server": {"listen": "0.0.0.0:8000"}, "auth": {"tokens_file": str(tokens)}}))
     assert moonwatch("check", str(path)) == (0, f"{path}: ok\n", [])
+
+
+def test_files_of_the_server_are_read_as_at_the_start(tmp_path):
+    path, gone, damaged = tmp_path / "monitoring.json", tmp_path / "gone", tmp_path / "damaged"
+    damaged.write_text("viewer none somebody\n")
+    for key, value in (("tokens_file", gone), ("tokens_file", damaged)):
+        path.write_text(json.dumps({"auth": {key: str(value)}}))
+        code, _, (error,) = moonwatch("check", str(path))
+        assert code == 2 and error.startswith(f"{path}: /auth/{key}: {value}:"), error
+    for value in (gone, damaged):
+        path.write_text(json.dumps({"server": {"tls_certificate_file": str(value), "tls_key_file": str(value)}}))
+        code, _, (error,) = moonwatch("check", str(path))
+        assert code == 2 and error.startswith(f"{path}: /server/tls_certificate_file: "), error
 
 
 WRONG_USAGE = [

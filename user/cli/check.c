@@ -5,7 +5,10 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/document.h"
+#include "http/certificate.h"
 #include "http/listen.h"
+#include "http/server.h"
+#include "http/token.h"
 #include "notify/notify.h"
 #include <errno.h>
 #include <stdio.h>
@@ -48,9 +51,12 @@ void cli_print_config_errors(const char *file, const struct config_errors *error
 }
 
 /* The agent refuses them when it starts, whose --listen may say otherwise. */
-static int check_listen(const struct config *config, struct config_errors *errors)
+static int check_server(const struct config *config, struct config_errors *errors)
 {
+    char error[SERVER_ERROR_BYTES];
+    struct certificate certificate = {0};
     struct listen_address address;
+    struct tokens *tokens = NULL;
 
     if (listen_parse(config->server.listen, &address) < 0)
         config_error_add(errors, "/server/listen",
@@ -62,6 +68,14 @@ static int check_listen(const struct config *config, struct config_errors *error
                          "%.80s is not a loopback address, and there are no tokens (allowed: "
                          "127.0.0.1, or auth.tokens_file)",
                          config->server.listen);
+    if (config->auth.tokens_file && tokens_load(&tokens, config->auth.tokens_file, error) < 0)
+        config_error_add(errors, "/auth/tokens_file", "%s", error);
+    tokens_destroy(tokens);
+    if (config->server.tls_certificate_file &&
+        certificate_load(&certificate, config->server.tls_certificate_file,
+                         config->server.tls_key_file, error, sizeof(error)) < 0)
+        config_error_add(errors, "/server/tls_certificate_file", "%s", error);
+    certificate_free(&certificate);
     return errors->count ? -EINVAL : 0;
 }
 
@@ -89,7 +103,7 @@ int cli_check(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (alert_check(config, &errors) < 0 || notify_check(config, &errors) < 0 ||
-        check_listen(config, &errors) < 0) {
+        check_server(config, &errors) < 0) {
         cli_print_config_errors(argv[0], &errors);
         config_destroy(config);
         return EXIT_USAGE;
