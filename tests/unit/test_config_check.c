@@ -83,7 +83,7 @@ static void what_does_not_fit_is_named(void **state)
         {SERVICE("\"type\":\"http\",\"url\":\"http://h\",\"ca_file\":\"/p\""),
          "/services/0/check/ca_file", "does not fit type http"},
         {SERVICE("\"type\":\"redis\",\"url\":\"redis://h:99999\""), "/services/0/check/url",
-         "has no host"},
+         "a port from 1 to 65535"},
         {"{\"upstreams\":[{\"name\":\"a\",\"address\":\"h:1\",\"fallback\":{\"strategy\":"
          "\"cached\"}}]}",
          "/upstreams/0/fallback/strategy", "with a check of type http"},

@@ -115,6 +115,26 @@ static const struct mistake mistakes[] = {
     {"{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{\"comm\":\"a\"},"
      "\"check\":{\"type\":\"postgres\",\"url\":\"postgres://u:secret@h/db\"}}]}",
      "/services/0/check/url", "without a password"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"http:///x\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"http://x:0/\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"http://x:99999/\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"https://:443/\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"http://[::1/\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"alert_manager\":{\"channels\":[{\"name\":\"a\",\"type\":\"webhook\",\"url\":"
+     "\"http://u@x:0\"}]}}",
+     "/alert_manager/channels/0/url", "(allowed: SCHEME://HOST[:PORT]..., a port from 1 to 65535"},
+    {"{\"server\":{\"bpffs_directory\":\"/\"}}", "/server/bpffs_directory", "/ is the root"},
+    {"{\"server\":{\"bpffs_directory\":\"/./\"}}", "/server/bpffs_directory", "/./ is the root"},
     {"{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{\"comm\":\"a\"},"
      "\"check\":{\"type\":\"redis\",\"url\":\"redis://h:1\",\"interval\":1}}]}",
      "/services/0/check/timeout", "2 is over the interval 1"},

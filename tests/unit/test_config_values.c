@@ -171,11 +171,12 @@ static void services_land_whole(void **state)
                    "\"match\":{\"unit\":\"nginx.service\",\"port\":80},"
                    "\"check\":{\"type\":\"http\",\"url\":\"https://h/\",\"expect\":204},"
                    "\"healing\":{\"mode\":\"act\",\"actions\":[\"retune\",\"restart\"]}},"
-                   "{\"name\":\"b\",\"kind\":\"job\",\"match\":{\"comm\":\"b\"}}]}",
+                   "{\"name\":\"b\",\"kind\":\"job\",\"match\":{\"unit\":\"my.job@1\"}}]}",
                    NULL);
     const struct config_service *s = config->services.items;
 
     assert_int_equal(config->services.count, 2);
+    assert_string_equal(s[1].match.unit, "my.job@1.service");
     assert_string_equal(s->name, "web");
     assert_int_equal(s->kind, SERVICE_WORKER);
     assert_int_equal(s->priority, SERVICE_PRIORITY_LOW);

@@ -68,6 +68,43 @@ static bool is_address(const char *value)
 }
 
 /* SCHEME://REST without blanks; what a scheme needs is for the check type to say. */
+static bool is_port(const char *text, size_t n)
+{
+    unsigned long port = 0;
+
+    if (n == 0 || n > 5)
+        return n == 0; /* RFC 3986: the one of the scheme */
+    for (size_t i = 0; i < n; i++) {
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+        port = port * 10 + (unsigned long)(text[i] - '0');
+    }
+    return port > 0 && port <= 65535;
+}
+
+/* [USER@]HOST[:PORT]. A list of hosts, which PostgreSQL knows, is its own business, and so is what
+ * is no network's. */
+static bool is_authority(const char *value, const char *text, size_t n)
+{
+    bool web = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    const char *at = memchr(text, '@', n), *colon, *end;
+
+    if (memchr(text, ',', n))
+        return true;
+    if (at) {
+        n -= (size_t)(at + 1 - text);
+        text = at + 1;
+    }
+    end = *text == '[' ? memchr(text, ']', n) : NULL;
+    if (*text == '[' && !end)
+        return false;
+    end = end ? end + 1 : text;
+    colon = memchr(end, ':', n - (size_t)(end - text));
+    if (colon && !is_port(colon + 1, n - (size_t)(colon + 1 - text)))
+        return false;
+    return !web || (n > 0 && colon != text);
+}
+
 static bool is_url(const char *value)
 {
     const char *rest = strstr(value, "://");
@@ -87,7 +124,8 @@ static bool is_url(const char *value)
     slash = strchr(rest, '/');
     colon = strchr(rest, ':');
     /* A password is a secret, and secrets are never in the configuration. */
-    return !(at && colon && colon < at && (!slash || at < slash));
+    return is_authority(value, rest, strcspn(rest, "/?#")) &&
+           !(at && colon && colon < at && (!slash || at < slash));
 }
 
 static bool is_url_path(const char *value)
@@ -194,7 +232,9 @@ const struct key_format format_listen = {"HOST:PORT, IPv6 as [::1]:PORT", is_lis
 const struct key_format format_endpoint = {"HOST:PORT with a port from 1 to 65535", is_endpoint};
 const struct key_format format_address = {
     "HOST:PORT or NETWORK/BITS:PORT, IPv6 in brackets, port 1 to 65535", is_address};
-const struct key_format format_url = {"SCHEME://... without blanks and without a password", is_url};
+const struct key_format format_url = {
+    "SCHEME://HOST[:PORT]..., a port from 1 to 65535, without blanks and without a password",
+    is_url};
 const struct key_format format_url_path = {"a path of the URL, /..., without blanks and fragment",
                                            is_url_path};
 const struct key_format format_pointer = {"a JSON pointer, e.g. /status", is_pointer};

@@ -2,6 +2,7 @@
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
+#include <string.h>
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
 
@@ -86,6 +87,11 @@ static void check_server(struct reader *reader, void *base)
 {
     struct config *config = base;
 
+    if (config->server.bpffs_directory &&
+        strspn(config->server.bpffs_directory, "/.") == strlen(config->server.bpffs_directory))
+        reader_error(reader, "bpffs_directory",
+                     "%s is the root (allowed: a directory that is the agent's own)",
+                     config->server.bpffs_directory);
     if (config->server.tls_certificate_file && !config->server.tls_key_file)
         reader_error(reader, "tls_key_file",
                      "is missing beside tls_certificate_file (allowed: both "

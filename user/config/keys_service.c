@@ -3,6 +3,8 @@
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY 86400
@@ -185,7 +187,7 @@ static const struct key match_keys[] = {
      .type = KEY_STRING,
      IN_SERVICE(match.unit),
      .format = &format_text,
-     .doc = "The systemd unit, e.g. nginx.service"},
+     .doc = "The systemd unit, e.g. nginx.service; .service may be left out"},
     {.name = "cgroup",
      .type = KEY_STRING,
      IN_SERVICE(match.cgroup),
@@ -210,9 +212,29 @@ static const struct key match_keys[] = {
      .doc = "The port it listens on"},
 };
 
+/* As systemctl does with a name that has no type. */
+static void complete_unit(struct config_service *service)
+{
+    static const char *const types[] = {".service", ".scope", ".slice",
+                                        ".socket",  ".mount", ".swap"};
+    const char *unit = service->match.unit;
+    char *complete;
+
+    for (size_t i = 0; unit && i < sizeof(types) / sizeof(types[0]); i++) {
+        size_t n = strlen(unit), m = strlen(types[i]);
+
+        if (n > m && strcmp(unit + n - m, types[i]) == 0)
+            return;
+    }
+    if (!unit || asprintf(&complete, "%s.service", unit) < 0)
+        return;
+    free(service->match.unit);
+    service->match.unit = complete;
+}
+
 static void check_match(struct reader *reader, void *base)
 {
-    (void)base;
+    complete_unit(base);
     if (!reader->object->child)
         reader_error(reader, "",
                      "is empty (allowed: at least one of unit, cgroup, comm, exe, port)");
