@@ -225,6 +225,16 @@ void agent_log_breaker(struct log *log, const char *upstream, const struct break
                       t->retry_ns ? (double)(t->retry_ns - t->at_ns) / NS_PER_SECOND : NAN));
 }
 
+void agent_log_enforcement(struct log *log, const char *upstream, enum enforcement enforcement,
+                           const char *why)
+{
+    bool active = enforcement == ENFORCEMENT_ACTIVE;
+
+    LOG_AT(log, active ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "circuit_breaker",
+           active ? "Circuit breaker is enforced again" : "Circuit breaker is not enforced",
+           LOG_STRING("upstream", upstream), LOG_STRING("reason", why));
+}
+
 void agent_log_fallback(struct log *log, const char *upstream, const struct fallback_switch *s)
 {
     char text[REASON_BYTES];

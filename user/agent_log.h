@@ -26,6 +26,9 @@ void agent_log_health(struct log *log, const struct snapshot *snapshot,
 bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup);
 
 void agent_log_breaker(struct log *log, const char *upstream, const struct breaker_transition *t);
+/* `why` is NULL when it is enforced (again). */
+void agent_log_enforcement(struct log *log, const char *upstream, enum enforcement enforcement,
+                           const char *why);
 void agent_log_fallback(struct log *log, const char *upstream, const struct fallback_switch *s);
 
 /* A client that storms an upstream which fails, or has stopped doing so. */

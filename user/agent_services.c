@@ -16,6 +16,14 @@ static void on_breaker_moved(void *ctx, const char *upstream, const struct break
     s->sources.breaker_moved(s->sources.ctx, upstream, t);
 }
 
+static void on_enforcement_changed(void *ctx, const char *upstream, enum enforcement enforcement,
+                                   const char *why)
+{
+    const struct agent_services *s = ctx;
+
+    agent_log_enforcement(s->sources.log, upstream, enforcement, why);
+}
+
 static void on_fallback_switched(void *ctx, const char *upstream, const struct fallback_switch *sw)
 {
     const struct agent_services *s = ctx;
@@ -60,6 +68,7 @@ int agent_services_create(struct agent_services **ret, const struct agent_servic
     struct agent_services *s = calloc(1, sizeof(*s));
     const struct live_ops ops = {
         .breaker_moved = on_breaker_moved,
+        .enforcement_changed = on_enforcement_changed,
         .fallback_switched = on_fallback_switched,
         .retry_storm = on_retry_storm,
         .check_changed = on_check_changed,

@@ -281,5 +281,5 @@ def test_no_such_cgroup_is_said(make_agent):
         "breaker": {"mode": "enforce"},
     }
     agent = make_agent(config={"upstreams": [upstream]}).start()
-    said = agent.wait_log(lambda e: e.get("msg") == "Not everything configured is in force")
+    said = agent.wait_log(lambda e: e.get("msg") == "Circuit breaker is not enforced")
     assert "moonwatch-test-nowhere" in said["reason"]

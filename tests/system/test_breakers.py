@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import BINARY, DEADLINE_SECONDS, cgroup2_mount, own_name, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, cgroup2_mount, own_name, wait_for, wait_until
 from test_http import check_unknowns, openapi, validator
 
 CONFIG = {
@@ -151,6 +151,47 @@ def test_shell(configured):
         refused = cli(configured, *arguments)
         assert refused.returncode == code and words in refused.stderr, (arguments, refused.stderr)
         assert refused.stderr.count("\n") == 1
+
+
+def not_enforced(agent):
+    said = agent.wait_log(lambda e: e.get("msg") == "Circuit breaker is not enforced")
+    (breaker,) = agent.json("/breakers")["breakers"]
+    assert breaker["enforced"] is False and breaker["not_enforced_because"] == said["reason"]
+    assert agent.metric("moonwatch_breaker_enforced", upstream="pay") == 0
+    health = wait_until(
+        lambda: agent.json("/health/performance"),
+        lambda body: any(f"pay is not enforced: {said['reason']}" in reason for reason in body["reasons"]),
+        "the reason",
+    )
+    listed = cli(agent, "list").stdout
+    assert said["reason"] in listed and " yes " not in listed
+    return said["reason"], health["status"]
+
+
+def test_what_does_not_run_is_not_said_to_be_enforced(make_agent, cgroup2):
+    clients = {"cgroup": str(cgroup2.path.relative_to(cgroup2_mount()))}
+    pay = {"name": "pay", "address": "192.0.2.1:443", "clients": clients, "breaker": {"mode": "forced_open"}}
+    off = {"overhead": {"probes": {"breaker": "off"}}}
+    agent = make_agent(config={**off, "upstreams": [pay]}).start()
+    wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    reason, status = not_enforced(agent)
+    assert "not loaded: off by configuration" in reason and status == "degraded"
+
+
+def test_without_clients_there_is_nothing_to_enforce(make_agent, cgroup2):
+    inside = cgroup2.path / "clients"
+    clients = {"cgroup": str(inside.relative_to(cgroup2_mount()))}
+    pay = {"name": "pay", "address": "192.0.2.1:443", "clients": clients, "breaker": {"mode": "enforce"}}
+    agent = make_agent(config={"upstreams": [pay]}).start()
+    wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    assert str(inside) in not_enforced(agent)[0]
+    inside.mkdir()
+    try:
+        agent.wait_log(lambda e: e.get("msg") == "Circuit breaker is enforced again")
+        wait_for(lambda: agent.metric("moonwatch_breaker_enforced", upstream="pay") == 1, what="the metric")
+        assert " yes " in cli(agent, "list").stdout
+    finally:
+        inside.rmdir()
 
 
 def test_a_reload_keeps_the_state(configured):

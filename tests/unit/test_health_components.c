@@ -1,4 +1,5 @@
 /* Scheduler, priority, performance, the probes' state, reload and the overall status. */
+#include "config_text.h"
 #include "health_fixture.h"
 #include <signal.h>
 
@@ -118,6 +119,45 @@ static void nothing_configured_is_healthy_and_said(void **state)
     fixture_ticks(f, 1);
     fixture_expect(f, COMPONENT_PERFORMANCE, STATUS_HEALTHY);
     fixture_expect_reason(f, COMPONENT_PERFORMANCE, "no services or upstreams configured");
+}
+
+static double no_jitter(void *ctx)
+{
+    return 0;
+}
+
+static void a_breaker_that_is_not_enforced_is_said_once(void **state)
+{
+    static struct breaker_row rows[UPSTREAMS_MAX];
+    const struct services_ops ops = {.random = no_jitter};
+    const struct services_rows memory = {.rows = rows};
+    struct config *config = load_valid(
+        "{\"upstreams\":[{\"name\":\"a\",\"address\":\"10.0.0.1:1\",\"breaker\":{\"mode\":"
+        "\"enforce\"}},{\"name\":\"b\",\"address\":\"10.0.0.2:1\",\"breaker\":{\"mode\":"
+        "\"enforce\"}},{\"name\":\"c\",\"address\":\"10.0.0.3:1\"}]}",
+        NULL);
+    struct fixture *f = *state;
+    struct services *s = NULL;
+
+    assert_int_equal(services_create(&s, config, &memory, &ops, f->snapshot.monotonic_ns), 0);
+    health_set_services(f->health, s, NULL);
+    fixture_ticks(f, 1);
+    assert_int_equal(fixture_reason_count(f, COMPONENT_PERFORMANCE), 0); /* not looked at yet */
+    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, NULL);
+    services_set_enforcement(s, 1, ENFORCEMENT_IDLE, "no cgroup x");
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_PERFORMANCE, STATUS_HEALTHY);
+    fixture_expect_reason(f, COMPONENT_PERFORMANCE, "breaker b is not enforced: no cgroup x");
+    for (size_t i = 0; i < 3; i++)
+        services_set_enforcement(s, i, ENFORCEMENT_FAILED, "not attached");
+    fixture_ticks(f, 1);
+    fixture_expect(f, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
+    fixture_expect_reason(f, COMPONENT_PERFORMANCE,
+                          "breaker a is not enforced: not attached (and 1 more breaker)");
+    assert_int_equal(fixture_reason_count(f, COMPONENT_PERFORMANCE), 1);
+    health_set_services(f->health, NULL, NULL);
+    services_destroy(s);
+    config_destroy(config);
 }
 
 static void crash_loops_are_named(void **state)
@@ -274,6 +314,7 @@ int main(void)
         FIXTURE_TEST(a_p99_of_few_waits_is_not_judged_for_the_classes_that_run_often),
         FIXTURE_TEST(without_its_probe_the_scheduler_is_unknown_with_one_reason),
         FIXTURE_TEST(nothing_configured_is_healthy_and_said),
+        FIXTURE_TEST(a_breaker_that_is_not_enforced_is_said_once),
         FIXTURE_TEST(crash_loops_are_named),
         FIXTURE_TEST(missing_probes_are_said_where_they_are_missed),
         FIXTURE_TEST(no_probe_at_all_is_said),

@@ -19,8 +19,9 @@ static const char one_and_another[] =
     "{\"name\":\"db\",\"address\":\"10.0.0.3:5432\",\"breaker\":{\"failure_threshold\":2}}]}";
 
 static struct breaker_row rows[UPSTREAMS_MAX];
-static int moves, switches;
-static char last_moved[64];
+static int moves, switches, enforcement_told;
+static char last_moved[64], last_enforcement[128];
+static bool moved_without_effect;
 
 static double no_jitter(void *ctx)
 {
@@ -30,6 +31,7 @@ static double no_jitter(void *ctx)
 static void on_moved(void *ctx, const char *upstream, const struct breaker_transition *t)
 {
     moves++;
+    moved_without_effect = t->not_enforced;
     snprintf(last_moved, sizeof(last_moved), "%s %s", upstream, breaker_state_name(t->to));
 }
 
@@ -38,14 +40,27 @@ static void on_switched(void *ctx, const char *upstream, const struct fallback_s
     switches++;
 }
 
+static void on_enforcement(void *ctx, const char *upstream, enum enforcement enforcement,
+                           const char *why)
+{
+    enforcement_told++;
+    snprintf(last_enforcement, sizeof(last_enforcement), "%s %d %s", upstream, enforcement,
+             why ? why : "-");
+}
+
 static struct services *create(const struct config *config, const char *rows_missing)
 {
-    const struct services_ops ops = {no_jitter, on_moved, on_switched, NULL};
+    const struct services_ops ops = {.random = no_jitter,
+                                     .enforcement_changed = on_enforcement,
+                                     .breaker_moved = on_moved,
+                                     .fallback_switched = on_switched};
     const struct services_rows memory = {rows_missing ? NULL : rows, rows_missing};
     struct services *s = NULL;
 
-    moves = switches = 0;
+    moves = switches = enforcement_told = 0;
     assert_int_equal(services_create(&s, config, &memory, &ops, S), 0);
+    for (size_t i = 0; i < services_upstream_count(s); i++)
+        services_set_enforcement(s, i, ENFORCEMENT_ACTIVE, NULL);
     return s;
 }
 
@@ -110,6 +125,62 @@ static void the_kernels_trip_switches_to_the_fallback(void **state)
         services_call(s, 0, 63 * S, services_epoch(s, 0), false, false, NULL);
     services_tick(s, 63 * S);
     assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_PRIMARY);
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void it_is_enforced_only_while_the_kernel_does(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    services_set_endpoint(s, 0, 0, ENDPOINT_UP);
+    services_tick(s, 2 * S);
+    assert_int_equal(enforcement_told, 0); /* all is as configured */
+    assert_true(row_move(&rows[0], 0, BREAKER_OPEN));
+    services_kernel_opened(s, 0, 2 * S, 1, NULL);
+    assert_false(moved_without_effect);
+    assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_ENDPOINT);
+
+    services_set_enforcement(s, 0, ENFORCEMENT_FAILED, "it is not attached");
+    for (int i = 0; i < 3; i++)
+        services_tick(s, 3 * S);
+    assert_int_equal(enforcement_told, 1);
+    assert_string_equal(last_enforcement, "pay 4 it is not attached");
+    assert_int_equal(view_of(s, "pay").enforcement, ENFORCEMENT_FAILED);
+    assert_string_equal(view_of(s, "pay").not_enforced, "it is not attached");
+    assert_int_equal(view_of(s, "db").enforcement, ENFORCEMENT_NOT_ASKED);
+    /* Nobody is led anywhere. */
+    assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_PRIMARY);
+    assert_int_equal(services_open(s, "pay", 4 * S), 0);
+    assert_true(moved_without_effect);
+
+    services_set_enforcement(s, 0, ENFORCEMENT_IDLE, "no cgroup a");
+    services_tick(s, 5 * S);
+    assert_string_equal(last_enforcement, "pay 3 no cgroup a");
+    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, NULL);
+    services_tick(s, 6 * S);
+    assert_string_equal(last_enforcement, "pay 1 -");
+    assert_int_equal(enforcement_told, 3);
+    assert_null(view_of(s, "pay").not_enforced);
+    services_destroy(s);
+    config_destroy(config);
+}
+
+static void nothing_is_enforced_once_the_lease_is_over(void **state)
+{
+    struct config *config = load_valid(two, NULL);
+    struct services *s;
+
+    memset(rows, 0, sizeof(rows));
+    s = create(config, NULL);
+    services_set_lease(s, 101 * S);
+    assert_null(view_of(s, "pay").not_enforced); /* at 100 s */
+    services_set_lease(s, 100 * S);
+    assert_int_equal(view_of(s, "pay").enforcement, ENFORCEMENT_FAILED);
+    assert_non_null(strstr(view_of(s, "pay").not_enforced, "held up"));
     services_destroy(s);
     config_destroy(config);
 }
@@ -311,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_at_first),
         cmocka_unit_test(the_kernels_trip_switches_to_the_fallback),
+        cmocka_unit_test(it_is_enforced_only_while_the_kernel_does),
+        cmocka_unit_test(nothing_is_enforced_once_the_lease_is_over),
         cmocka_unit_test(counters_reach_the_window_and_the_tracker),
         cmocka_unit_test(a_slow_call_counts_once_and_at_once),
         cmocka_unit_test(a_reload_keeps_who_keeps_the_name),

@@ -248,7 +248,8 @@ void alert_source_note_breaker(struct alert_source *source, const char *upstream
     source_row_label(row, "event", "%s", rule_event_text(RULE_EVENT_BREAKER));
     source_row_label(row, "upstream", "%s", upstream);
     source_row_label(row, "state", "%s", breaker_state_name(t->to));
-    snprintf(row->reason, sizeof(row->reason), "breaker %s %s", upstream, said);
+    snprintf(row->reason, sizeof(row->reason), "breaker %s%s %s", upstream,
+             t->not_enforced ? " (not enforced)" : "", said);
 }
 
 static bool add_transitions(struct alert_source *source)

@@ -52,14 +52,23 @@ static int print_table(const cJSON *answer)
         printf("no breakers: %s\n", text_of(answer, "breakers_reason"));
         return EXIT_DONE;
     }
-    printf("%-24s %-12s %-12s %-32s %s\n", "NAME", "STATE", "MODE", "RETRY AT", "LAST TRANSITION");
+    printf("%-24s %-12s %-12s %-9s %-32s %s\n", "NAME", "STATE", "MODE", "ENFORCED", "RETRY AT",
+           "LAST TRANSITION");
     cJSON_ArrayForEach (one, breakers) {
         const cJSON *last = cJSON_GetObjectItemCaseSensitive(one, "last_transition");
         bool known = cJSON_IsObject(last);
+        bool enforced = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "enforced"));
 
-        printf("%-24s %-12s %-12s %-32s %s\n", text_of(one, "name"), text_of(one, "state"),
-               text_of(one, "mode"), text_of(one, "retry_at"),
+        printf("%-24s %-12s %-12s %-9s %-32s %s\n", text_of(one, "name"), text_of(one, "state"),
+               text_of(one, "mode"), enforced ? "yes" : "no", text_of(one, "retry_at"),
                known ? text_of(last, "reason") : text_of(one, "last_transition_reason"));
+    }
+    cJSON_ArrayForEach (one, breakers) {
+        const char *because =
+            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "not_enforced_because"));
+
+        if (because && strcmp(text_of(one, "mode"), "observe") != 0)
+            printf("%s is not enforced: %s\n", text_of(one, "name"), because);
     }
     return EXIT_DONE;
 }

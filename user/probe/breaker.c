@@ -56,6 +56,13 @@ bool probe_breaker_adopted(const struct probe *probe)
     return probe->breaker_adopted;
 }
 
+uint64_t probe_breaker_expires_ns(const struct probe *probe)
+{
+    const struct breaker_agent *agent = probe->breaker_agent;
+
+    return agent ? __atomic_load_n(&agent->expires_ns, __ATOMIC_ACQUIRE) : 0;
+}
+
 int probe_breaker_heartbeat(struct probe *probe, uint64_t expires_ns)
 {
     struct breaker_agent *agent = probe->breaker_agent;

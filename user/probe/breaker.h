@@ -13,6 +13,8 @@ struct breaker_row *probe_breaker_rows(struct probe *probe, const char **ret_rea
 /* True when the rows are those of an agent that was killed, its states being in force; the caller
  * goes on from them, and clears those of upstreams it does not know. */
 bool probe_breaker_adopted(const struct probe *probe);
+/* Until when (CLOCK_MONOTONIC) the kernel enforces, as it reads it; 0: it does not. */
+uint64_t probe_breaker_expires_ns(const struct probe *probe);
 /* Enforcement lasts until `expires_ns` (CLOCK_MONOTONIC) unless it is moved on. It starts, and
  * calls of this process begin to pass, with the first call. 0 or a negative errno. */
 int probe_breaker_heartbeat(struct probe *probe, uint64_t expires_ns);
@@ -45,6 +47,11 @@ enum probe_hook {
  * then naming the cgroup; the others are attached all the same. */
 int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const *cgroups,
                    size_t count, char error[PROBE_ERROR_BYTES]);
+
+/* Whether the kernel runs the hook at the cgroup of this id (the inode number of its directory) at
+ * this moment; `why` is one line if not. */
+bool probe_hook_attached(struct probe *probe, enum probe_hook hook, uint64_t cgroup_id,
+                         char why[PROBE_ERROR_BYTES]);
 
 /* Closes the established and connecting sockets to the upstream (a RST to both sides) in the
  * network namespace of the caller: those made in `clients` (absolute path) or below, NULL: all.

@@ -145,6 +145,15 @@ static void remove_stale_pins(struct probe *probe, const struct hook_row *hook)
         closedir(directory);
 }
 
+/* A link whose cgroup was removed, or that somebody detached, names no cgroup any more. */
+static uint64_t cgroup_of(const struct hook_link *link)
+{
+    struct bpf_link_info info = {0};
+    uint32_t size = sizeof(info);
+
+    return bpf_obj_get_info_by_fd(link->fd, &info, &size) == 0 ? info.cgroup.cgroup_id : 0;
+}
+
 static int want(struct probe *probe, const struct hook_row *hook, const char *cgroup)
 {
     struct hook_link *link;
@@ -154,9 +163,13 @@ static int want(struct probe *probe, const struct hook_row *hook, const char *cg
         return -errno;
     /* The id of a cgroup is the inode number of its directory. */
     link = find_link(probe, hook, st.st_ino);
-    if (link)
+    if (link && cgroup_of(link) == st.st_ino) {
         link->wanted = true;
-    return link ? 0 : attach_one(probe, hook, cgroup, st.st_ino);
+        return 0;
+    }
+    if (link)
+        detach_one(probe, link);
+    return attach_one(probe, hook, cgroup, st.st_ino);
 }
 
 int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const *cgroups,
@@ -189,6 +202,36 @@ int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const 
             remove_stale_pins(probe, &hook_rows[h]);
     }
     return first_error;
+}
+
+static const char *why_not_loaded(const struct probe *probe, const char *target)
+{
+    for (size_t i = 0; i < probe->program_count; i++)
+        if (strcmp(probe->programs[i].target, target) == 0)
+            return probe->programs[i].reason;
+    return "this build has no such program";
+}
+
+bool probe_hook_attached(struct probe *probe, enum probe_hook hook, uint64_t cgroup_id,
+                         char why[PROBE_ERROR_BYTES])
+{
+    for (size_t h = 0; h < HOOK_ROWS; h++) {
+        const struct hook_link *link;
+
+        if (hook_rows[h].hook != hook)
+            continue;
+        if (!find_loaded(probe, hook_rows[h].target)) {
+            snprintf(why, PROBE_ERROR_BYTES, "the program %s is not loaded: %s",
+                     hook_rows[h].target, why_not_loaded(probe, hook_rows[h].target));
+            return false;
+        }
+        link = find_link(probe, &hook_rows[h], cgroup_id);
+        if (!link || cgroup_of(link) != cgroup_id) {
+            snprintf(why, PROBE_ERROR_BYTES, "the program %s is not attached", hook_rows[h].target);
+            return false;
+        }
+    }
+    return true;
 }
 
 bool hook_names_pin(const char *name)

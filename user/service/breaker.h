@@ -69,6 +69,7 @@ struct breaker_transition {
     enum breaker_state from, to;
     enum breaker_cause cause;
     bool by_kernel;
+    bool not_enforced; /* nothing is refused for it; in `moved` only */
     struct breaker_figures figures;
     char address[BREAKER_ADDRESS_BYTES]; /* of the last failure; else the upstream's */
 };

@@ -1,20 +1,11 @@
-#include "service/enforce.h"
 #include "probe/breaker.h"
+#include "service/enforce_state.h"
 #include "service/row.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-struct enforce {
-    struct enforce_sources sources;
-    const struct config *config;
-    struct breaker_row *rows;
-    /* As they were last given to the kernel, by row. */
-    struct breaker_fallback given[UPSTREAMS_MAX];
-};
 
 int enforce_create(struct enforce **ret, const struct enforce_sources *sources)
 {
@@ -25,46 +16,46 @@ int enforce_create(struct enforce **ret, const struct enforce_sources *sources)
         return -ENOMEM;
     e->sources = *sources;
     e->rows = probe_breaker_rows(sources->probe, &reason);
+    e->connects.hook = PROBE_HOOK_CONNECT;
     *ret = e;
     return 0;
 }
 
 void enforce_destroy(struct enforce *e)
 {
+    if (!e)
+        return;
+    hook_list_clear(&e->connects);
     free(e);
 }
 
-/* Of the directory, and how deep it is below the mount. */
-static int find_clients(const struct enforce *e, const char *cgroup, char path[PATH_MAX],
-                        uint64_t *ret_id, uint64_t *ret_level)
+int enforce_find_clients(const struct enforce *e, size_t upstream, struct clients *ret)
 {
+    const char *given = e->config->upstreams.items[upstream].clients.cgroup;
+    const char *cgroup = given ? given : "/";
     struct stat st;
-    uint64_t level = 0;
 
-    snprintf(path, PATH_MAX, "%s%s", e->sources.cgroup_root, cgroup[1] ? cgroup : "");
-    if (stat(path, &st) < 0)
+    ret->level = 0;
+    ret->id = 0;
+    snprintf(ret->path, sizeof(ret->path), "%s%s", e->sources.cgroup_root, cgroup[1] ? cgroup : "");
+    if (stat(ret->path, &st) < 0)
         return -errno;
     for (const char *at = cgroup; *at; at++)
-        level += at[0] == '/' && at[1];
-    *ret_id = level ? st.st_ino : 0;
-    *ret_level = level;
+        ret->level += at[0] == '/' && at[1];
+    ret->id = st.st_ino;
     return 0;
 }
 
 /* Whatever is done to the host about an upstream is asked for here. */
-static bool enforces(const struct enforce *e, const struct config_upstream *upstream)
+bool enforce_is_asked(const struct enforce *e, size_t upstream)
 {
-    return !e->config->dry_run && (upstream->breaker.mode == BREAKER_MODE_ENFORCE ||
-                                   upstream->breaker.mode == BREAKER_MODE_FORCED_OPEN);
+    enum breaker_mode mode = e->config->upstreams.items[upstream].breaker.mode;
+
+    return e->config->circuit_breaker.enabled && !e->config->dry_run &&
+           (mode == BREAKER_MODE_ENFORCE || mode == BREAKER_MODE_FORCED_OPEN);
 }
 
-struct hook_list {
-    enum probe_hook hook;
-    char *paths[UPSTREAMS_MAX];
-    size_t count;
-};
-
-static bool is_within(const char *path, const char *above)
+bool path_is_within(const char *path, const char *above)
 {
     size_t len = strlen(above);
 
@@ -79,10 +70,10 @@ static int add_path(struct hook_list *list, const char *path)
     char *copy;
 
     for (size_t i = 0; i < list->count; i++)
-        if (is_within(path, list->paths[i]))
+        if (path_is_within(path, list->paths[i]))
             return 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (is_within(list->paths[i], path))
+        if (path_is_within(list->paths[i], path))
             free(list->paths[i]);
         else
             list->paths[kept++] = list->paths[i];
@@ -95,35 +86,39 @@ static int add_path(struct hook_list *list, const char *path)
     return 0;
 }
 
-static void free_paths(struct hook_list *list)
+void hook_list_clear(struct hook_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->paths[i]);
+    list->count = 0;
 }
 
 /* Takes one upstream's clients into the row and the lists. */
-static int take_upstream(struct enforce *e, size_t index, struct hook_list *connects,
-                         struct hook_list *statuses, char error[PROBE_ERROR_BYTES])
+static int take_upstream(struct enforce *e, size_t index, struct hook_list *statuses,
+                         char error[PROBE_ERROR_BYTES])
 {
     const struct config_upstream *upstream = &e->config->upstreams.items[index];
-    const char *cgroup = upstream->clients.cgroup ? upstream->clients.cgroup : "/";
     struct breaker_row *row = &e->rows[services_row(e->sources.services, index)];
-    uint64_t id = 0, level = 0;
-    char path[PATH_MAX];
-    int r = find_clients(e, cgroup, path, &id, &level);
+    struct clients clients;
+    int r = enforce_find_clients(e, index, &clients);
 
+    e->told_ids[index] = clients.id;
     if (r < 0) {
+        /* No cgroup has this id: the row of one that is missing must not match everybody. */
+        row_store(&row->clients_cgroup_id, UINT64_MAX);
+        if (enforce_is_asked(e, index))
+            return 0;
         snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no cgroup %.128s: %s", upstream->name,
-                 path, strerror(-r));
+                 clients.path, strerror(-r));
         return r;
     }
     /* In this order: a wrong level matches nobody, a missing id everybody. */
-    row_store(&row->clients_level, level);
-    row_store(&row->clients_cgroup_id, id);
-    if (enforces(e, upstream))
-        r = add_path(connects, path);
+    row_store(&row->clients_level, clients.level);
+    row_store(&row->clients_cgroup_id, clients.level ? clients.id : 0);
+    if (enforce_is_asked(e, index))
+        r = add_path(&e->connects, clients.path);
     if (r == 0 && upstream->read_status)
-        r = add_path(statuses, path);
+        r = add_path(statuses, clients.path);
     return r;
 }
 
@@ -138,24 +133,29 @@ void enforce_commit(struct enforce *e, const struct config *config)
     e->config = config;
 }
 
-int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES])
+/* What becomes of enforcement is told of each breaker by itself. */
+int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
-    const struct config *config = e->config;
-    struct hook_list connects = {.hook = PROBE_HOOK_CONNECT}, statuses = {.hook = PROBE_HOOK_HTTP};
+    struct hook_list statuses = {.hook = PROBE_HOOK_HTTP};
+    char of_connects[PROBE_ERROR_BYTES];
     int r = 0, one;
 
-    if (!e->rows || !e->sources.cgroup_root)
-        return 0;
-    for (size_t i = 0; i < config->upstreams.count; i++) {
-        one = take_upstream(e, i, &connects, &statuses, error);
+    hook_list_clear(&e->connects);
+    for (size_t i = 0; i < e->config->upstreams.count; i++) {
+        one = take_upstream(e, i, &statuses, error);
         r = r < 0 ? r : one;
     }
-    one = set_hook(e, &connects, error);
-    r = r < 0 ? r : one;
+    set_hook(e, &e->connects, of_connects);
     one = set_hook(e, &statuses, error);
-    r = r < 0 ? r : one;
-    free_paths(&connects);
-    free_paths(&statuses);
+    hook_list_clear(&statuses);
+    return r < 0 ? r : one;
+}
+
+int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES])
+{
+    int r = e->rows && e->sources.cgroup_root ? enforce_put(e, error) : 0;
+
+    enforce_judge(e);
     return r;
 }
 
@@ -204,21 +204,20 @@ void enforce_tick(struct enforce *e, uint64_t now_ns)
         e->given[row] = to;
     }
     probe_breaker_heartbeat(e->sources.probe, now_ns + ENFORCE_EXPIRES_NS);
+    services_set_lease(e->sources.services, probe_breaker_expires_ns(e->sources.probe));
 }
 
 int enforce_opened(struct enforce *e, size_t upstream)
 {
     const struct config_upstream *of = &e->config->upstreams.items[upstream];
-    uint64_t id, level;
-    char path[PATH_MAX];
+    uint32_t row = (uint32_t)services_row(e->sources.services, upstream);
+    struct clients clients;
 
-    if (!e->rows || of->breaker.on_open != BREAKER_ON_OPEN_CLOSE || !enforces(e, of))
+    if (of->breaker.on_open != BREAKER_ON_OPEN_CLOSE || !e->active[upstream])
         return 0;
     if (!of->clients.cgroup)
-        return probe_breaker_close_sockets(
-            e->sources.probe, (uint32_t)services_row(e->sources.services, upstream), NULL);
-    if (find_clients(e, of->clients.cgroup, path, &id, &level) < 0)
+        return probe_breaker_close_sockets(e->sources.probe, row, NULL);
+    if (enforce_find_clients(e, upstream, &clients) < 0)
         return -ENOENT;
-    return probe_breaker_close_sockets(e->sources.probe,
-                                       (uint32_t)services_row(e->sources.services, upstream), path);
+    return probe_breaker_close_sockets(e->sources.probe, row, clients.path);
 }

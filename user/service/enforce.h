@@ -17,7 +17,7 @@ struct enforce;
 /* All borrowed. `cgroup_root` is the mount of cgroup v2; NULL: none, nothing can be enforced. */
 struct enforce_sources {
     struct probe *probe;
-    const struct services *services;
+    struct services *services;
     const struct upstream_table *table;
     const struct responder *responder; /* NULL: nothing is answered from here */
     const char *cgroup_root;
@@ -28,12 +28,16 @@ void enforce_destroy(struct enforce *e);
 
 /* With services_commit(). `config` is borrowed until the next call. */
 void enforce_commit(struct enforce *e, const struct config *config);
-/* 0, or a negative errno with one line in `error`: what could be put in force is. */
+/* Puts in force what can be, and looks at what is: see services_set_enforcement(). 0, or a negative
+ * errno with one line in `error` about what else clients are known for. */
 int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES]);
+/* Once a tick, before services_tick(): what the kernel does, after putting in force what has
+ * become possible (a cgroup was made, or made again). */
+void enforce_look(struct enforce *e);
 /* After services_tick(). */
 void enforce_tick(struct enforce *e, uint64_t now_ns);
-/* The breaker opened: closes the open connections where `on_open` says so. Returns how many, or a
- * negative errno. */
+/* The breaker opened: closes the open connections where `on_open` says so and it is enforced.
+ * Returns how many, or a negative errno. */
 int enforce_opened(struct enforce *e, size_t upstream);
 
 #endif

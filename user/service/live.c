@@ -58,6 +58,7 @@ static void say(const struct live *live, const char *what)
 static void on_moved(void *ctx, const char *name, const struct breaker_transition *t)
 {
     struct live *live = ctx;
+    char text[PROBE_ERROR_BYTES];
 
     if (live->ops.breaker_moved)
         live->ops.breaker_moved(live->ops.ctx, name, t);
@@ -66,9 +67,23 @@ static void on_moved(void *ctx, const char *name, const struct breaker_transitio
     if (t->to == BREAKER_OPEN && t->from != BREAKER_HALF_OPEN && live->enforce && live->config) {
         size_t upstream = services_find_upstream(live->services, name);
 
-        if (upstream != SIZE_MAX && enforce_opened(live->enforce, upstream) < 0)
-            say(live, "connections to an upstream whose breaker opened could not be closed");
+        int r = upstream == SIZE_MAX ? 0 : enforce_opened(live->enforce, upstream);
+
+        if (r < 0) {
+            snprintf(text, sizeof(text), "open connections to %.64s are not closed: %s", name,
+                     strerror(-r));
+            say(live, text);
+        }
     }
+}
+
+static void on_enforcement(void *ctx, const char *name, enum enforcement enforcement,
+                           const char *why)
+{
+    const struct live *live = ctx;
+
+    if (live->ops.enforcement_changed)
+        live->ops.enforcement_changed(live->ops.ctx, name, enforcement, why);
 }
 
 static void on_switched(void *ctx, const char *name, const struct fallback_switch *s)
@@ -160,6 +175,7 @@ static int create_services(struct live *live, const struct config *config)
 {
     struct services_rows rows = {.missing = live->sources.probe_missing};
     const struct services_ops ops = {.random = draw,
+                                     .enforcement_changed = on_enforcement,
                                      .breaker_moved = on_moved,
                                      .fallback_switched = on_switched,
                                      .retry_storm = on_retry_storm,
@@ -235,9 +251,7 @@ static void tell_kernel(struct live *live)
     }
     r = enforce_tell(live->enforce, error);
     if (r < 0) {
-        snprintf(text, sizeof(text), "breakers are not in force everywhere: %s",
-                 *error ? error : strerror(-r));
-        say(live, text);
+        say(live, *error ? error : strerror(-r));
     }
 }
 
@@ -374,6 +388,8 @@ void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_n
         }
         follow_tick(live->follow, now_ns);
     }
+    if (live->enforce)
+        enforce_look(live->enforce);
     settle(live, now_ns);
     if (live->keeper)
         keeper_tick(live->keeper, now_ns);

@@ -27,6 +27,8 @@ struct live_sources {
 /* Each may be NULL. */
 struct live_ops {
     void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
+    void (*enforcement_changed)(void *ctx, const char *upstream, enum enforcement enforcement,
+                                const char *why);
     void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
     void (*retry_storm)(void *ctx, const char *upstream, const struct retry_client_view *client,
                         bool begun);

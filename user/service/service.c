@@ -182,7 +182,7 @@ static void drop_old(struct services *s)
 static void place(struct services *s, struct upstream *upstream, size_t row, bool *taken)
 {
     taken[row] = true;
-    upstream_place(upstream, row, &s->rows[row], !s->rows_missing);
+    upstream_place(upstream, row, &s->rows[row]);
     row_store(&s->rows[row].name_hash, row_name_hash(upstream->name));
 }
 
@@ -269,6 +269,7 @@ int services_create(struct services **ret, const struct config *config,
         return -ENOMEM;
     s->ops = *ops;
     s->rows_missing = rows->rows ? NULL : rows->missing;
+    s->lease_ns = UINT64_MAX;
     if (!rows->rows)
         s->own_rows = calloc(UPSTREAMS_MAX, sizeof(*s->own_rows));
     s->rows = rows->rows ? rows->rows : s->own_rows;

@@ -18,9 +18,23 @@
 
 struct services;
 
+/* What comes of an open breaker at connect(), as it was last read back from the kernel. */
+enum enforcement {
+    ENFORCEMENT_NOT_ASKED, /* mode, circuit_breaker.enabled or --dry-run say so */
+    ENFORCEMENT_ACTIVE,
+    ENFORCEMENT_PENDING, /* not looked at yet, or an address is being resolved */
+    ENFORCEMENT_IDLE,    /* nobody is there: no cgroup of clients, or no address */
+    ENFORCEMENT_FAILED,
+};
+
+#define ENFORCEMENT_WHY_BYTES 256
+
 struct services_ops {
     double (*random)(void *ctx); /* uniform in [0, 1) */
     /* Each may be NULL. */
+    /* It ended or came back, or another reason keeps it from being. `why` is NULL when it is. */
+    void (*enforcement_changed)(void *ctx, const char *upstream, enum enforcement enforcement,
+                                const char *why);
     void (*breaker_moved)(void *ctx, const char *upstream, const struct breaker_transition *t);
     void (*fallback_switched)(void *ctx, const char *upstream, const struct fallback_switch *s);
     void (*retry_storm)(void *ctx, const char *upstream, const struct retry_client_view *client,
@@ -94,6 +108,11 @@ void services_call(struct services *s, size_t upstream, uint64_t now_ns, uint64_
                    bool failed, bool slow, const char *address);
 void services_kernel_opened(struct services *s, size_t upstream, uint64_t now_ns, uint64_t epoch,
                             const char *address);
+/* What was read back from the kernel: `why` one line (copied) unless it is ENFORCEMENT_ACTIVE. */
+void services_set_enforcement(struct services *s, size_t upstream, enum enforcement enforcement,
+                              const char *why);
+/* Until when the kernel enforces anything at all; UINT64_MAX before the first call. */
+void services_set_lease(struct services *s, uint64_t expires_ns);
 /* What checks found of a fallback's endpoint, and when the last answer worth keeping came. */
 void services_set_endpoint(struct services *s, size_t upstream, size_t endpoint,
                            enum endpoint_state state);
@@ -126,6 +145,7 @@ struct upstream_view {
     struct fallback_view fallback;
     const char *fallback_endpoint; /* in use; NULL: none */
     const struct retry_storms *retries;
+    enum enforcement enforcement;
     const char *not_enforced; /* why; NULL when it is */
 };
 

@@ -93,6 +93,7 @@ uint64_t services_tick(struct services *s, uint64_t now_ns)
     for (size_t i = 0; i < s->upstream_count; i++) {
         uint64_t one_ns;
 
+        enforcement_say(s, s->upstreams[i], now_ns);
         upstream_tick(s->upstreams[i], now_ns);
         one_ns = breaker_next_ns(s->upstreams[i]->breaker);
         next_ns = one_ns < next_ns ? one_ns : next_ns;
@@ -157,19 +158,6 @@ size_t services_upstream_count(const struct services *s)
     return s->upstream_count;
 }
 
-static const char *why_not_enforced(const struct services *s, const struct upstream *u,
-                                    const struct breaker_view *breaker)
-{
-    if (breaker->mode == BREAKER_MODE_OBSERVE)
-        return "mode is observe: what would be refused is counted only";
-    if (breaker->mode == BREAKER_MODE_DISABLED)
-        return u->config->breaker.mode == BREAKER_MODE_DISABLED ? "mode is disabled"
-                                                                : "circuit_breaker is disabled";
-    if (breaker->dry_run)
-        return "the agent runs with --dry-run: what would be refused is counted only";
-    return s->rows_missing;
-}
-
 void services_upstream(const struct services *s, size_t upstream, uint64_t now_ns,
                        struct upstream_view *ret)
 {
@@ -184,7 +172,7 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
     if (ret->fallback.choice.offer == FALLBACK_OFFERS_ENDPOINT)
         ret->fallback_endpoint = u->config->fallback.endpoints.items[ret->fallback.choice.endpoint];
     ret->retries = u->retries;
-    ret->not_enforced = why_not_enforced(s, u, &ret->breaker);
+    ret->enforcement = enforcement_of(s, u, &ret->breaker, now_ns, &ret->not_enforced);
 }
 
 size_t services_find_upstream(const struct services *s, const char *name)

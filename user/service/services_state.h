@@ -26,11 +26,19 @@ struct services {
     struct services_ops ops;
     double window_seconds;    /* performance_tracker.window_size */
     const char *rows_missing; /* why nothing is enforced */
+    uint64_t lease_ns;        /* until when anything is */
     struct breaker_row *rows, *own_rows;
     size_t service_count, upstream_count;
     struct service **services;
     struct upstream **upstreams;
     struct services_next next;
 };
+
+/* enforcement.c: `*ret_why` is NULL when it is active. */
+enum enforcement enforcement_of(const struct services *s, const struct upstream *u,
+                                const struct breaker_view *breaker, uint64_t now_ns,
+                                const char **ret_why);
+/* Tells of a change, once. */
+void enforcement_say(const struct services *s, struct upstream *u, uint64_t now_ns);
 
 #endif

@@ -18,9 +18,11 @@ static double on_random(void *ctx)
 static void on_moved(void *ctx, const struct breaker_transition *t)
 {
     const struct upstream *u = ctx;
+    struct breaker_transition told = *t;
 
+    told.not_enforced = u->said != ENFORCEMENT_ACTIVE && u->said != ENFORCEMENT_PENDING;
     if (u->ops->breaker_moved)
-        u->ops->breaker_moved(u->ops->ctx, u->name, t);
+        u->ops->breaker_moved(u->ops->ctx, u->name, &told);
 }
 
 static void on_switched(void *ctx, const struct fallback_switch *s)
@@ -71,6 +73,8 @@ int upstream_create(struct upstream **ret, const struct config *config,
     u->ops = ops;
     u->config = of;
     u->name = strdup(of->name);
+    u->said = ENFORCEMENT_PENDING;
+    upstream_set_enforcement(u, ENFORCEMENT_PENDING, "it was not looked at yet");
     describe_addresses(of, address);
     u->endpoints = make_endpoints(of);
     u->endpoint_count = of->fallback.endpoints.count;
@@ -93,6 +97,12 @@ int upstream_create(struct upstream **ret, const struct config *config,
     return 0;
 }
 
+void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, const char *why)
+{
+    u->enforcement = enforcement;
+    snprintf(u->why, sizeof(u->why), "%s", why ? why : "");
+}
+
 void upstream_destroy(struct upstream *u)
 {
     if (!u)
@@ -107,10 +117,9 @@ void upstream_destroy(struct upstream *u)
     free(u);
 }
 
-void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row, bool enforceable)
+void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row)
 {
     u->row = row_index;
-    u->enforceable = enforceable;
     breaker_place(u->breaker, row);
 }
 
@@ -233,8 +242,8 @@ void upstream_tick(struct upstream *u, uint64_t now_ns)
     breaker_tick(u->breaker, now_ns);
     breaker_view(u->breaker, now_ns, &view);
     retry_storms_tick(u->retries, now_ns, is_failing(&view), &storms);
-    in.open = u->enforceable && view.enforced && view.state != BREAKER_CLOSED &&
-              view.state != BREAKER_OFF;
+    in.open = u->enforcement == ENFORCEMENT_ACTIVE && view.enforced &&
+              view.state != BREAKER_CLOSED && view.state != BREAKER_OFF;
     fallback_tick(u->fallback, now_ns, &in, &choice);
 }
 

@@ -20,7 +20,10 @@ struct upstream {
     bool counted; /* `figures` are there */
     struct call_figures figures;
     struct transport transport;
-    bool enforceable;                          /* the row is the kernel's: what it says is done */
+    enum enforcement enforcement; /* of a mode that enforces, as it was read back */
+    char why[ENFORCEMENT_WHY_BYTES];
+    enum enforcement said; /* and as it was told last; ENFORCEMENT_PENDING: never */
+    char said_why[ENFORCEMENT_WHY_BYTES];
     const struct config_upstream *next_config; /* staged */
     enum endpoint_state *next_endpoints;
     size_t endpoint_count;
@@ -32,9 +35,9 @@ struct upstream {
 int upstream_create(struct upstream **ret, const struct config *config,
                     const struct config_upstream *of, const struct services_ops *ops,
                     uint64_t now_ns);
-void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row,
-                    bool enforceable);
+void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row);
 void upstream_destroy(struct upstream *u);
+void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, const char *why);
 /* As services_stage() and so on. */
 int upstream_stage(struct upstream *u, const struct config *config,
                    const struct config_upstream *of);

@@ -27,6 +27,7 @@ struct upstream_table {
     size_t count;
     struct place *next; /* NULL: nothing is staged */
     size_t next_count;
+    int told; /* what the kernel said of them last */
 };
 
 int upstream_table_create(struct upstream_table **ret, const struct upstream_table_sources *sources)
@@ -104,7 +105,7 @@ static size_t add_addresses(const struct place *place, uint32_t row, struct upst
     return view.count;
 }
 
-int upstream_table_tell(const struct upstream_table *table)
+static int tell(const struct upstream_table *table)
 {
     CLEANUP_FREE struct upstream_address *list = NULL;
     size_t count = 0, known = 0;
@@ -125,6 +126,17 @@ int upstream_table_tell(const struct upstream_table *table)
                                    list + known);
     }
     return probe_upstreams_set(table->sources.probe, list, known);
+}
+
+int upstream_table_tell(struct upstream_table *table)
+{
+    table->told = tell(table);
+    return table->told;
+}
+
+int upstream_table_told(const struct upstream_table *table)
+{
+    return table->told;
 }
 
 /* The old addresses stay in the kernel's table when the new ones do not fit. */
@@ -239,6 +251,25 @@ bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream
         if (view.count > 0)
             take_resolved(ret->addr, &view.addresses[0]);
         return view.count > 0;
+    }
+    return false;
+}
+
+bool upstream_table_any(const struct upstream_table *table, size_t upstream, bool *ret_pending)
+{
+    *ret_pending = false;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct place *place = &table->places[i];
+        struct resolver_view view;
+
+        if (place->is_endpoint || place->upstream != upstream)
+            continue;
+        if (place->prefix_bits)
+            return true;
+        resolver_view(place->name, &view);
+        if (view.count > 0)
+            return true;
+        *ret_pending = *ret_pending || !*view.reason;
     }
     return false;
 }

@@ -28,11 +28,16 @@ int upstream_table_stage(struct upstream_table *table, const struct config *conf
 void upstream_table_unstage(struct upstream_table *table);
 void upstream_table_commit(struct upstream_table *table);
 /* After services_commit(). -ENOMEM, or what the kernel said of the table. */
-int upstream_table_tell(const struct upstream_table *table);
+int upstream_table_tell(struct upstream_table *table);
+/* What it returned last, be it that a name had other addresses. */
+int upstream_table_told(const struct upstream_table *table);
 
 /* False while the endpoint's name has no address. */
 bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,
                              struct breaker_fallback *ret);
+/* Whether any address of the upstream is known. `ret_pending`: if not, whether that is yet to be
+ * found out. */
+bool upstream_table_any(const struct upstream_table *table, size_t upstream, bool *ret_pending);
 /* Why an address of the upstream is not known, as "HOST: reason"; false when all are. */
 bool upstream_table_missing(const struct upstream_table *table, size_t upstream, char *ret,
                             size_t size);

@@ -1,0 +1,43 @@
+/* What the parts of struct enforce share. Inside this layer only. */
+#ifndef MOONWATCH_SERVICE_ENFORCE_STATE_H
+#define MOONWATCH_SERVICE_ENFORCE_STATE_H
+
+#include "probe/breaker.h"
+#include "service/enforce.h"
+#include <limits.h>
+
+struct hook_list {
+    enum probe_hook hook;
+    char *paths[UPSTREAMS_MAX];
+    size_t count;
+};
+
+struct enforce {
+    struct enforce_sources sources;
+    const struct config *config;
+    struct breaker_row *rows;
+    /* As they were last given to the kernel, by row. */
+    struct breaker_fallback given[UPSTREAMS_MAX];
+    struct hook_list connects; /* where connects were last asked to be stopped */
+    uint64_t
+        told_ids[UPSTREAMS_MAX]; /* of the cgroups of clients, by upstream; 0: there was none */
+    bool active[UPSTREAMS_MAX];  /* by upstream, as it was last read back */
+};
+
+struct clients {
+    char path[PATH_MAX]; /* without a slash at the end */
+    uint64_t id, level;  /* of the directory, and how deep it is below the mount */
+};
+
+/* 0, or a negative errno with id 0. */
+int enforce_find_clients(const struct enforce *e, size_t upstream, struct clients *ret);
+bool enforce_is_asked(const struct enforce *e, size_t upstream);
+bool path_is_within(const char *path, const char *above);
+void hook_list_clear(struct hook_list *list);
+int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES]);
+
+/* enforce_look.c: reads back what is in force. Returns whether putting it in force again may mend
+ * what is missing. */
+bool enforce_judge(struct enforce *e);
+
+#endif

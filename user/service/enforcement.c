@@ -1,0 +1,71 @@
+/* Whether a breaker is enforced: by configuration, and by what was read back from the kernel. */
+#include "service/services_state.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char expired[] =
+    "the agent was held up for so long that the kernel lets everything pass until it goes on";
+
+static const char *why_not_asked(const struct upstream *u, const struct breaker_view *breaker)
+{
+    if (breaker->mode == BREAKER_MODE_OBSERVE)
+        return "mode is observe: what would be refused is counted only";
+    if (breaker->mode == BREAKER_MODE_DISABLED)
+        return u->config->breaker.mode == BREAKER_MODE_DISABLED ? "mode is disabled"
+                                                                : "circuit_breaker is disabled";
+    if (breaker->dry_run)
+        return "the agent runs with --dry-run: what would be refused is counted only";
+    return NULL;
+}
+
+enum enforcement enforcement_of(const struct services *s, const struct upstream *u,
+                                const struct breaker_view *breaker, uint64_t now_ns,
+                                const char **ret_why)
+{
+    *ret_why = why_not_asked(u, breaker);
+    if (*ret_why)
+        return ENFORCEMENT_NOT_ASKED;
+    *ret_why = s->rows_missing;
+    if (*ret_why)
+        return ENFORCEMENT_FAILED;
+    if (u->enforcement == ENFORCEMENT_ACTIVE && now_ns >= s->lease_ns) {
+        *ret_why = expired;
+        return ENFORCEMENT_FAILED;
+    }
+    *ret_why = u->enforcement == ENFORCEMENT_ACTIVE ? NULL : u->why;
+    return u->enforcement;
+}
+
+void services_set_enforcement(struct services *s, size_t upstream, enum enforcement enforcement,
+                              const char *why)
+{
+    upstream_set_enforcement(s->upstreams[upstream], enforcement, why);
+}
+
+void services_set_lease(struct services *s, uint64_t expires_ns)
+{
+    s->lease_ns = expires_ns;
+}
+
+static bool is_wanting(enum enforcement enforcement)
+{
+    return enforcement == ENFORCEMENT_IDLE || enforcement == ENFORCEMENT_FAILED;
+}
+
+void enforcement_say(const struct services *s, struct upstream *u, uint64_t now_ns)
+{
+    struct breaker_view breaker;
+    enum enforcement now, said = u->said;
+    const char *why;
+
+    breaker_view(u->breaker, now_ns, &breaker);
+    now = enforcement_of(s, u, &breaker, now_ns, &why);
+    if (now == ENFORCEMENT_PENDING || (now == said && strcmp(why ? why : "", u->said_why) == 0))
+        return;
+    u->said = now;
+    snprintf(u->said_why, sizeof(u->said_why), "%s", why ? why : "");
+    /* That all is as configured is worth a word only after it was not. */
+    if (s->ops.enforcement_changed &&
+        (is_wanting(now) || (now == ENFORCEMENT_ACTIVE && is_wanting(said))))
+        s->ops.enforcement_changed(s->ops.ctx, u->name, now, why);
+}
