@@ -225,6 +225,13 @@ static void on_stop_signal(void *ctx, int signo)
     loop_stop(agent->loop);
 }
 
+static void on_pins(void *ctx, bool lost, const char *what)
+{
+    const struct agent *agent = ctx;
+
+    agent_log_pins(agent->log, lost, what);
+}
+
 static int load_config(struct agent *agent)
 {
     return agent_config_read(agent->options, agent->log, &agent->config);
@@ -249,7 +256,7 @@ static int begin_files(struct agent *agent)
 static int create_probe(struct agent *agent)
 {
     struct probe_config config;
-    const struct probe_ops ops = {.on_record = on_record, .ctx = agent};
+    const struct probe_ops ops = {.on_record = on_record, .on_pins = on_pins, .ctx = agent};
     int r;
 
     probe_config_init(&config, agent->config);

@@ -116,6 +116,12 @@ static void log_restrictions(struct log *log, const struct probe *probe)
                  LOG_U64("pins", view.pins_taken_over));
 }
 
+void agent_log_pins(struct log *log, bool lost, const char *what)
+{
+    LOG_WARNING(log, "probe", lost ? "Pins are lost" : "Pins are made again",
+                LOG_STRING("reason", what));
+}
+
 void agent_log_start(struct log *log, const char *address, const struct config *config,
                      const struct probe *probe,
                      const struct visibility_part parts[VISIBILITY_PARTS])

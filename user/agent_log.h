@@ -17,6 +17,9 @@ void agent_log_start(struct log *log, const char *address, const struct config *
                      const struct probe *probe,
                      const struct visibility_part parts[VISIBILITY_PARTS]);
 
+/* `what` is one line. */
+void agent_log_pins(struct log *log, bool lost, const char *what);
+
 /* "System health check completed", its level by the status. */
 void agent_log_health(struct log *log, const struct snapshot *snapshot,
                       const struct health *health);

@@ -32,6 +32,8 @@ struct loader {
     uint64_t records;
     uint64_t next_sequence;
     uint64_t out_of_order;
+    unsigned pins_lost, pins_made; /* times it was told */
+    char pins_said[256];
 };
 
 static inline uint64_t loader_now(void *ctx)
@@ -49,6 +51,15 @@ static inline void loader_on_record(void *ctx, const struct record_head *record,
     /* Dropped records leave gaps, never a step back. */
     loader->out_of_order += flood->sequence < loader->next_sequence;
     loader->next_sequence = flood->sequence + 1;
+}
+
+static inline void loader_on_pins(void *ctx, bool lost, const char *what)
+{
+    struct loader *loader = ctx;
+
+    loader->pins_lost += lost;
+    loader->pins_made += !lost;
+    snprintf(loader->pins_said, sizeof(loader->pins_said), "%s", what);
 }
 
 static inline void skip_unless_root(void)
@@ -71,7 +82,8 @@ static inline void loader_init(struct loader *loader)
 
 static inline int loader_open(struct loader *loader, const struct object_row *rows, size_t count)
 {
-    struct probe_ops ops = {.on_record = loader_on_record, .ctx = loader};
+    struct probe_ops ops = {
+        .on_record = loader_on_record, .on_pins = loader_on_pins, .ctx = loader};
 
     return probe_create_from(&loader->probe, rows, count, &loader->config, &loader->clock, &ops,
                              loader->error);

@@ -1,62 +1,9 @@
 /* The pin directory: the lock between agents, what is in it, and what a killed agent leaves. */
-#include "loader_fixture.h"
-#include "probe/pin.h"
-#include <fcntl.h>
+#include "pins_fixture.h"
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #define DEADLINE_NS (60 * NS_PER_SECOND)
-
-static struct loader loader;
-static pid_t other_agent;
-
-static int setup(void **state)
-{
-    loader_init(&loader);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (other_agent > 0) {
-        kill(other_agent, SIGKILL);
-        waitpid(other_agent, NULL, 0);
-        other_agent = 0;
-    }
-    loader_close(&loader);
-    rmdir(loader.pins);
-    return 0;
-}
-
-/* Forks an agent that holds the test's pin directory until it is killed. */
-static void start_other_agent(void)
-{
-    int ready[2];
-    char said = 0;
-
-    assert_int_equal(pipe(ready), 0);
-    other_agent = fork();
-    assert_true(other_agent >= 0);
-    if (other_agent == 0) {
-        if (loader_open(&loader, &flood_object, 1) < 0 || write(ready[1], "1", 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &said, 1), 1);
-    close(ready[0]);
-}
-
-static void kill_other_agent(void)
-{
-    kill(other_agent, SIGKILL);
-    assert_int_equal(waitpid(other_agent, NULL, 0), other_agent);
-    other_agent = 0;
-}
 
 static void test_maps_are_pinned_and_gone_after(void **state)
 {
@@ -152,88 +99,6 @@ static void test_a_killed_agent_leaves_no_probe_and_is_taken_over(void **state)
     probe_view(loader.probe, &view);
     assert_true(view.pins_taken_over >= 4);
     assert_int_not_equal(id_of_map("flood_control"), stale);
-}
-
-static const char *what_was_lost(uint64_t after_seconds)
-{
-    struct probe_view view;
-    uint64_t next_ns;
-
-    loader.now_ns += after_seconds * NS_PER_SECOND;
-    probe_tick(loader.probe, loader.now_ns, &next_ns);
-    probe_view(loader.probe, &view);
-    return view.pins_lost;
-}
-
-static void test_pins_that_somebody_removes_are_made_again(void **state)
-{
-    char path[128];
-
-    skip_unless_root();
-    loader_open_flood(&loader);
-    assert_null(what_was_lost(20));
-    snprintf(path, sizeof(path), "%s/events", loader.pins);
-    assert_int_equal(unlink(path), 0);
-    assert_non_null(strstr(what_was_lost(20), "1 pins"));
-    close(loader_map_fd(&loader, "events"));
-    assert_non_null(what_was_lost(200));
-    assert_null(what_was_lost(200));
-}
-
-static int under_another_bpffs(void)
-{
-    const char *lost;
-
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        loader_open(&loader, &flood_object, 1) < 0)
-        return 2;
-    if (what_was_lost(20))
-        return 3;
-    if (mount("none", "/sys/fs/bpf", "tmpfs", 0, NULL) < 0)
-        return 4;
-    lost = what_was_lost(20);
-    if (umount2("/sys/fs/bpf", MNT_DETACH) < 0)
-        return 5;
-    return lost && strstr(lost, "are gone") ? 0 : 6;
-}
-
-static void test_a_bpffs_that_is_unmounted_is_said(void **state)
-{
-    int status = 0;
-    pid_t child;
-
-    skip_unless_root();
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        int result = under_another_bpffs();
-
-        loader_close(&loader);
-        _exit(result);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-/* A map of somebody else, pinned as libbpf does it: under its own name. */
-static void pin_foreign(const char *map, const char *pin)
-{
-    int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, map, 4, 8, 1, NULL);
-    char path[128];
-
-    assert_true(fd >= 0);
-    snprintf(path, sizeof(path), "%s/%s", loader.pins, pin);
-    assert_int_equal(bpf_obj_pin(fd, path), 0);
-    close(fd);
-}
-
-static void unpin_foreign(const char *pin)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s/%s", loader.pins, pin);
-    assert_int_equal(remove(path), 0);
 }
 
 static void refused_because_of(const char *pin)
@@ -409,9 +274,6 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_path_is_the_same_however_it_is_written, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_pins_that_somebody_removes_are_made_again, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_bpffs_that_is_unmounted_is_said, setup, teardown),
         cmocka_unit_test(test_why_a_path_is_not_used),
         cmocka_unit_test_setup_teardown(test_maps_are_pinned_and_gone_after, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_second_agent_is_refused, setup, teardown),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -80,6 +81,23 @@ def test_a_second_agent_is_refused(make_agent):
     assert owned(first) == ids
     assert "events" in os.listdir(first.pins)
     first.next_tick()
+
+
+def test_pins_that_are_removed_are_said_and_made_again(make_agent):
+    agent = make_agent().start()
+    agent.next_tick()
+    pins = sorted(os.listdir(agent.pins))
+    shutil.rmtree(agent.pins)
+    # Whether it comes before or after they are made again.
+    code, lines = make_agent(config={"server": {"bpffs_directory": agent.pins}}).run_to_end()
+    assert code == 1 and f"another moonwatch agent (pid {agent.process.pid}) holds {agent.pins}" in lines[0]
+    lost = agent.wait_log(lambda e: e.get("msg") == "Pins are lost")
+    made = agent.wait_log(lambda e: e.get("msg") == "Pins are made again")
+    assert lost["level"] == made["level"] == "WARNING"
+    assert agent.pins in lost["reason"] and agent.pins in made["reason"]
+    assert sorted(os.listdir(agent.pins)) == pins
+    assert agent.stop() == 0
+    assert not os.path.exists(agent.pins)
 
 
 def test_maps_read_like_a_report(agent):

@@ -34,37 +34,6 @@ static void parent_of(const char *path, char out[256])
         *slash = '\0';
 }
 
-/* The kernel lists a flock as "1: FLOCK  ADVISORY  WRITE PID MAJOR:MINOR:INODE 0 EOF". */
-static int find_lock_owner(const struct stat *st)
-{
-    CLEANUP_FCLOSE FILE *locks = fopen("/proc/locks", "re");
-    char line[256];
-
-    while (locks && fgets(line, sizeof(line), locks)) {
-        unsigned major_number, minor_number;
-        unsigned long inode;
-        int pid;
-
-        if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major_number, &minor_number,
-                   &inode) == 4 &&
-            inode == st->st_ino && makedev(major_number, minor_number) == st->st_dev && pid > 0)
-            return pid;
-    }
-    return -ESRCH;
-}
-
-int pin_holder(const char *path)
-{
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (flock(fd, LOCK_SH | LOCK_NB) == 0)
-        return 0;
-    return errno == EWOULDBLOCK ? find_lock_owner(&st) : -errno;
-}
-
 /* A link whose last reference goes is detached in the kernel's own time: it is told to, at once. */
 bool pin_drop(const struct pin_directory *pins, const char *name)
 {
@@ -114,33 +83,6 @@ __attribute__((format(printf, 2, 3))) static int unpinned(struct pin_directory *
     va_start(args, format);
     vsnprintf(pins->unpinned_reason, sizeof(pins->unpinned_reason), format, args);
     va_end(args);
-    return 0;
-}
-
-/* Opens and locks the directory. 0, -EAGAIN when it was removed meanwhile, or a negative errno. */
-static int lock_directory(const char *path, int *ret_fd, int *ret_holder)
-{
-    CLEANUP_CLOSE int fd = -1;
-    struct stat opened, present;
-
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &opened) < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK)
-            return -errno;
-        *ret_holder = find_lock_owner(&opened);
-        return -EBUSY;
-    }
-    /* The agent before us may have removed it between our open and its unlock. */
-    if (stat(path, &present) < 0 || present.st_ino != opened.st_ino)
-        return -EAGAIN;
-    *ret_fd = fd;
-    fd = -1;
     return 0;
 }
 
@@ -206,17 +148,32 @@ static int refuse_foreign(struct pin_directory *pins, char error[PROBE_ERROR_BYT
              "%.100s holds %.40s, which is no agent's (set server.bpffs_directory to a directory "
              "of the agent's own)",
              pins->path, name);
-    close(pins->fd);
-    pins->fd = -1;
     return -ENOTEMPTY;
+}
+
+static int lock_patiently(const char *path, int *ret_fd, int *ret_holder)
+{
+    int err = -EAGAIN;
+
+    for (int attempt = 0; err == -EAGAIN && attempt < 10; attempt++)
+        err = pin_lock_directory(path, ret_fd, ret_holder);
+    return err;
+}
+
+static void release_name(struct pin_directory *pins)
+{
+    if (pins->name_fd >= 0)
+        close(pins->name_fd);
+    pins->name_fd = -1;
 }
 
 int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
              bool (*keeps)(const char *name), char error[PROBE_ERROR_BYTES])
 {
-    int err = -EAGAIN, holder = 0;
+    int err, holder = 0;
 
     pins->fd = -1;
+    pins->name_fd = -1;
     if (!path)
         return unpinned(pins, "no pin directory is wanted");
     if (*path != '/' || normalise(path, pins->path) < 0)
@@ -224,8 +181,10 @@ int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
     if (find_bpffs(pins, pins->path, may_mount) < 0)
         return 0;
     path = pins->path;
-    for (int attempt = 0; err == -EAGAIN && attempt < 10; attempt++)
-        err = lock_directory(path, &pins->fd, &holder);
+    pins->name_fd = pin_lock_name(path, &holder);
+    err = pins->name_fd == -EBUSY ? -EBUSY : lock_patiently(path, &pins->fd, &holder);
+    if (err < 0)
+        release_name(pins);
     if (err == -EBUSY) {
         if (holder > 0)
             snprintf(error, PROBE_ERROR_BYTES, "another moonwatch agent (pid %d) holds %.200s",
@@ -238,8 +197,12 @@ int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
         return unpinned(pins, "cannot take %s: %s", path, strerror(-err));
     pins->of_agent = pin_finds_agent(pins);
     err = refuse_foreign(pins, error);
-    if (err < 0)
+    if (err < 0) {
+        close(pins->fd);
+        pins->fd = -1;
+        release_name(pins);
         return err;
+    }
     pins->taken_over = pin_remove(pins, keeps) + pins->kept;
     pins->of_agent = false;
     return 0;
@@ -263,13 +226,41 @@ bool pin_is_gone(const struct pin_directory *pins)
            taken.st_dev != present.st_dev || taken.st_ino != present.st_ino;
 }
 
+int pin_take_again(struct pin_directory *pins, char why[PROBE_ERROR_BYTES])
+{
+    int taken = pins->fd, fd = -1, holder = 0, err;
+    char parent[256];
+
+    parent_of(pins->path, parent);
+    if (!on_bpffs(parent)) {
+        snprintf(why, PROBE_ERROR_BYTES, "%.200s is not on a bpffs any more", parent);
+        return -ENODEV;
+    }
+    err = lock_patiently(pins->path, &fd, &holder);
+    if (err < 0) {
+        snprintf(why, PROBE_ERROR_BYTES, "%s",
+                 err == -EBUSY ? "another agent holds the directory" : strerror(-err));
+        return err;
+    }
+    pins->fd = fd;
+    err = refuse_foreign(pins, why);
+    if (err < 0) {
+        pins->fd = taken;
+        taken = fd;
+    }
+    close(taken);
+    return err;
+}
+
 void pin_release(struct pin_directory *pins)
 {
     if (pins->fd < 0)
         return;
     pin_remove(pins, NULL);
     /* Before the lock goes, so that whoever waits for it finds a directory of its own making. */
-    rmdir(pins->path);
+    if (!pin_is_gone(pins))
+        rmdir(pins->path);
+    release_name(pins);
     close(pins->fd);
     pins->fd = -1;
 }

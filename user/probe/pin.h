@@ -1,7 +1,9 @@
 /* The pin directory on bpffs: the agent's lock and the place where its maps can be read.
  *
  * The lock is flock() on the directory itself, so it ends with the process however that ends, and
- * whoever gets it next removes what the dead one left.
+ * whoever gets it next removes what the dead one left. Since the directory can be removed, there is
+ * a second one: a name among the abstract Unix sockets, made of the path. It holds in one network
+ * namespace.
  */
 #ifndef MOONWATCH_PROBE_PIN_H
 #define MOONWATCH_PROBE_PIN_H
@@ -13,6 +15,7 @@ struct pin_directory {
     char path[256]; /* "" when nothing is pinned */
     char unpinned_reason[PROBE_ERROR_BYTES];
     int fd;              /* holds the lock; -1 when nothing is pinned */
+    int name_fd;         /* holds the name; negative without one */
     unsigned taken_over; /* pins of a killed agent, removed or kept */
     unsigned kept;       /* of those */
     bool of_agent;       /* what was there when it was taken is an agent's of whatever version */
@@ -41,11 +44,19 @@ bool pin_is_ours(const struct pin_directory *pins, const char *name);
 bool pin_find_foreign(const struct pin_directory *pins, char ret[NAME_MAX + 1]);
 /* Whether the directory is not where it was taken any more: removed, or its bpffs unmounted. */
 bool pin_is_gone(const struct pin_directory *pins);
+/* After that: makes it again, empty, and takes it. 0, or a negative errno with the reason. */
+int pin_take_again(struct pin_directory *pins, char why[PROBE_ERROR_BYTES]);
 /* Unpins what is ours, removes the directory and gives up the lock. */
 void pin_release(struct pin_directory *pins);
 
-/* The pid that holds the lock of `path`, 0 when nobody does, or a negative errno (-ENOENT: there is
- * no such directory; -ESRCH: somebody does, but who cannot be found out). */
+/* pin_lock.c: makes the directory if need be, opens and locks it. 0, -EAGAIN when it was removed
+ * meanwhile, or a negative errno; with -EBUSY the holder's pid, or negative. */
+int pin_lock_directory(const char *path, int *ret_fd, int *ret_holder);
+/* A file descriptor that holds the name, or a negative errno: -EBUSY when an agent holds it, and
+ * others when there is no way to have it. */
+int pin_lock_name(const char *path, int *ret_holder);
+/* The pid of the agent that holds `path`, 0 when nobody does, or a negative errno (-ENOENT: there
+ * is no such directory; -ESRCH: somebody does, but who cannot be found out). */
 int pin_holder(const char *path);
 
 #endif

@@ -6,58 +6,95 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_NS (10 * NS_PER_SECOND)
+#define LOOK_EVERY_NS (2 * NS_PER_SECOND)
 /* Long enough to be read by somebody who comes to look. */
 #define SAY_FOR_NS (300 * NS_PER_SECOND)
 
-static int pin_again(const struct probe *probe, unsigned *ret_count)
+/* Pins what is not pinned, when `pin` is set; how many that is. */
+static int find_missing(const struct probe *probe, bool pin, unsigned *ret_count)
 {
     char path[512];
     int err = 0;
 
+    *ret_count = 0;
     for (size_t i = 0; err == 0 && i < probe->map_count; i++) {
         const struct kernel_map *map = &probe->maps[i];
 
         /* Internal maps are not pinned: only their names have a dot. */
         if (strchr(map->name, '.') || faccessat(probe->pins.fd, map->name, F_OK, 0) == 0)
             continue;
-        err = pin_map(&probe->pins, map->fd, map->name);
+        err = pin ? pin_map(&probe->pins, map->fd, map->name) : 0;
         *ret_count += err == 0;
     }
     for (size_t i = 0; err == 0 && i < probe->link_count; i++) {
         if (!hook_pin_path(probe, &probe->links[i], path) || access(path, F_OK) == 0)
             continue;
-        err = bpf_obj_pin(probe->links[i].fd, path) < 0 ? -errno : 0;
+        err = pin && bpf_obj_pin(probe->links[i].fd, path) < 0 ? -errno : 0;
         *ret_count += err == 0;
     }
     return err;
 }
 
+static int pin_again(struct probe *probe, bool gone, unsigned *ret_count,
+                     char why[PROBE_ERROR_BYTES])
+{
+    int err = gone ? pin_take_again(&probe->pins, why) : 0;
+
+    if (err < 0)
+        return err;
+    err = find_missing(probe, true, ret_count);
+    if (err < 0)
+        snprintf(why, PROBE_ERROR_BYTES, "%s", strerror(-err));
+    return err;
+}
+
+static void tell(const struct probe *probe, bool lost, const char *what)
+{
+    if (probe->ops.on_pins)
+        probe->ops.on_pins(probe->ops.ctx, lost, what);
+}
+
+static void mend(struct probe *probe, bool gone, unsigned count)
+{
+    char what[PROBE_REASON_BYTES], why[PROBE_ERROR_BYTES] = "", again[PROBE_REASON_BYTES];
+    int err;
+
+    if (gone)
+        snprintf(what, sizeof(what), "the pins in %.100s are gone with their directory",
+                 probe->pins.path);
+    else
+        snprintf(what, sizeof(what), "%u pins in %.100s were removed by somebody", count,
+                 probe->pins.path);
+    err = pin_again(probe, gone, &count, why);
+    if (err < 0)
+        snprintf(probe->pins_lost, sizeof(probe->pins_lost), "%.160s and cannot be made again: %s",
+                 what, why);
+    else
+        snprintf(probe->pins_lost, sizeof(probe->pins_lost), "%.160s and are made again", what);
+    if (!probe->pins_missing)
+        tell(probe, true, err < 0 ? probe->pins_lost : what);
+    if (err == 0) {
+        snprintf(again, sizeof(again), "%u pins are made again in %.100s", count, probe->pins.path);
+        tell(probe, false, again);
+    }
+    probe->pins_missing = err < 0;
+}
+
 void pins_watch(struct probe *probe, uint64_t now_ns)
 {
     unsigned count = 0;
-    int err;
+    bool gone;
 
     if (probe->pins.fd < 0 || now_ns < probe->pins_next_ns)
         return;
     probe->pins_next_ns = now_ns + LOOK_EVERY_NS;
     if (now_ns - probe->pins_lost_ns >= SAY_FOR_NS)
         probe->pins_lost[0] = '\0';
-    if (pin_is_gone(&probe->pins)) {
-        snprintf(probe->pins_lost, sizeof(probe->pins_lost),
-                 "the pins in %.100s are gone (restart the agent)", probe->pins.path);
-        probe->pins_lost_ns = now_ns;
+    gone = pin_is_gone(&probe->pins);
+    if (!gone)
+        find_missing(probe, false, &count);
+    if (!gone && !count)
         return;
-    }
-    err = pin_again(probe, &count);
-    if (err < 0)
-        snprintf(probe->pins_lost, sizeof(probe->pins_lost),
-                 "pins in %.100s were removed and cannot be made again: %s", probe->pins.path,
-                 strerror(-err));
-    else if (count)
-        snprintf(probe->pins_lost, sizeof(probe->pins_lost),
-                 "%u pins in %.100s were removed by somebody and are made again", count,
-                 probe->pins.path);
-    if (err < 0 || count)
-        probe->pins_lost_ns = now_ns;
+    mend(probe, gone, count);
+    probe->pins_lost_ns = now_ns;
 }

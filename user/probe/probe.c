@@ -117,7 +117,8 @@ int probe_create_from(struct probe **ret, const struct object_row *rows, size_t 
     probe->config = *config;
     probe->clock = clock;
     probe->ops = *ops;
-    probe->pins = (struct pin_directory){.fd = -1, .has_map = inventory_has_map, .ctx = probe};
+    probe->pins =
+        (struct pin_directory){.fd = -1, .name_fd = -1, .has_map = inventory_has_map, .ctx = probe};
     probe->stats_fd = -1;
     probe->cpu_percent = NAN;
     reason_capture();

@@ -56,6 +56,8 @@ void probe_config_init(struct probe_config *ret, const struct config *config);
 struct probe_ops {
     /* One record from the ring buffer; valid during the call. */
     void (*on_record)(void *ctx, const struct record_head *record, size_t size);
+    /* Pins were found to be lost, or those that were are made again: one line. May be NULL. */
+    void (*on_pins)(void *ctx, bool lost, const char *what);
     void *ctx;
 };
 

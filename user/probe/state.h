@@ -102,6 +102,7 @@ struct probe {
     struct breaker_row *breaker_rows;
     struct breaker_agent *breaker_agent;
     bool breaker_adopted;
+    bool pins_missing;              /* that was told, and they are not there again */
     struct call_table call_table;   /* as it was last written */
     struct call_limit *call_limits; /* CALL_ROWS_MAX; NULL before the first */
 
