@@ -10,6 +10,12 @@
     "\"channels\":[{\"name\":\"a\",\"type\":\"log\"},{\"name\":\"b\",\"type\":\"log\"}],"
 #define ROUTES(inside)                                                                             \
     ALERTS(CHANNELS "\"routes\":[" inside "{\"channels\":[\"a\",\"b\"],\"group_by\":[]}]")
+#define UPSTREAM(sections, inside)                                                                 \
+    "{" sections "\"upstreams\":[{\"name\":\"a\",\"address\":\"10.0.0.1:1\"," inside "}]}"
+#define MODE(mode) "\"breaker\":{\"mode\":\"" mode "\"}"
+#define PROBE_OFF(probe) "\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},"
+#define BREAKERS_OFF "\"circuit_breaker\":{\"enabled\":false},"
+#define FALLBACK "\"fallback\":{\"strategy\":\"alternative\",\"endpoints\":[\"10.0.0.2:1\"]}"
 #define RULE(inside) ALERTS("\"rules\":[{\"name\":\"X\"," inside "}]")
 
 #define UPSTREAMS "\"upstreams\":[{\"name\":\"u\",\"address\":\"192.0.2.1:443\"}]"
@@ -94,6 +100,23 @@ static void what_pages_nobody_is_doubted(void **state)
          "/alert_manager/mute_windows/1", "mutes every alert at all times"},
         {"{\"health_monitor\":{\"thresholds\":{\"disk_warning\":0.7}}}",
          "/health_monitor/thresholds/disk_warning", "is 70 meant?"},
+        {UPSTREAM(BREAKERS_OFF, MODE("enforce")), "/upstreams/0/breaker/mode",
+         "refuses nothing: circuit_breaker.enabled is false"},
+        {UPSTREAM(BREAKERS_OFF, MODE("forced_open")), "/upstreams/0/breaker/mode",
+         "refuses nothing: circuit_breaker.enabled is false"},
+        {UPSTREAM(PROBE_OFF("breaker"), MODE("forced_open")), "/upstreams/0/breaker/mode",
+         "refuses nothing: overhead.probes.breaker is \"off\""},
+        {UPSTREAM(PROBE_OFF("request"), MODE("enforce")), "/upstreams/0/breaker/mode",
+         "never opens: clients' calls are not counted"},
+        {UPSTREAM(PROBE_OFF("request"),
+                  MODE("enforce") ",\"check\":{\"type\":\"http\",\"url\":\"http://10.0.0.1:1/\"}"),
+         "/upstreams/0/breaker/mode", "opens by the upstream's own check alone"},
+        {UPSTREAM("", FALLBACK), "/upstreams/0/fallback",
+         "is never used: the breaker's mode is \"observe\""},
+        {UPSTREAM("", FALLBACK "," MODE("disabled")), "/upstreams/0/fallback",
+         "is never used: the breaker's mode is \"disabled\""},
+        {UPSTREAM("", "\"breaker\":{\"on_open\":\"close\"}"), "/upstreams/0/breaker/on_open",
+         "closes nothing"},
         {"{\"health_monitor\":{\"cpu_threshold\":0.8}}", "/health_monitor/cpu_threshold",
          "is 80 meant?"},
     };
@@ -231,6 +254,13 @@ static void what_is_meant_is_not_doubted(void **state)
             "\"match\":{\"device\":\"a\"}}],\"mute_windows\":[{\"name\":\"n\",\"start\":\"01:00\","
             "\"end\":\"02:00\",\"utc\":true,\"match\":{\"device\":\"a\"}}]"),
         "{\"health_monitor\":{\"thresholds\":{\"disk_warning\":1.5}}}",
+        UPSTREAM("", FALLBACK "," MODE("enforce")),
+        UPSTREAM("", "\"breaker\":{\"mode\":\"enforce\",\"on_open\":\"close\"}"),
+        UPSTREAM(BREAKERS_OFF, MODE("observe")),
+        UPSTREAM(PROBE_OFF("breaker") BREAKERS_OFF, MODE("disabled")),
+        UPSTREAM(PROBE_OFF("request"), MODE("forced_open")),
+        UPSTREAM("", "\"fallback\":{\"enabled\":false,\"strategy\":\"alternative\",\"endpoints\":["
+                     "\"10.0.0.2:1\"]}"),
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

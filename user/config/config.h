@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 /* Order of probe modes: auto, twin, off (enum probe_mode). */
+#define CONFIG_PROBE_OFF 2
+
 struct config_probes {
     int runq, process, oom, reclaim, blkio, tcp, tasks, request, breaker;
 };

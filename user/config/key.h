@@ -76,6 +76,7 @@ struct key_table {
 extern const struct key_table config_table;
 /* After the whole configuration was read. */
 void check_upstreams(struct reader *reader, void *base);
+void doubt_breakers(struct reader *reader, const struct config *config);
 void check_channels(struct reader *reader, void *base);
 /* Offsets in struct config. */
 extern const struct key_table alert_manager_table, auth_table, retry_table, server_table,

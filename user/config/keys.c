@@ -412,6 +412,7 @@ static const struct key section_keys[] = {
 static void check_whole(struct reader *reader, void *base)
 {
     check_upstreams(reader, base);
+    doubt_breakers(reader, base);
     check_channels(reader, base);
 }
 
