@@ -4,10 +4,14 @@ the others meanwhile."""
 import contextlib
 import json
 import os
+import re
 import resource
 import select
 import socket
+import ssl
 import statistics
+import struct
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -300,6 +304,112 @@ def test_slow_readers_do_not_hold_the_others(make_agent):
             peer.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
 
 
+# What the kernel may hold for a client that takes nothing: both buffers, and what it rounds up.
+KERNEL_BYTES_EACH = 300 << 10
+UNREAD = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n"
+# What keeps the agent writing for ever, and what it has written, and closed the connection, at once.
+UNREAD_CHOICES = {
+    "more than fits": (UNREAD + b"\r\n") * 60,
+    "all that fits": (GET + b"\r\n") * 49 + GET + b"Connection: close\r\n\r\n",
+}
+
+
+def kernel_memory(agent):
+    """Bytes that the kernel holds of each connection of the agent: {"r": not read by it yet, "w": not taken
+    by the client, "f": set aside, ...}. Those that no process has any more are included."""
+    port = address_of(agent)[1]
+    lines = subprocess.run(["ss", "-tamnH", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
+    return [{name: int(size) for name, size in re.findall(r"([a-z]+)(\d+)", memory)}
+            for memory in re.findall(r"skmem:\(([^)]*)\)", lines)]
+
+
+def unread_bytes(agent):
+    """What it holds of each that was sent something and takes none of it."""
+    held = [memory["w"] + memory["f"] for memory in kernel_memory(agent)]
+    return [size for size in held if size > 16384]
+
+
+def ask_and_read_nothing(stack, agent, request, context=None):
+    peer = stack.enter_context(socket.socket())
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    peer.settimeout(DEADLINE_SECONDS)
+    peer.connect(address_of(agent))
+    if context:
+        peer = stack.enter_context(context.wrap_socket(peer))
+    peer.sendall(request)
+    peer.recv(1)  # or it might have to go before it is answered
+    return peer
+
+
+def settled(read):
+    """The value of read() once it is the same as at the look before."""
+    values = [read()]
+
+    def again():
+        values.append(read())
+        return values[-1] == values[-2]
+
+    wait_for(again, "a figure that stays")
+    return values[-1]
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def unread_agent(request, make_agent, tmp_path):
+    """make(server) gives an agent with `server` in its configuration, and the client's TLS context or None."""
+    def make(server):
+        if request.param == "plain":
+            return make_agent(config={"server": server}).start(), None
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+                       check=True, capture_output=True)
+        files = {"tls_certificate_file": str(certificate), "tls_key_file": str(key)}
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return make_agent(config={"server": {**server, **files}}).start(), context
+
+    return make
+
+
+@pytest.mark.parametrize("unread", UNREAD_CHOICES.values(), ids=UNREAD_CHOICES)
+def test_who_reads_nothing_holds_little_of_the_kernel(unread_agent, unread):
+    places, clients = 12, 30
+    agent, context = unread_agent({"max_connections": places, "idle_timeout": 600})
+    with contextlib.ExitStack() as stack:
+        for _ in range(clients):
+            ask_and_read_nothing(stack, agent, unread, context)
+        wait_for(lambda: not any(memory["r"] for memory in kernel_memory(agent)), "all requests to be read")
+        # Of those that had to go nothing is left.
+        wait_for(lambda: 0 < len(unread_bytes(agent)) <= places, "room in the kernel")
+        held = settled(lambda: unread_bytes(agent))
+        assert max(held) <= KERNEL_BYTES_EACH and len(held) <= places, held
+
+
+def test_who_takes_nothing_in_time_is_reset(unread_agent):
+    agent, context = unread_agent({"idle_timeout": 1})
+    with contextlib.ExitStack() as stack:
+        for request in list(UNREAD_CHOICES.values()) * 5:
+            # One that was held up itself is late already.
+            with contextlib.suppress(OSError):
+                ask_and_read_nothing(stack, agent, request, context)
+        wait_for(lambda: not unread_bytes(agent), "nothing held for them")
+
+
+def test_who_reads_late_gets_the_whole_answer(unread_agent):
+    """The agent has written all of it, and closed the connection, long before it is read."""
+    agent, context = unread_agent({"idle_timeout": 600})
+    with contextlib.ExitStack() as stack:
+        peers = [ask_and_read_nothing(stack, agent, UNREAD + b"Connection: close\r\n\r\n", context) for _ in range(4)]
+        settled(lambda: unread_bytes(agent))
+        for peer in peers:
+            answer = b"".join(iter(lambda: peer.recv(65536), b""))
+            head, body = answer.split(b"\r\n\r\n", 1)
+            assert head.startswith(b"TTP/1.1 200 ")
+            assert len(body) == int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+        if not context:  # all is taken: they need not close to be done with
+            wait_for(lambda: agent.metric("moonwatch_http_connections") == 1, what="the connections to be closed")
+
+
 def rss_kib(agent):
     for line in open(f"/proc/{agent.process.pid}/status"):
         if line.startswith("VmRSS:"):
@@ -315,6 +425,16 @@ def files_not_of_the_host(agent):
         with contextlib.suppress(FileNotFoundError):
             names.append(os.readlink(f"{directory}/{fd}"))
     return [n for n in names if not n.startswith(("/proc", "/sys", "/dev", "anon_inode:bpf"))]
+
+
+@pytest.mark.parametrize("unread", UNREAD_CHOICES.values(), ids=UNREAD_CHOICES)
+def test_who_resets_leaves_nothing_behind(agent, unread):
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            peer = ask_and_read_nothing(stack, agent, unread)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # But the one that asks.
+    wait_for(lambda: agent.metric("moonwatch_http_connections") == 1, what="the connections to be closed")
 
 
 def test_abuse_leaves_nothing_behind(impatient):

@@ -109,10 +109,10 @@ static void test_listen(void **state)
     int fd, second = -1;
 
     assert_int_equal(listen_parse("127.0.0.1:0", &a), 0);
-    assert_int_equal(listen_open(&a, &fd, name), 0);
+    assert_int_equal(listen_open(&a, 30, &fd, name), 0);
     assert_int_equal(strncmp(name, "127.0.0.1:", 10), 0);
     assert_int_equal(listen_parse(name, &a), 0);
-    assert_int_equal(listen_open(&a, &second, again), -EADDRINUSE);
+    assert_int_equal(listen_open(&a, 30, &second, again), -EADDRINUSE);
     assert_int_equal(second, -1);
     close(fd);
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@
 /* What it opens after the server: files of the kernel, checks, notifications. */
 #define FILES_LATER 40u
 #define CONNECTIONS_LEAST 4u
+/* Of what is sent, and of what is received; the kernel takes twice that with what it adds. As much
+ * goes out per round trip, so that a scrape over a long way takes few. */
+#define BUFFER_BYTES (64 << 10)
 
 static int parse_port(const char *text, in_port_t *ret)
 {
@@ -81,7 +85,20 @@ static void format_address(const struct listen_address *a, char out[LISTEN_TEXT_
              ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
 }
 
-int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TEXT_BYTES])
+/* What a connection may hold of the kernel's memory, and for how long when its client takes
+ * nothing. Accepted sockets inherit it; the kernel would let each grow to megabytes. */
+static void bound_connections(int fd, unsigned idle_seconds)
+{
+    const int bytes = BUFFER_BYTES;
+    const unsigned idle_ms = idle_seconds * 1000;
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &idle_ms, sizeof(idle_ms));
+}
+
+int listen_open(const struct listen_address *a, unsigned idle_seconds, int *ret_fd,
+                char name[LISTEN_TEXT_BYTES])
 {
     CLEANUP_CLOSE int fd =
         socket(a->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -92,6 +109,7 @@ int listen_open(const struct listen_address *a, int *ret_fd, char name[LISTEN_TE
         return -errno;
     /* A restarted agent takes its port back at once, in spite of connections in TIME_WAIT. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    bound_connections(fd, idle_seconds);
     if (bind(fd, (const struct sockaddr *)&a->address, a->len) < 0 || listen(fd, SOMAXCONN) < 0 ||
         getsockname(fd, (struct sockaddr *)&bound.address, &bound.len) < 0)
         return -errno;

@@ -4,8 +4,8 @@
 #include "http/connections.h"
 #include "http/listen.h"
 #include "http/metrics.h"
-#include "http/request_head.h"
 #include "http/site.h"
+#include "http/upload.h"
 #include <errno.h>
 #include <malloc.h>
 #include <math.h>
@@ -15,9 +15,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* A longer body than a route may take is read and dropped up to here, so that the client gets its
- * answer. */
-#define UPLOAD_BYTES_MAX (64 << 10)
 /* From so many connections on their memory is given back once all are gone: it is more than the
  * agent's own. */
 #define CROWD 64
@@ -156,125 +153,82 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
         connections_remove(&server->connections, *socket_context);
         *socket_context = NULL;
     }
-    server->site.view.connections = server->connections.count;
-    server->site.view.connections_evicted_total = server->connections.evicted_total;
 }
 
-static void touch(struct server *server, struct MHD_Connection *mhd)
+/* NULL: there was no memory for it. */
+static struct connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
-    if (info && info->socket_context)
-        connections_touch(&server->connections, info->socket_context);
+    return info ? info->socket_context : NULL;
 }
 
-/* How long a request's body is; UINT64_MAX when it does not say (chunked). */
-static uint64_t upload_length(struct MHD_Connection *mhd)
+static void count_connections(const struct server *server, struct server_view *view)
 {
-    const char *length =
-        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-    if (MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING))
-        return UINT64_MAX;
-    return length ? strtoull(length, NULL, 10) : 0;
+    view->connections = server->connections.count;
+    view->connections_evicted_total = server->connections.evicted_total;
 }
-
-static const struct head_refusal body_too_large = {
-    MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
-    "no route takes a body of that size or of unknown length"};
-
-/* A request while it is being read. */
-struct upload {
-    const struct head_refusal *refusal; /* of its target */
-    bool begun, too_long;
-    size_t len;
-    char *data;
-};
 
 /* Before libmicrohttpd takes the target apart. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 {
-    struct upload *upload = calloc(1, sizeof(*upload));
-
     (void)cls;
     (void)mhd;
-    if (upload && target)
-        upload->refusal = head_check_target(target);
-    return upload;
-}
-
-static enum MHD_Result begin_upload(struct server *server, struct MHD_Connection *mhd,
-                                    struct upload *upload)
-{
-    uint64_t length = upload_length(mhd);
-    const struct head_refusal *refusal = upload->refusal ? upload->refusal : head_check_fields(mhd);
-
-    upload->begun = true;
-    if (!refusal && length > UPLOAD_BYTES_MAX)
-        refusal = &body_too_large;
-    if (refusal) {
-        server->site.view.requests_total++;
-        return site_refuse(mhd, refusal->status, refusal->code, refusal->message);
-    }
-    upload->too_long = length > REQUEST_BODY_BYTES;
-    if (length == 0 || upload->too_long)
-        return MHD_YES;
-    upload->data = malloc(length);
-    return upload->data ? MHD_YES : MHD_NO;
-}
-
-/* libmicrohttpd hands out no more than the Content-Length that the memory was taken for. */
-static void keep_upload(struct upload *upload, const char *data, size_t size)
-{
-    if (!upload->data)
-        return;
-    memcpy(upload->data + upload->len, data, size);
-    upload->len += size;
+    return upload_create(target);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
                          enum MHD_RequestTerminationCode code)
 {
-    struct upload *upload = *request;
-
     (void)cls;
-    (void)mhd;
-    (void)code;
-    if (upload)
-        free(upload->data);
-    free(upload);
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+        connections_give_up(connection_of(mhd));
+    upload_destroy(*request);
     *request = NULL;
+}
+
+static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd,
+                             struct upload *upload)
+{
+    const struct head_refusal *refusal;
+
+    if (upload_begin(upload, mhd, &refusal) < 0)
+        return MHD_NO;
+    if (!refusal)
+        return MHD_YES;
+    server->site.view.requests_total++;
+    return site_refuse(mhd, refusal->status, refusal->code, refusal->message);
 }
 
 /* Called once with the headers, then with each part of a body, then once at its end. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **request)
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **request)
 {
     struct server *server = cls;
-    struct upload *kept = *request;
+    struct upload *upload = *request;
+    struct connection *connection = connection_of(mhd);
     uint64_t due_ns = server->site.guess_report_ns;
+    struct request whole;
     enum MHD_Result r;
 
     (void)version;
-    if (!kept)
+    if (!upload)
         return MHD_NO; /* there was no memory for it */
-    if (!kept->begun)
-        return begin_upload(server, mhd, kept);
-    if (*upload_size) {
-        keep_upload(kept, upload, *upload_size);
-        *upload_size = 0;
+    if (!upload_has_begun(upload))
+        return begin(server, mhd, upload);
+    if (*size) {
+        upload_add(upload, data, *size);
+        *size = 0;
         return MHD_YES;
     }
     server->site.view.requests_total++;
-    touch(server, mhd);
-    r = site_answer(&server->site, mhd,
-                    &(struct request){.url = url,
-                                      .method = method,
-                                      .body = kept->len ? kept->data : NULL,
-                                      .body_len = kept->len,
-                                      .body_too_long = kept->too_long});
+    if (connection)
+        connections_touch(&server->connections, connection);
+    count_connections(server, &server->site.view);
+    whole = upload_request(upload, method, url);
+    r = site_answer(&server->site, mhd, &whole);
     if (server->site.guess_report_ns != due_ns)
         loop_set_alarm(server->report, server->site.guess_report_ns);
     return r;
@@ -286,6 +240,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"      \
     "+AES-128-GCM:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
 
+static unsigned idle_seconds(const struct config *config)
+{
+    double idle = ceil(config->server.idle_timeout_seconds);
+
+    return idle > 1 ? (unsigned)idle : 1u;
+}
+
 static int start_daemon(struct server *server, const struct config *config, int listen_fd)
 {
     const struct MHD_OptionItem https[] = {
@@ -295,7 +256,6 @@ static int start_daemon(struct server *server, const struct config *config, int 
         {MHD_OPTION_END, 0, NULL},
     };
     bool plain = !server->certificate.chain;
-    double idle = ceil(config->server.idle_timeout_seconds);
 
     server->listen_fd = listen_fd;
     server->connections.limit = listen_fit_connections(config->server.max_connections);
@@ -304,7 +264,7 @@ static int start_daemon(struct server *server, const struct config *config, int 
         MHD_USE_EPOLL | (plain ? 0 : MHD_USE_TLS), 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_ARRAY, plain ? &https[3] : https,
         MHD_OPTION_CONNECTION_LIMIT, server->connections.limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        idle > 1 ? (unsigned)idle : 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES,
+        idle_seconds(config), MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, on_target,
         NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_END);
@@ -418,7 +378,7 @@ static int open_server(struct server *server, const struct config *config,
                              config->server.tls_key_file, error, SERVER_ERROR_BYTES);
     if (r < 0)
         return r;
-    r = listen_open(&server->address, &fd, server->name);
+    r = listen_open(&server->address, idle_seconds(config), &fd, server->name);
     if (r < 0) {
         snprintf(error, SERVER_ERROR_BYTES, "cannot listen on %s: %s%s", listen_text, strerror(-r),
                  r == -EADDRINUSE ? " (another agent or program has the port: stop it, or set "
@@ -445,6 +405,7 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
     if (!server)
         return -ENOMEM;
     server->loop = loop;
+    server->connections.loop = loop;
     server->site.sources = *sources;
     auth_hosts_name_machine(&server->site.auth.hosts);
     server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
@@ -469,6 +430,7 @@ void server_destroy(struct server *server)
     loop_remove(server->timeout);
     loop_remove(server->report);
     site_forget_rendered(&server->site);
+    connections_release(&server->connections);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     if (server->site.auth.has_local)
@@ -490,4 +452,5 @@ const char *server_address(const struct server *server)
 void server_view(const struct server *server, struct server_view *ret)
 {
     *ret = server->site.view;
+    count_connections(server, ret);
 }
