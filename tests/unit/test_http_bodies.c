@@ -2,8 +2,10 @@
  * nothing is zero. */
 #include "config/config.h"
 #include "http/body.h"
+#include "http/breakers.h"
 #include "http/error.h"
 #include "http/reload.h"
+#include "http/request.h"
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -224,6 +226,36 @@ static void test_reload(void **state)
     sources.reload = NULL;
 }
 
+#define BODY(text, taken)                                                                          \
+    {                                                                                              \
+        text, sizeof(text) - 1, taken                                                              \
+    }
+
+/* A string would end there, and mean something else. */
+static void test_a_body_holds_no_nul(void **state)
+{
+    static const struct {
+        const char *body;
+        size_t len;
+        bool taken;
+    } rows[] = {
+        BODY("{\"name\": \"pay\\u0000x\"}", false),  BODY("{\"name\": \"pay\\\\\\u0000x\"}", false),
+        BODY("{\"name\": \"pay\0x\"}", false),       BODY("{\"name\": \"pay\"}\0", false),
+        BODY("{\"name\": \"pay\\\\u0000x\"}", true), BODY("{\"name\": \"pay\\u0001x\"}", true),
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct body_env sent = {.request = rows[i].body, .request_len = rows[i].len};
+        char error[REQUEST_ERROR_BYTES] = "";
+        cJSON *json = NULL;
+        int r = request_parse(&sent, &breaker_reset_table, &json, error);
+
+        if (r != (rows[i].taken ? 0 : -EINVAL) || (r < 0 && !strstr(error, "NUL")))
+            fail_msg("%s: %d, %s", rows[i].body, r, error);
+        cJSON_Delete(json);
+    }
+}
+
 static void test_openapi(void **state)
 {
     cJSON *json = body_of(body_openapi, 200), *schemas, *paths;
@@ -245,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_seen),
         cmocka_unit_test(test_before_the_first_sample),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_a_body_holds_no_nul),
         cmocka_unit_test(test_openapi),
     };
 

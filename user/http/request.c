@@ -83,6 +83,20 @@ static int check(const struct field_table *takes, const cJSON *json,
     return 0;
 }
 
+/* A string would end there. */
+static bool holds_nul(const char *text, size_t len)
+{
+    static const char escaped[] = "\\u0000";
+    const size_t escaped_len = sizeof(escaped) - 1;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\0' || (len - i >= escaped_len && !memcmp(text + i, escaped, escaped_len)))
+            return true;
+        i += text[i] == '\\'; /* what it escapes, a backslash perhaps, begins nothing */
+    }
+    return false;
+}
+
 int request_parse(const struct body_env *env, const struct field_table *takes, cJSON **ret,
                   char error[REQUEST_ERROR_BYTES])
 {
@@ -94,6 +108,10 @@ int request_parse(const struct body_env *env, const struct field_table *takes, c
     if (env->request_len > 0 &&
         utf8_valid_prefix(env->request, env->request_len) != env->request_len) {
         snprintf(error, REQUEST_ERROR_BYTES, "the body is not UTF-8");
+        return -EINVAL;
+    }
+    if (env->request_len > 0 && holds_nul(env->request, env->request_len)) {
+        snprintf(error, REQUEST_ERROR_BYTES, "the body holds a NUL (\\u0000)");
         return -EINVAL;
     }
     json = env->request_len > 0
