@@ -118,6 +118,19 @@ HEADS = {
     "8000 bytes of header": (target(b"/openapi.json").replace(b"Host", b"X: " + b"a" * 8000 + b"\r\nHost"), 200, None),
     "8200 bytes of header": (fields(b"X: " + b"a" * 8200), 431, "headers_too_large"),
     "20000 bytes of header": (fields(b"X: " + b"a" * 20_000), 431, "headers_too_large"),
+    "an encoded NUL": (target(b"/openapi.json%00"), 400, "bad_target"),
+    "an encoded NUL in a query": (target(b"/openapi.json?a=b%00c"), 400, "bad_target"),
+    "an encoded NUL in a parameter's name": (target(b"/openapi.json?a%00b"), 400, "bad_target"),
+    "a NUL": (target(b"/openapi.json\0x"), 400, "bad_target"),
+    "a space": (target(b"/openapi.json x"), 400, "bad_target"),
+    "absolute": (target(b"http://localhost/openapi.json"), 200, None),
+    "absolute with a port": (target(b"HTTPS://[::1]:8000/openapi.json?a=b"), 200, None),
+    "absolute and not there": (target(b"http://localhost/http://localhost/"), 404, "not_found"),
+    "absolute of a stranger": (target(b"http://stranger.example/admin/reload").replace(b"GET", b"POST"), 403, "foreign_host"),
+    "absolute and too long": (target(b"http://" + b"a" * 300 + b"/openapi.json"), 400, "bad_host"),
+    "absolute with a user": (target(b"http://localhost@stranger.example/openapi.json"), 400, "bad_host"),
+    "absolute and encoded": (target(b"http://local%68ost/openapi.json"), 400, "bad_host"),
+    "absolute of nobody": (target(b"http:///openapi.json"), 400, "bad_host"),
     "two hosts": (fields(b"Host: localhost"), 400, "bad_host"),
     "300 form fields": (
         b"POST /admin/reload HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -136,6 +149,19 @@ def test_heads_that_hold_too_much(make_agent):
         error = json.loads(answer.split(b"\r\n\r\n", 1)[1]).get("error", {})
         assert error.get("code") == code, (name, error)
     assert_serves(agent)
+
+
+def test_a_head_without_host(agent):
+    """One answer, not one within another."""
+    for line in (b"GET /openapi.json HTTP/1.1", b"GET http://localhost/openapi.json HTTP/1.1"):
+        answer = exchange(agent, line + b"\r\nConnection: close\r\n\r\n")
+        assert status_of(answer) == 400 and answer.count(b"HTTP/1.1 ") == 1, answer
+    assert status_of(exchange(agent, b"GET /openapi.json HTTP/1.0\r\n\r\n")) == 200
+
+
+def test_an_absolute_target_without_path(agent):
+    answer = exchange(agent, target(b"http://localhost"))
+    assert status_of(answer) == 200 and b"text/html" in answer
 
 
 def test_malformed_requests(impatient):
@@ -163,7 +189,7 @@ def test_unknown_methods(impatient):
 def test_odd_paths(impatient):
     agent = impatient
     for path in (b"//health", b"/health/", b"/health/../metrics", b"/%2e%2e/etc/passwd", b"*",
-                 b"/HEALTH", b"/health;x", b"/\xff\xfe", b"http://localhost/health"):
+                 b"/HEALTH", b"/health;x", b"/\xff\xfe", b"ftp://localhost/health"):
         answer = exchange(agent, b"GET " + path + b" HTTP/1.1\r\n" + LAST)
         assert status_of(answer) in (400, 404), path
     answer = exchange(agent, b"GET /health?a=b&c HTTP/1.1\r\n" + LAST)

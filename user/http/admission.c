@@ -117,11 +117,13 @@ static void note_guess(struct site *site, struct MHD_Connection *connection)
 }
 
 bool admission_grant(struct site *site, struct MHD_Connection *connection,
-                     const struct route *route, struct caller *ret, enum MHD_Result *ret_answer)
+                     const struct route *route, const struct request *request, struct caller *ret,
+                     enum MHD_Result *ret_answer)
 {
     const struct auth_headers headers = {
         .authorization = header_of(connection, MHD_HTTP_HEADER_AUTHORIZATION),
-        .host = header_of(connection, MHD_HTTP_HEADER_HOST),
+        .host =
+            request->authority ? request->authority : header_of(connection, MHD_HTTP_HEADER_HOST),
         .origin = header_of(connection, MHD_HTTP_HEADER_ORIGIN),
         .fetch_site = header_of(connection, "Sec-Fetch-Site"),
         .fetch_mode = header_of(connection, "Sec-Fetch-Mode"),

@@ -7,7 +7,8 @@
 /* True: the caller may have the route. False: the refusal is queued, `*ret_answer` is its result.
  */
 bool admission_grant(struct site *site, struct MHD_Connection *connection,
-                     const struct route *route, struct caller *ret, enum MHD_Result *ret_answer);
+                     const struct route *route, const struct request *request, struct caller *ret,
+                     enum MHD_Result *ret_answer);
 
 /* Tells the agent what an administrator did, or tried. */
 void admission_audit(const struct site *site, struct MHD_Connection *connection,

@@ -21,10 +21,22 @@ struct head_refusal {
     const char *code, *message;
 };
 
-/* NULL: fine. `target` is what MHD_OPTION_URI_LOG_CALLBACK lends, the request line in the
- * connection's memory: of one that is refused the query is cut off before it is taken apart. */
-const struct head_refusal *head_check_target(const char *target);
-/* Once all of the head has come. NULL: fine. */
-const struct head_refusal *head_check_fields(struct MHD_Connection *connection);
+/* A host name has at most 253 bytes, a port five. */
+#define HEAD_AUTHORITY_BYTES 260
+
+struct head_target {
+    const struct head_refusal *refusal; /* NULL: fine */
+    /* Of a target in absolute form, http://authority/path; else 0 and "". */
+    size_t path_offset; /* as it was sent, and once it is decoded */
+    const char *end;    /* of the target in the connection's memory */
+    char authority[HEAD_AUTHORITY_BYTES];
+};
+
+/* `target` is what MHD_OPTION_URI_LOG_CALLBACK lends, the request line in the connection's memory:
+ * of one that is refused the query is cut off before it is taken apart. */
+void head_read_target(const char *target, struct head_target *ret);
+/* Once all of the head has come; `version` as libmicrohttpd gives it. NULL: fine. */
+const struct head_refusal *head_check(struct MHD_Connection *connection,
+                                      const struct head_target *target, const char *version);
 
 #endif

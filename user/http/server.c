@@ -188,12 +188,12 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
     *request = NULL;
 }
 
-static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd,
+static enum MHD_Result begin(struct server *server, struct MHD_Connection *mhd, const char *version,
                              struct upload *upload)
 {
     const struct head_refusal *refusal;
 
-    if (upload_begin(upload, mhd, &refusal) < 0)
+    if (upload_begin(upload, mhd, version, &refusal) < 0)
         return MHD_NO;
     if (!refusal)
         return MHD_YES;
@@ -213,11 +213,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     struct request whole;
     enum MHD_Result r;
 
-    (void)version;
     if (!upload)
         return MHD_NO; /* there was no memory for it */
     if (!upload_has_begun(upload))
-        return begin(server, mhd, upload);
+        return begin(server, mhd, version, upload);
     if (*size) {
         upload_add(upload, data, *size);
         *size = 0;
@@ -239,6 +238,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 #define TLS_PRIORITIES                                                                             \
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"      \
     "+AES-128-GCM:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+
+/* What 0.9 makes stricter, a head without Host, it answers with two heads; head_check() sees
+ * to it. */
+#define STRICT (MHD_VERSION >= 0x01000000)
 
 static unsigned idle_seconds(const struct config *config)
 {
@@ -266,7 +269,7 @@ static int start_daemon(struct server *server, const struct config *config, int 
         MHD_OPTION_CONNECTION_LIMIT, server->connections.limit, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_seconds(config), MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_STRICT_FOR_CLIENT, STRICT,
         MHD_OPTION_END);
     if (server->daemon)
         return 0;

@@ -269,7 +269,7 @@ enum MHD_Result site_answer(struct site *site, struct MHD_Connection *connection
     case ROUTE_FOUND:
         break;
     }
-    if (!admission_grant(site, connection, route, &caller, &r)) {
+    if (!admission_grant(site, connection, route, request, &caller, &r)) {
         if (route->acts && *caller.name)
             admission_audit(site, connection, route, &caller, request, param, MHD_HTTP_FORBIDDEN);
         return r;

@@ -33,7 +33,8 @@ void site_forget_rendered(struct site *site);
 /* A request as it was read. */
 struct request {
     const char *url, *method;
-    const char *body; /* NULL: none, or one that is too long to be kept */
+    const char *authority; /* of a target in absolute form: it stands for Host; NULL: none */
+    const char *body;      /* NULL: none, or one that is too long to be kept */
     size_t body_len;
     bool body_too_long;
 };

@@ -8,7 +8,7 @@
 #define UPLOAD_BYTES_MAX (64 << 10)
 
 struct upload {
-    const struct head_refusal *refusal; /* of its target */
+    struct head_target target;
     bool begun, too_long;
     size_t len;
     char *data;
@@ -23,7 +23,7 @@ struct upload *upload_create(const char *target)
     struct upload *upload = calloc(1, sizeof(*upload));
 
     if (upload && target)
-        upload->refusal = head_check_target(target);
+        head_read_target(target, &upload->target);
     return upload;
 }
 
@@ -50,13 +50,13 @@ static uint64_t body_length(struct MHD_Connection *mhd)
     return length ? strtoull(length, NULL, 10) : 0;
 }
 
-int upload_begin(struct upload *upload, struct MHD_Connection *mhd,
+int upload_begin(struct upload *upload, struct MHD_Connection *mhd, const char *version,
                  const struct head_refusal **refusal)
 {
     uint64_t length = body_length(mhd);
 
     upload->begun = true;
-    *refusal = upload->refusal ? upload->refusal : head_check_fields(mhd);
+    *refusal = head_check(mhd, &upload->target, version);
     if (!*refusal && length > UPLOAD_BYTES_MAX)
         *refusal = &body_too_large;
     upload->too_long = length > REQUEST_BODY_BYTES;
@@ -77,8 +77,11 @@ void upload_add(struct upload *upload, const char *data, size_t size)
 
 struct request upload_request(const struct upload *upload, const char *method, const char *url)
 {
+    const char *path = url + upload->target.path_offset;
+
     return (struct request){
-        .url = url,
+        .url = *path ? path : "/",
+        .authority = *upload->target.authority ? upload->target.authority : NULL,
         .method = method,
         .body = upload->len ? upload->data : NULL,
         .body_len = upload->len,

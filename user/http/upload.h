@@ -14,7 +14,7 @@ void upload_destroy(struct upload *upload); /* NULL is fine */
 bool upload_has_begun(const struct upload *upload);
 /* Once the head has come: 0, or a negative errno. `*refusal` is what is wrong with it, else NULL.
  */
-int upload_begin(struct upload *upload, struct MHD_Connection *mhd,
+int upload_begin(struct upload *upload, struct MHD_Connection *mhd, const char *version,
                  const struct head_refusal **refusal);
 /* With each part of the body. */
 void upload_add(struct upload *upload, const char *data, size_t size);
