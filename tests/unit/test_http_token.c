@@ -101,6 +101,23 @@ static void test_bad_files(void **state)
     assert_non_null(strstr(error, "No such file"));
 }
 
+/* What comes after would be missed, as if it had been taken away. */
+static void test_a_file_holds_no_nul(void **state)
+{
+    static const char text[] = "viewer " SECRET_SHA256 " x\n\0\nadmin " SECRET_SHA256 " y\n";
+    struct tokens *tokens = NULL;
+    char error[TOKEN_ERROR_BYTES];
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, sizeof(text) - 1, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(tokens_load(&tokens, path, error), -EINVAL);
+    assert_null(tokens);
+    assert_non_null(strstr(error, path));
+    assert_non_null(strstr(error, ":2: the line holds a NUL byte"));
+}
+
 static void assert_refused(const char *file, const char *why)
 {
     struct tokens *tokens = NULL;
@@ -357,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_a_file_holds_no_nul),
         cmocka_unit_test(test_files_of_others),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_links_of_others),

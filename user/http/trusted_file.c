@@ -74,7 +74,7 @@ static int open_checked(const char *path, int *ret, char *error, size_t size)
     return r < 0 ? r : check_above(resolved, error, size);
 }
 
-static int read_whole(int fd, size_t limit, char **ret)
+static int read_whole(int fd, size_t limit, char **ret, size_t *ret_len)
 {
     CLEANUP_FREE char *text = malloc(limit + 2);
     size_t len = 0;
@@ -91,14 +91,34 @@ static int read_whole(int fd, size_t limit, char **ret)
     if (len > limit)
         return -EFBIG;
     text[len] = '\0';
-    *ret = strdup(text);
-    return *ret ? 0 : -ENOMEM;
+    *ret = realloc(text, len + 1);
+    if (!*ret)
+        return -ENOMEM;
+    text = NULL; /* kept from the cleanup */ // NOLINT(clang-analyzer-deadcode.DeadStores)
+    *ret_len = len;
+    return 0;
+}
+
+/* Whoever reads the text as a string would not see what comes after. */
+static int refuse_nul(const char *path, const char *text, size_t len, char *error, size_t size)
+{
+    size_t line = 1, end = strlen(text);
+
+    if (end == len)
+        return 0;
+    for (size_t i = 0; i < end; i++)
+        line += text[i] == '\n';
+    snprintf(error, size, "%s:%zu: the line holds a NUL byte (write the file as plain text)", path,
+             line);
+    return -EINVAL;
 }
 
 int trusted_file_read(const char *path, size_t limit, char **ret, char *error, size_t size)
 {
     CLEANUP_CLOSE int fd = -1;
     const char *weak;
+    CLEANUP_FREE char *text = NULL;
+    size_t len = 0;
     struct stat st;
     int r;
 
@@ -110,7 +130,13 @@ int trusted_file_read(const char *path, size_t limit, char **ret, char *error, s
         r = refuse(path, file_error(FILE_NOT_REGULAR), error, size);
     if (r == 0) {
         weak = weakness(&st);
-        r = weak ? refuse(path, weak, error, size) : read_whole(fd, limit, ret);
+        r = weak ? refuse(path, weak, error, size) : read_whole(fd, limit, &text, &len);
+    }
+    if (r == 0)
+        r = refuse_nul(path, text, len, error, size);
+    if (r == 0) {
+        *ret = text;
+        text = NULL; /* kept from the cleanup */ // NOLINT(clang-analyzer-deadcode.DeadStores)
     }
     if (r < 0 && !*error)
         snprintf(error, size, "%s: cannot be read: %s", path, file_error(r));
