@@ -1,11 +1,13 @@
 """Configurations that are wrong or not there: one line per error that names the thing and the mend, and
 exit code 2; and the same for the command line."""
 
+import http.server
 import json
 import os
 import secrets
 import socket
 import subprocess
+import threading
 
 import jsonschema
 import pytest
@@ -205,6 +207,44 @@ def test_a_token_file_that_is_not_there(tmp_path):
     code, out, errors = moonwatch("status", "--token-file", str(tmp_path / "none"))
     assert code == 1 and out == "" and len(errors) == 1
     assert str(tmp_path / "none") in errors[0] and "No such file" in errors[0]
+
+
+@pytest.fixture
+def stranger():
+    """A server that is no agent: it answers `stranger.answer` to everything."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(server.answer)))
+            self.end_headers()
+            self.wfile.write(server.answer)
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[]", b"3", b'{"status": "ok"}', b"null", b"<html>", b"",
+                                    b'{"alerts": 0, "silences": true, "breakers": 1, "components": "", "labels": ""}'])
+def test_an_answer_that_is_not_an_agents(stranger, answer):
+    stranger.answer = answer
+    url = f"http://127.0.0.1:{stranger.server_port}"
+    for command in (["status"], ["status", "--json"], ["alert", "list"], ["alert", "list", "--json"],
+                    ["alert", "ack", "x"], ["alert", "silence", "a=b"], ["alert", "unsilence", "x"],
+                    ["breaker", "list"], ["breaker", "list", "--json"], ["breaker", "reset"], ["breaker", "open", "x"]):
+        code, out, errors = moonwatch(*command, "--url", url)
+        assert code == 1 and out == "", (command, out)
+        assert len(errors) == 1 and url in errors[0] and "no moonwatch there?" in errors[0], (command, errors)
+    code, out, errors = moonwatch("status", "--check", "--url", url)
+    assert code == 3 and out.startswith("UNKNOWN - ") and "no moonwatch there?" in out, out
 
 
 def test_help():

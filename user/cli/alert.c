@@ -67,9 +67,9 @@ static double parse_duration(const char *text)
     return NAN;
 }
 
-/* One request and its answer as JSON; NULL after one line on stderr. */
+/* One request and its answer as JSON, which has the member; NULL after one line on stderr. */
 static cJSON *exchange(const struct options *options, const char *what, const char *method,
-                       const char *path, const cJSON *body)
+                       const char *path, const cJSON *body, const char *member)
 {
     CLEANUP_FREE char *printed = body ? cJSON_PrintUnformatted(body) : NULL;
     char error[HTTP_ERROR_BYTES];
@@ -89,10 +89,9 @@ static cJSON *exchange(const struct options *options, const char *what, const ch
         cli_error("%s", error);
         return NULL;
     }
-    json = client_parse(answer.body, answer.len);
-    free(answer.body);
+    json = client_read(url, "", &answer, member, error);
     if (!json) {
-        cli_error("http://%s: the answer is not JSON: no moonwatch there?", url->authority);
+        cli_error("%s", error);
         return NULL;
     }
     if (answer.status == 200)
@@ -122,8 +121,8 @@ static int list(const struct options *options)
     add_query(path, "severity", options->severity);
     add_query(path, "matcher", options->matcher);
     add_query(path, "limit", options->limit);
-    alerts = exchange(options, "list", "GET", path, NULL);
-    silences = alerts ? exchange(options, "list", "GET", "/silences", NULL) : NULL;
+    alerts = exchange(options, "list", "GET", path, NULL, "alerts");
+    silences = alerts ? exchange(options, "list", "GET", "/silences", NULL, "silences") : NULL;
     if (!silences)
         return EXIT_FAILED;
     if (!options->json)
@@ -160,7 +159,7 @@ static int ack(const struct options *options)
     add_person(body, "by", options);
     if (options->duration)
         cJSON_AddNumberToObject(body, "duration_seconds", parse_duration(options->duration));
-    answer = exchange(options, "ack", "POST", path, body);
+    answer = exchange(options, "ack", "POST", path, body, "labels");
     if (!answer)
         return EXIT_FAILED;
     if (options->json)
@@ -180,7 +179,7 @@ static int silence(const struct options *options)
                             options->duration ? parse_duration(options->duration)
                                               : SILENCE_SECONDS_DEFAULT);
     add_person(body, "creator", options);
-    answer = exchange(options, "silence", "POST", "/admin/silences", body);
+    answer = exchange(options, "silence", "POST", "/admin/silences", body, "silences");
     if (!answer)
         return EXIT_FAILED;
     return options->json ? client_print_json(answer) : alert_list_print_silences(answer);
@@ -193,7 +192,7 @@ static int unsilence(const struct options *options)
 
     client_escape(options->operands[0], escaped, sizeof(escaped));
     snprintf(path, sizeof(path), "/admin/silences/%s", escaped);
-    answer = exchange(options, "unsilence", "DELETE", path, NULL);
+    answer = exchange(options, "unsilence", "DELETE", path, NULL, "silences");
     if (!answer)
         return EXIT_FAILED;
     return options->json ? client_print_json(answer) : alert_list_print_silences(answer);

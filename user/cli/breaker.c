@@ -113,10 +113,9 @@ static int run(const struct action *action, const char *name, const struct optio
     }
     if (ask(action, &agent, name, &answer) < 0)
         return EXIT_FAILED;
-    json = client_parse(answer.body, answer.len);
-    free(answer.body);
+    json = client_read(&agent.url, "", &answer, "breakers", error);
     if (!json) {
-        cli_error("http://%s: the answer is not JSON: no moonwatch there?", agent.url.authority);
+        cli_error("%s", error);
         return EXIT_FAILED;
     }
     if (answer.status != 200) {

@@ -42,13 +42,34 @@ static void clean(cJSON *json)
     text_free(&text);
 }
 
-cJSON *client_parse(const char *body, size_t len)
+static cJSON *parse(const char *body, size_t len)
 {
     cJSON *json = cJSON_ParseWithLength(body, len);
 
     if (json)
         clean(json);
     return json;
+}
+
+cJSON *client_read(const struct http_url *url, const char *path, struct http_answer *answer,
+                   const char *member, char error[HTTP_ERROR_BYTES])
+{
+    cJSON *json = parse(answer->body, answer->len);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, member);
+
+    free(answer->body);
+    answer->body = NULL;
+    if (!json) {
+        snprintf(error, HTTP_ERROR_BYTES,
+                 "http://%s%s: the answer is not JSON: no moonwatch there?", url->authority, path);
+        return NULL;
+    }
+    if (answer->status != 200 || cJSON_IsArray(item) || cJSON_IsObject(item) || cJSON_IsNull(item))
+        return json;
+    snprintf(error, HTTP_ERROR_BYTES, "http://%s%s: the answer has no \"%s\": no moonwatch there?",
+             url->authority, path, member);
+    cJSON_Delete(json);
+    return NULL;
 }
 
 static int read_token(const char *path, char **ret, char error[HTTP_ERROR_BYTES])

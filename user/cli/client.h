@@ -27,8 +27,12 @@ int client_find_agent(const struct client_options *options, struct client_agent 
 void client_release_agent(struct client_agent *agent);
 /* Escapes every byte that may mean something in a path or a query. */
 void client_escape(const char *text, char *out, size_t size);
-/* An answer, with texts that a terminal may be shown; NULL when it is no JSON. */
-cJSON *client_parse(const char *body, size_t len);
+/* The answer to a request as JSON with texts that a terminal may be shown; the caller deletes it,
+ * and has `answer->body` no more. An error's status is an answer all the same. NULL with one line
+ * in `error` when no agent can have sent it: it is no JSON or, with status 200, no object with such
+ * a member, which is an array, an object or null. */
+cJSON *client_read(const struct http_url *url, const char *path, struct http_answer *answer,
+                   const char *member, char error[HTTP_ERROR_BYTES]);
 /* To standard output; an exit code. */
 int client_print_json(const cJSON *answers);
 

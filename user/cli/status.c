@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 /* What is asked for, and the member it becomes. */
-static const struct {
+static const struct part {
     const char *name, *path;
+    const char *member; /* of every answer */
 } parts[] = {
-    {"health", "/health"},
-    {"resources", "/health/resources"},
-    {"scheduler", "/health/scheduler"},
-    {"priority", "/health/priority"},
+    {"health", "/health", "components"},
+    {"resources", "/health/resources", "cpu"},
+    {"scheduler", "/health/scheduler", "run_queue_delay"},
+    {"priority", "/health/priority", "classes"},
 };
 
 /* https://no-color.org: set to anything but nothing. */
@@ -36,24 +37,20 @@ static void cleanup_json(cJSON **json)
 }
 
 /* -1 with one line in `error`. */
-static int fetch_part(const struct http_url *url, const char *path, const char *token, cJSON **ret,
-                      char error[HTTP_ERROR_BYTES])
+static int fetch_part(const struct http_url *url, const struct part *part, const char *token,
+                      cJSON **ret, char error[HTTP_ERROR_BYTES])
 {
     struct http_answer answer;
     cJSON *json;
 
-    if (http_get(url, path, token, &answer, error) < 0)
+    if (http_get(url, part->path, token, &answer, error) < 0)
         return -1;
-    json = client_parse(answer.body, answer.len);
-    free(answer.body);
-    if (!json) {
-        snprintf(error, HTTP_ERROR_BYTES,
-                 "http://%s%s: the answer is not JSON: no moonwatch there?", url->authority, path);
+    json = client_read(url, part->path, &answer, part->member, error);
+    if (!json)
         return -1;
-    }
     /* An unhealthy host answers 503 with the same body. */
     if (answer.status != 200 && !cJSON_HasObjectItem(json, "components")) {
-        snprintf(error, HTTP_ERROR_BYTES, "http://%s%s: %u: %s", url->authority, path,
+        snprintf(error, HTTP_ERROR_BYTES, "http://%s%s: %u: %s", url->authority, part->path,
                  answer.status, client_error_message(json));
         cJSON_Delete(json);
         return -1;
@@ -71,7 +68,7 @@ static int print_summary(const struct http_url *url, const char *token, bool as_
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         cJSON *part;
 
-        if (fetch_part(url, parts[i].path, token, &part, error) < 0) {
+        if (fetch_part(url, &parts[i], token, &part, error) < 0) {
             cli_error("%s", error);
             return EXIT_FAILED;
         }
@@ -87,10 +84,10 @@ static int check(const struct http_url *url, const char *token)
     __attribute__((cleanup(cleanup_json))) cJSON *health = NULL, *resources = NULL;
     char error[HTTP_ERROR_BYTES];
 
-    if (fetch_part(url, "/health", token, &health, error) < 0)
+    if (fetch_part(url, &parts[0], token, &health, error) < 0)
         return status_check_fail(stdout, error);
     /* Without a token the state is public and the figures may not be. */
-    if (fetch_part(url, "/health/resources", token, &resources, error) < 0)
+    if (fetch_part(url, &parts[1], token, &resources, error) < 0)
         resources = NULL;
     return status_check_print(stdout, health, resources);
 }
