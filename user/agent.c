@@ -88,16 +88,21 @@ static void tell_ready(struct agent *agent)
     agent->ready_untold = supervisor_tell("READY=1") < 0;
 }
 
-static void tick(struct agent *agent, uint64_t now_ns)
+static void look(struct agent *agent, uint64_t now_ns)
 {
-    uint64_t probe_next_ns = 0, took_ns;
-    enum status status;
-
     if (agent->probe)
         probe_drain(agent->probe);
     collectors_sample(agent->collectors, now_ns);
     live_tick(agent->live, collectors_snapshot(agent->collectors)->process.tasks, now_ns);
     health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
+}
+
+static void tick(struct agent *agent, uint64_t now_ns)
+{
+    uint64_t probe_next_ns = 0, took_ns;
+    enum status status;
+
+    look(agent, now_ns);
     agent_alerts_tick(agent->alerts, agent->server);
     agent->event_pending = false;
     status = health_status(agent->health);
@@ -482,6 +487,9 @@ int agent_run(const struct run_options *options)
         tell_ready(&agent);
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;
+        /* What came in since the last tick is told by the next agent. */
+        look(&agent, clock_monotonic_ns(agent.clock));
+        agent_alerts_judge(agent.alerts, agent.server);
     }
     destroy(&agent);
     return exit_code;

@@ -22,12 +22,16 @@ struct agent_alerts {
     struct notify *notify;
     struct alert_keeper *state;
     uint64_t started_realtime_ns;
+    /* The log up to the mark may be written once this revision is on the disk. */
+    bool log_waits;
+    uint64_t log_mark, log_revision;
 };
 
 static void on_notification(void *ctx, const struct notification *notification)
 {
     const struct agent_alerts *a = ctx;
 
+    log_hold(a->sources.log);
     notify_send(a->notify, notification);
 }
 
@@ -76,12 +80,34 @@ static bool settled(void *ctx)
     return view.queued == 0;
 }
 
+static void release_log(struct agent_alerts *a)
+{
+    if (!a->log_waits || !a->state || alert_keeper_kept(a->state) < a->log_revision)
+        return;
+    log_release(a->sources.log, a->log_mark);
+    a->log_waits = false;
+}
+
 static void on_saved(void *ctx, uint64_t note)
 {
-    const struct agent_alerts *a = ctx;
+    struct agent_alerts *a = ctx;
 
     if (a->notify)
         notify_forget_notes(a->notify, note);
+    release_log(a);
+}
+
+/* What the log tells until now was judged. One mark at a time: of a newer one the revision might
+ * never be caught up with. */
+static void mark_log(struct agent_alerts *a)
+{
+    release_log(a);
+    if (a->log_waits)
+        return;
+    a->log_mark = log_mark(a->sources.log);
+    a->log_revision = alert_manager_revision(a->manager);
+    a->log_waits = true;
+    release_log(a);
 }
 
 static int create_state(struct agent_alerts *a)
@@ -231,7 +257,7 @@ static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
         tell(a, &input);
 }
 
-void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
+void agent_alerts_judge(struct agent_alerts *a, const struct server *server)
 {
     const struct agent_alerts_sources *s = &a->sources;
     struct loop_view loop;
@@ -257,7 +283,13 @@ void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
     server_view(server, &server_figures);
     judge(a, &facts);
     a->ticked = true;
-    notify_tick(a->notify, a->manager, clock_monotonic_ns(s->clock));
+    mark_log(a);
+}
+
+void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
+{
+    agent_alerts_judge(a, server);
+    notify_tick(a->notify, a->manager, clock_monotonic_ns(a->sources.clock));
     alert_keeper_changed(a->state);
 }
 

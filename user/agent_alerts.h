@@ -38,8 +38,12 @@ void agent_alerts_unstage(struct agent_alerts *a);
 void agent_alerts_commit(struct agent_alerts *a);
 void agent_alerts_tell(struct agent_alerts *a);
 
-/* Once a tick, after everything else. */
+/* Once a tick, after everything else. The log, when it is held, goes on once what was judged is on
+ * the disk. */
 void agent_alerts_tick(struct agent_alerts *a, const struct server *server);
+/* The same before the end, which delivers nothing any more: that is for the agent after this one.
+ */
+void agent_alerts_judge(struct agent_alerts *a, const struct server *server);
 /* The next tick tells of it. */
 void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
                           const struct breaker_transition *t);

@@ -28,6 +28,7 @@ static bool log_exit(struct log *log, const struct record_head *head, const char
 
     if (!said[kind].message)
         return false;
+    log_hold(log);
     LOG_AT(log, said[kind].level, "health_monitor", said[kind].message,
            LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
            LOG_STRING("unit", unit_in(*cgroup ? cgroup : record->cgroup_name, unit)),
@@ -43,6 +44,7 @@ static bool log_oom(struct log *log, const struct record_head *head, const char 
     const struct record_oom *record = (const struct record_oom *)head;
     char unit[CGROUP_PATH_BYTES];
 
+    log_hold(log);
     LOG_CRITICAL(log, "health_monitor", "Out of memory: process killed",
                  LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
                  LOG_STRING("unit", unit_in(cgroup, unit)),

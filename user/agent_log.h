@@ -24,7 +24,8 @@ void agent_log_pins(struct log *log, bool lost, const char *what);
 void agent_log_health(struct log *log, const struct snapshot *snapshot,
                       const struct health *health);
 
-/* Logs the records worth a line; true when the agent should judge at once. `cgroup` is where it
+/* Logs the records worth a line, and holds the log until they are judged and kept (log_release());
+ * true when the agent should judge at once. `cgroup` is where it
  * happened; "": not known. */
 bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup);
 

@@ -12,6 +12,7 @@ static void on_breaker_moved(void *ctx, const char *upstream, const struct break
 {
     const struct agent_services *s = ctx;
 
+    log_hold(s->sources.log);
     agent_log_breaker(s->sources.log, upstream, t);
     s->sources.breaker_moved(s->sources.ctx, upstream, t);
 }

@@ -2,13 +2,14 @@
 
 import json
 import signal
+import subprocess
 
 import pytest
 from alerting import (
     ALWAYS, CRASH, SELDOM, act, crash, crashes, find, firing, ours, over, receiver, saved, start, told_at_once,
     with_rules,
 )
-from conftest import wait_for
+from conftest import DEADLINE_SECONDS, wait_for
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -66,6 +67,36 @@ def test_what_a_receiver_was_told_is_resolved_after_a_kill(start, receiver):
         wait_for(lambda: agent.process.poll() is not None, what="its end")
         agent.start()
         wait_for(lambda: receiver.of("resolved", name), what="the resolution")
+
+
+# Ends processes of these names one right after the other, then signals the agent: some crashes are judged by
+# then, some are only logged, some are still in the ring buffer.
+BURST = """
+import ctypes, os, signal, sys
+for name in sys.argv[3:]:
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    os.waitpid(child, 0)
+os.kill(int(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_the_log_says_is_told_once(start, receiver, how):
+    rule = {**CRASH, "keep_firing_for": 600}
+    agent = start(rule, **told_at_once(receiver), max_alerts_per_hour=1000, cooldown_period=0)
+    names = [ours(f"b{i:02}") for i in range(18)]
+    for i in range(0, len(names), 6):
+        burst = ["python3", "-S", "-c", BURST, str(agent.process.pid), str(how.value), *names[i : i + 6]]
+        subprocess.run(burst, check=True, timeout=DEADLINE_SECONDS)
+        agent.process.wait(DEADLINE_SECONDS)
+        agent.start()
+    said = {e["comm"] for e in agent.events() if e.get("msg") == "Process crashed"} & set(names)
+    wait_for(lambda: all(receiver.of("firing", name) for name in said), what=f"what was logged of {len(said)}")
+    for name in said:
+        assert len({key for _, key in receiver.of("firing", name)}) == 1
 
 
 def test_what_was_answered_is_on_the_disk_at_once(start):

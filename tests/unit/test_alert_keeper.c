@@ -19,7 +19,8 @@ struct scene {
     int ready_fd; /* always readable: each round of the loop looks */
     bool settled;
     uint64_t saved_note;
-    unsigned made; /* changes */
+    bool saved_early; /* it was said so without a file */
+    unsigned made;    /* changes */
 };
 
 static bool is_settled(void *ctx)
@@ -29,7 +30,10 @@ static bool is_settled(void *ctx)
 
 static void on_saved(void *ctx, uint64_t note)
 {
-    ((struct scene *)ctx)->saved_note = note;
+    struct scene *s = ctx;
+
+    s->saved_note = note;
+    s->saved_early = s->saved_early || access(s->path, F_OK) < 0;
 }
 
 static int set_up(void **state)
@@ -141,7 +145,31 @@ static void change_all_the_time(void *ctx, uint32_t events)
 
 static void changes_do_not_put_off_the_write(void **state)
 {
+    const struct scene *s = *state;
+
     run_until_done(*state, change_all_the_time);
+    assert_false(s->saved_early);
+}
+
+static void stop_when_it_is_kept(void *ctx, uint32_t events)
+{
+    struct scene *s = ctx;
+
+    (void)events;
+    if (alert_keeper_kept(s->keeper) < alert_manager_revision(s->world.manager))
+        return;
+    assert_true(last_is_on_disk(s));
+    loop_stop(s->loop);
+}
+
+static void kept_is_what_the_disk_has(void **state)
+{
+    struct scene *s = *state;
+
+    assert_true(alert_keeper_kept(s->keeper) >= alert_manager_revision(s->world.manager));
+    change(s);
+    assert_true(alert_keeper_kept(s->keeper) < alert_manager_revision(s->world.manager));
+    run_until_done(s, stop_when_it_is_kept);
 }
 
 static void stop_at_the_third(void *ctx, uint64_t now_ns)
@@ -174,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_TEST(one_after_the_other),
         SCENE_TEST(changes_do_not_put_off_the_write),
+        SCENE_TEST(kept_is_what_the_disk_has),
         SCENE_TEST(not_before_what_was_said),
     };
 

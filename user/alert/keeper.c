@@ -26,7 +26,7 @@ struct alert_keeper {
     struct loop_source *alarm, *written;
     bool armed;
     char boot_id[BOOT_ID_BYTES]; /* "": not known */
-    uint64_t saved_revision;
+    uint64_t saved_revision, writing_revision, kept_revision;
     uint64_t next_save_ns, save_anyway_ns;
     uint64_t note, writing_note; /* the last one made; the last in what is being written */
     bool writing;
@@ -98,7 +98,7 @@ static void save(struct alert_keeper *s, uint64_t now_ns)
     s->writing = true;
     s->writing_note = s->note;
     took_ns = clock_monotonic_ns(s->sources.clock) - now_ns;
-    s->saved_revision = revision;
+    s->saved_revision = s->writing_revision = revision;
     s->next_save_ns = now_ns + SAVE_SHARE * took_ns;
     s->save_anyway_ns = now_ns + SAVE_ANYWAY_NS;
 }
@@ -120,11 +120,15 @@ static void look_after_writes(struct alert_keeper *s, uint64_t now_ns)
         say_it_hangs(s);
         return;
     }
+    if (state_file_busy(s->file))
+        return;
     if (view.failures_total == s->failures) {
         s->failing = s->failing && view.error;
-        if (s->writing)
-            s->sources.saved(s->sources.ctx, s->writing_note);
+        if (!s->writing)
+            return;
         s->writing = false;
+        s->kept_revision = s->writing_revision;
+        s->sources.saved(s->sources.ctx, s->writing_note);
         return;
     }
     s->writing = false;
@@ -225,7 +229,7 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
     s->note = clock_realtime_ns(sources->clock);
     read_boot_id(s);
     load(s);
-    s->saved_revision = alert_manager_revision(sources->manager);
+    s->saved_revision = s->kept_revision = alert_manager_revision(sources->manager);
     *ret = s;
     return 0;
 }
@@ -256,6 +260,11 @@ void alert_keeper_destroy(struct alert_keeper *s, bool save_now)
     loop_remove(s->alarm);
     state_file_destroy(s->file);
     free(s);
+}
+
+uint64_t alert_keeper_kept(const struct alert_keeper *s)
+{
+    return s->failing ? UINT64_MAX : s->kept_revision;
 }
 
 const struct state_file *alert_keeper_file(const struct alert_keeper *s)

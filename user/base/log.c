@@ -261,6 +261,23 @@ void log_view(struct log *log, struct log_view *ret)
     ret->queued_bytes = queue.queued_bytes;
 }
 
+void log_hold(struct log *log)
+{
+    if (log)
+        log_queue_hold(log->queue);
+}
+
+uint64_t log_mark(struct log *log)
+{
+    return log ? log_queue_mark(log->queue) : 0;
+}
+
+void log_release(struct log *log, uint64_t mark)
+{
+    if (log)
+        log_queue_release(log->queue, mark);
+}
+
 bool log_flush(struct log *log, uint64_t wait_ns)
 {
     return log_queue_flush(log->queue, wait_ns);

@@ -53,6 +53,13 @@ void log_set_level(struct log *log, enum log_level level);
  * the log is destroyed. At most one log at a time. */
 int log_adopt_stderr(struct log *log);
 
+/* What the lines from here on tell is to be on the disk before they are written: they wait for
+ * their release, 2 s at most, or until so many wait that some would be lost. */
+void log_hold(struct log *log);
+/* Of the last line, for log_release(), which lets it go with those before it. */
+uint64_t log_mark(struct log *log);
+void log_release(struct log *log, uint64_t mark);
+
 /* Whether all lines are written, or dropped, within `wait_ns`. */
 bool log_flush(struct log *log, uint64_t wait_ns);
 

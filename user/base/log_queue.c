@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #define LOST_LINE_BYTES 4096
+#define HOLD_NS (2 * NS_PER_SECOND)
 
 struct queued_line {
     struct queued_line *next;
     uint64_t says_lost; /* it tells of so many others; 0: it is an ordinary one */
+    uint64_t number;
+    uint64_t held_until_ns; /* 0: it is not */
     size_t length;
     char data[];
 };
@@ -30,8 +33,10 @@ struct log_queue {
     struct queued_line *first, *last;
     struct queued_line *written; /* to be freed by whoever adds, whose heap they are of */
     size_t bytes;                /* those in the hands of the thread included */
+    uint64_t added, released;    /* numbers of lines */
     uint64_t lost;               /* no line has said so yet */
     uint64_t dropped_total;
+    bool holding; /* lines that come from now on */
     bool writing;
     bool refused; /* the last write failed: another one would as well */
     bool stop, ended, abandoned;
@@ -45,6 +50,7 @@ static struct queued_line *new_line(const char *data, size_t length)
         return NULL;
     line->next = NULL;
     line->says_lost = 0;
+    line->number = line->held_until_ns = 0;
     line->length = length;
     memcpy(line->data, data, length);
     return line;
@@ -68,6 +74,18 @@ static void push(struct log_queue *queue, struct queued_line *line)
         queue->first = line;
     queue->last = line;
     queue->bytes += line->length;
+    line->number = ++queue->added;
+    line->held_until_ns = queue->holding ? clock_monotonic_ns(clock_system()) + HOLD_NS : 0;
+}
+
+/* Under the lock. A hold is no reason to lose lines. */
+static bool is_held(const struct log_queue *queue)
+{
+    const struct queued_line *line = queue->first;
+
+    return line->held_until_ns && line->number > queue->released && !queue->stop &&
+           queue->bytes <= queue->limit_bytes / 2 &&
+           clock_monotonic_ns(clock_system()) < line->held_until_ns;
 }
 
 /* Under the lock. Without memory for it the next one says it. */
@@ -156,6 +174,20 @@ static void end(struct log_queue *queue)
     ops.released(ops.ctx);
 }
 
+static struct timespec time_of(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_SECOND),
+                             .tv_nsec = (long)(ns % NS_PER_SECOND)};
+}
+
+/* Under the lock, which it leaves to wait. */
+static void wait_for_release(struct log_queue *queue)
+{
+    const struct timespec until = time_of(queue->first->held_until_ns);
+
+    pthread_cond_timedwait(&queue->wake, &queue->lock, &until);
+}
+
 static void *run_thread(void *ctx)
 {
     struct log_queue *queue = ctx;
@@ -166,6 +198,10 @@ static void *run_thread(void *ctx)
     for (;;) {
         if (!queue->first && queue->lost > 0 && !queue->refused)
             push_lost(queue);
+        if (queue->first && is_held(queue)) {
+            wait_for_release(queue);
+            continue;
+        }
         if (queue->first) {
             write_first(queue);
             continue;
@@ -209,9 +245,9 @@ int log_queue_create(struct log_queue **ret, int fd, size_t limit_bytes,
     queue->limit_bytes = limit_bytes;
     queue->ops = *ops;
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_cond_init(&queue->wake, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue->wake, &monotonic);
     pthread_cond_init(&queue->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
     r = start(queue);
@@ -231,9 +267,7 @@ static bool is_idle(const struct log_queue *queue)
 
 static bool wait_idle(struct log_queue *queue, uint64_t wait_ns)
 {
-    uint64_t until_ns = clock_monotonic_ns(clock_system()) + wait_ns;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
-                                   .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
+    const struct timespec until = time_of(clock_monotonic_ns(clock_system()) + wait_ns);
     int r = 0;
 
     while (r == 0 && !is_idle(queue))
@@ -307,6 +341,32 @@ void log_queue_add_lost(struct log_queue *queue)
     pthread_mutex_lock(&queue->lock);
     queue->lost++;
     queue->dropped_total++;
+    pthread_cond_signal(&queue->wake);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void log_queue_hold(struct log_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->holding = true;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+uint64_t log_queue_mark(struct log_queue *queue)
+{
+    uint64_t mark;
+
+    pthread_mutex_lock(&queue->lock);
+    mark = queue->added;
+    pthread_mutex_unlock(&queue->lock);
+    return mark;
+}
+
+void log_queue_release(struct log_queue *queue, uint64_t mark)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->released = mark;
+    queue->holding = queue->holding && queue->added > mark;
     pthread_cond_signal(&queue->wake);
     pthread_mutex_unlock(&queue->lock);
 }

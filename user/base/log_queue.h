@@ -36,6 +36,13 @@ void log_queue_add(struct log_queue *queue, const char *line, size_t length);
 /* One that could not be made. */
 void log_queue_add_lost(struct log_queue *queue);
 
+/* Lines from here on wait for their release, at most 2 s, or until half of the room is taken. The
+ * end writes them. */
+void log_queue_hold(struct log_queue *queue);
+/* Of the last line, for log_queue_release(), which lets it go with those before it. */
+uint64_t log_queue_mark(struct log_queue *queue);
+void log_queue_release(struct log_queue *queue, uint64_t mark);
+
 /* Whether everything is written, or lost, within `wait_ns`. */
 bool log_queue_flush(struct log_queue *queue, uint64_t wait_ns);
 
