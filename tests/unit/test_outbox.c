@@ -205,6 +205,48 @@ static void assert_private(const char *suffix)
 }
 
 /* Also one that an earlier version left open to all. */
+static void wait_for_looks(struct inbox *inbox, uint64_t times)
+{
+    time_t deadline = now_seconds() + DEADLINE_SECONDS;
+    struct outbox_view view;
+
+    do {
+        outbox_tick(inbox->outbox);
+        outbox_dispatch(inbox->outbox);
+        outbox_view(inbox->outbox, &view);
+        poll(NULL, 0, 10);
+    } while (view.made_again < times && now_seconds() < deadline);
+    assert_int_equal(view.made_again, times);
+}
+
+static void a_file_that_is_gone_is_made_again(void **state)
+{
+    char command[160];
+    struct inbox inbox;
+
+    snprintf(command, sizeof(command), "rm -f '%s'/*", directory);
+    open_inbox(&inbox, 0);
+    put(&inbox, "waits", 3);
+    wait_for(&inbox, 1);
+    assert_int_equal(system(command), 0);
+    wait_for_looks(&inbox, 1); /* nothing is put */
+    assert_int_equal(access(path, F_OK), 0);
+    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
+    put(&inbox, "new", 3);
+    wait_for(&inbox, 2);
+    assert_int_equal(inbox.durable, 2);
+    wait_for_looks(&inbox, 2);
+    outbox_destroy(inbox.outbox);
+
+    open_inbox(&inbox, 0);
+    wait_for(&inbox, 2);
+    assert_int_equal(inbox.recovered, 2);
+    assert_string_equal(inbox.keys[0], "waits");
+    assert_string_equal(inbox.keys[1], "new");
+    outbox_destroy(inbox.outbox);
+}
+
 static void nobody_else_reads_it(void **state)
 {
     mode_t mask = umask(0);
@@ -393,6 +435,7 @@ int main(void)
         TEST(a_full_database_delivers_what_it_cannot_store),
         TEST(a_directory_that_cannot_be_delivers_too),
         TEST(a_directory_is_made),
+        TEST(a_file_that_is_gone_is_made_again),
         TEST(nobody_else_reads_it),
         TEST(a_burst_is_bounded_and_complete),
         TEST(killed_at_each_step_nothing_is_lost),

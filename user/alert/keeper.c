@@ -9,7 +9,7 @@
 
 #define LOGGER "alert_manager"
 /* Ages of what only goes on, a firing alert for one, are no change; after a kill they are no older
- * than this. */
+ * than this. A file that somebody removed is missing no longer. */
 #define SAVE_ANYWAY_NS (60 * NS_PER_SECOND)
 /* A change is written when the outbox has what was said about it, which takes a commit; but making
  * a document of a large state takes no more than this part of the loop's time. */
@@ -144,7 +144,9 @@ static void look_after_writes(struct alert_keeper *s, uint64_t now_ns)
 static bool wants_save(const struct alert_keeper *s, uint64_t now_ns)
 {
     return alert_manager_revision(s->sources.manager) != s->saved_revision ||
-           (alert_manager_count(s->sources.manager) > 0 && now_ns >= s->save_anyway_ns);
+           (now_ns >= s->save_anyway_ns && alert_manager_count(s->sources.manager) +
+                                                   alert_manager_silence_count(s->sources.manager) >
+                                               0);
 }
 
 static void on_alarm(void *ctx, uint64_t now_ns)

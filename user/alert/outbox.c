@@ -17,6 +17,8 @@
 #define STALL_NS (2 * NS_PER_SECOND)
 /* What an end may take longer for a disk that hangs. */
 #define END_WAIT_NS (5 * NS_PER_SECOND)
+/* Somebody may have emptied the directory. */
+#define LOOK_EVERY_NS (5 * NS_PER_SECOND)
 
 /* Signals are for the loop. */
 static int start(struct outbox *outbox)
@@ -143,8 +145,14 @@ static void take_waiting(struct outbox *outbox, struct outbox_item *first,
 void outbox_tick(struct outbox *outbox)
 {
     struct outbox_queue ready = {0};
+    uint64_t now_ns = clock_monotonic_ns(clock_system());
 
     pthread_mutex_lock(&outbox->lock);
+    if (now_ns >= outbox->look_ns) {
+        outbox->look_ns = now_ns + LOOK_EVERY_NS;
+        outbox->look = true;
+        pthread_cond_signal(&outbox->wake);
+    }
     if (is_stalled(outbox)) {
         take_waiting(outbox, outbox->batch, &ready);
         take_waiting(outbox, outbox->work.first, &ready);

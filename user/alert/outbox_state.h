@@ -13,6 +13,7 @@ struct outbox {
     uint64_t max_bytes;
     struct outbox_ops ops;
     int event_fd;
+    uint64_t look_ns; /* of the loop: when it asks for a look next */
     pthread_t thread;
     bool started;
     /* Of the thread alone. */
@@ -23,7 +24,7 @@ struct outbox {
     /* Between both, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop, held;
+    bool stop, held, look;       /* `look`: whether the database is still there */
     bool ended, abandoned;       /* whoever comes last releases */
     size_t working;              /* items in the hands of the thread, ... */
     struct outbox_item *batch;   /* ... which leaves what others read of them as it is */

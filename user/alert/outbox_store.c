@@ -25,6 +25,9 @@ struct outbox_store {
     const struct sqlite_library *library;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    char path[PATH_MAX];
+    dev_t device;
+    ino_t inode; /* 0: not known */
     char error[OUTBOX_ERROR_BYTES];
 };
 
@@ -158,6 +161,17 @@ static void keep_private(const char *path)
     }
 }
 
+static void remember_file(struct outbox_store *store, const char *path)
+{
+    struct stat st;
+
+    if (snprintf(store->path, sizeof(store->path), "%s", path) >= (int)sizeof(store->path) ||
+        lstat(path, &st) < 0)
+        return;
+    store->device = st.st_dev;
+    store->inode = st.st_ino;
+}
+
 int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *library,
                       const char *path, uint64_t max_bytes)
 {
@@ -173,7 +187,20 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
     code = library->open_v2(path, &store->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     r = code == SQLITE_OK ? prepare(store, max_bytes) : fail(store, code);
+    if (r == 0)
+        remember_file(store, path);
     return r;
+}
+
+bool outbox_store_is_there(const struct outbox_store *store)
+{
+    struct stat st;
+
+    if (!store->inode)
+        return true;
+    if (lstat(store->path, &st) < 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return st.st_ino == store->inode && st.st_dev == store->device;
 }
 
 void outbox_store_close(struct outbox_store *store)

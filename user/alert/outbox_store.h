@@ -17,6 +17,9 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
 void outbox_store_close(struct outbox_store *store);              /* NULL is fine */
 const char *outbox_store_error(const struct outbox_store *store); /* of the last call, for people */
 
+/* False: the path leads to nothing, or to another file: what is stored survives no end. */
+bool outbox_store_is_there(const struct outbox_store *store);
+
 int outbox_store_begin(struct outbox_store *store);
 int outbox_store_commit(struct outbox_store *store);
 void outbox_store_rollback(struct outbox_store *store);

@@ -115,6 +115,41 @@ static int open_store(struct outbox *outbox)
     return r < 0 ? r : -EIO;
 }
 
+static int put_again(struct outbox *outbox, const struct outbox_queue *rows)
+{
+    bool is_new;
+    int r = outbox_store_begin(outbox->store);
+
+    for (const struct outbox_item *row = rows->first; r == 0 && row; row = row->next)
+        r = outbox_store_put(outbox->store, &row->entry, &is_new);
+    if (r == 0)
+        r = outbox_store_commit(outbox->store);
+    if (r < 0) {
+        set_error(outbox, outbox->path, outbox_store_error(outbox->store));
+        outbox_store_rollback(outbox->store);
+    }
+    return r;
+}
+
+/* A file that was removed can be read as long as it is open. Closed before another one is opened:
+ * closing removes what is beside a database, by its name. */
+static void look_after_file(struct outbox *outbox)
+{
+    struct outbox_queue rows = {0};
+
+    if (!outbox->store || outbox_store_is_there(outbox->store))
+        return;
+    outbox_store_each(outbox->store, collect, &rows);
+    close_store(outbox);
+    outbox->retry_open_ns = 0;
+    if (open_store(outbox) == 0 && put_again(outbox, &rows) == 0) {
+        pthread_mutex_lock(&outbox->lock);
+        outbox->view.made_again++;
+        pthread_mutex_unlock(&outbox->lock);
+    }
+    outbox_queue_clear(&rows);
+}
+
 static int apply(struct outbox *outbox, struct outbox_item *item)
 {
     switch (item->kind) {
@@ -137,8 +172,10 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
 static int apply_all(struct outbox *outbox, struct outbox_item *first, size_t count)
 {
     struct outbox_item *item = first;
-    int r = open_store(outbox);
+    int r;
 
+    look_after_file(outbox);
+    r = open_store(outbox);
     if (r < 0)
         return r;
     r = outbox_store_begin(outbox->store);
@@ -249,16 +286,20 @@ void *outbox_thread(void *ctx)
     while (!stop || batch.count > 0) {
         pthread_mutex_lock(&outbox->lock);
         set_idle(outbox);
-        while ((outbox->work.count == 0 || outbox->held) && !outbox->stop)
+        while ((outbox->work.count == 0 || outbox->held) && !outbox->stop && !outbox->look)
             pthread_cond_wait(&outbox->wake, &outbox->lock);
-        outbox_queue_append(&batch, &outbox->work);
+        outbox->look = false;
+        if (!outbox->held || outbox->stop)
+            outbox_queue_append(&batch, &outbox->work);
         outbox->working = batch.count;
         outbox->batch = batch.first;
         outbox->busy_since_ns = clock_monotonic_ns(clock_system());
         stop = outbox->stop;
         pthread_mutex_unlock(&outbox->lock);
-        if (batch.count == 0)
+        if (batch.count == 0) {
+            look_after_file(outbox);
             continue;
+        }
         r = work_on(outbox, &batch);
         pthread_mutex_lock(&outbox->lock);
         hand_over(outbox, &batch, r);

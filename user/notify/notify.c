@@ -18,14 +18,15 @@
 struct notify {
     struct lane_env env;
     const struct config *config;
-    char *host;
+    char *host, *outbox_path;
     struct loop_source *outbox_source;
     struct lane **lanes;
     uint64_t *remind_ns; /* of each lane, monotonic: when it is reminded next */
     size_t count;
     size_t bytes;      /* of all that waits */
     bool outbox_fails; /* and it was said */
-    bool said;         /* something, since notify_begin() */
+    uint64_t outbox_made_again;
+    bool said; /* something, since notify_begin() */
     void (*noted)(void *ctx, const char *note, size_t bytes);
     void *ctx;
     const struct config *next; /* NULL: nothing is staged */
@@ -227,7 +228,8 @@ static int create_parts(struct notify *n, const struct notify_config *config)
     n->noted = config->noted;
     n->ctx = config->ctx;
     n->host = strdup(config->host);
-    if (!n->host)
+    n->outbox_path = strdup(config->outbox_path);
+    if (!n->host || !n->outbox_path)
         return -ENOMEM;
     r = retry_create(&n->env.retry, &policy, &no_breakers, n->env.clock, n->env.random);
     if (r == 0)
@@ -280,6 +282,7 @@ void notify_destroy(struct notify *n)
     http_destroy(n->env.http);
     retry_destroy(n->env.retry);
     free(n->host);
+    free(n->outbox_path);
     free(n);
 }
 
@@ -419,6 +422,11 @@ static void look_after_outbox(struct notify *n)
         LOG_ERROR(n->env.log, LOGGER, "Notifications are sent without being kept on the disk first",
                   LOG_STRING("error", view.error));
     n->outbox_fails = *view.error != '\0';
+    if (view.made_again > n->outbox_made_again)
+        LOG_WARNING(n->env.log, LOGGER,
+                    "The outbox was removed from the disk; made again with what was in it",
+                    LOG_STRING("path", n->outbox_path));
+    n->outbox_made_again = view.made_again;
 }
 
 void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns)
