@@ -151,6 +151,55 @@ static void a_file_that_is_no_database_is_moved_aside(void **state)
     expect_new_database();
 }
 
+/* It is no database that one cannot write to any more. */
+static void a_new_one_has_no_error(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+
+    a_file_that_is_no_database_is_moved_aside(state);
+    fill(200, 500);
+    overwrite(0, 100);
+    open_inbox(&inbox, 0);
+    outbox_wait_left(inbox.outbox, DEADLINE_SECONDS * 1000);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    assert_true(view.open);
+    assert_string_equal(view.error, "");
+    outbox_destroy(inbox.outbox);
+}
+
+static void a_symbolic_link_is_not_followed(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char target[160], link[160];
+    struct outbox_view view;
+    struct inbox inbox;
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        int fd;
+
+        snprintf(target, sizeof(target), "%s/victim", directory);
+        snprintf(link, sizeof(link), "%s%s", path, suffixes[i]);
+        fd = open(target, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        assert_int_equal(write(fd, "v", 1), 1);
+        close(fd);
+        assert_int_equal(symlink(target, link), 0);
+        open_inbox(&inbox, 0);
+        put(&inbox, "a", 10);
+        wait_for(&inbox, 1);
+        assert_int_equal(inbox.durable, 0);
+        outbox_view(inbox.outbox, &view);
+        assert_non_null(strstr(view.error, "is a symbolic link, which is not followed: remove it"));
+        outbox_destroy(inbox.outbox);
+        assert_int_equal(stat(target, &st), 0);
+        assert_int_equal(st.st_size, 1);
+        assert_int_equal(unlink(link), 0);
+        unlink(path);
+    }
+}
+
 static void a_damaged_database_is_moved_aside(void **state)
 {
     fill(200, 500);
@@ -432,6 +481,8 @@ int main(void)
         TEST(a_key_is_ready_once),
         TEST(a_file_that_is_no_database_is_moved_aside),
         TEST(a_damaged_database_is_moved_aside),
+        TEST(a_new_one_has_no_error),
+        TEST(a_symbolic_link_is_not_followed),
         TEST(a_full_database_delivers_what_it_cannot_store),
         TEST(a_directory_that_cannot_be_delivers_too),
         TEST(a_directory_is_made),

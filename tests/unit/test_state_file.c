@@ -286,6 +286,42 @@ static void what_cannot_be_read_is_kept(void **state)
     }
 }
 
+static void links_are_not_followed(void **state)
+{
+    struct place *place = *state;
+    char victim[160];
+    struct stat st;
+    cJSON *json;
+
+    snprintf(victim, sizeof(victim), "%s/victim", place->directory);
+    assert_int_equal(dir_create_all(place->directory, 0700), 0);
+    put(victim, "{}");
+    assert_int_equal(chmod(victim, 0644), 0);
+    assert_int_equal(symlink(victim, place->path), 0);
+    assert_int_equal(link(victim, place->next), 0);
+    assert_int_equal(state_file_read(place->file, &json), -ELOOP);
+    assert_true(state_file_keeps_unread(place->file));
+    assert_int_equal(state_file_write(place->file, document(1)), 0);
+    settle(place);
+    assert_float_equal(number_in(place), 1, 0);
+    assert_int_equal(lstat(place->path, &st), 0);
+    assert_int_equal(st.st_mode, S_IFREG | 0600);
+    expect_content(victim, "{}");
+    assert_int_equal(unlink(victim), 0);
+}
+
+static void in_no_directory_is_nothing_to_keep(void **state)
+{
+    struct place *place = *state;
+    cJSON *json;
+
+    assert_int_equal(dir_create_parent(place->directory, 0700), 0);
+    put(place->directory, "a file");
+    assert_int_equal(state_file_read(place->file, &json), -ENOTDIR);
+    assert_false(state_file_keeps_unread(place->file));
+    assert_int_equal(unlink(place->directory), 0);
+}
+
 /* A damaged one stays where it is when it cannot be moved. */
 static void what_cannot_be_moved_aside_is_kept(void **state)
 {
@@ -359,6 +395,8 @@ int main(void)
         PLACE_TEST(a_failure_leaves_the_old_one),
         PLACE_TEST(a_damaged_one_is_moved_aside),
         PLACE_TEST(what_cannot_be_read_is_kept),
+        PLACE_TEST(links_are_not_followed),
+        PLACE_TEST(in_no_directory_is_nothing_to_keep),
         PLACE_TEST(what_cannot_be_moved_aside_is_kept),
         PLACE_TEST(a_disk_that_hangs_is_not_waited_for),
         PLACE_TEST(an_end_is_bounded),

@@ -18,7 +18,6 @@
 /* A failed write is tried again, and said once. */
 #define SAVE_RETRY_NS (10 * NS_PER_SECOND)
 #define BOOT_ID_BYTES 64
-#define HANGS "its disk does not answer"
 
 struct alert_keeper {
     struct alert_keeper_sources sources;
@@ -78,8 +77,9 @@ static void load(struct alert_keeper *s)
     else if (r < 0 && r != -ENOENT)
         LOG_ERROR(s->sources.log, LOGGER, "The saved alerts cannot be read, beginning anew",
                   LOG_STRING("path", state_file_path(s->file)),
-                  LOG_STRING("error", r == -ETIMEDOUT ? HANGS : file_error(r)),
-                  LOG_STRING("kept_as", "alerts.json.unread"));
+                  LOG_STRING("error", state_file_error(r)),
+                  LOG_STRING("to_be_kept_as",
+                             state_file_keeps_unread(s->file) ? "alerts.json.unread" : NULL));
     else if (r == 0)
         LOG_INFO(s->sources.log, LOGGER, "Alerts go on where they were",
                  LOG_U64("alerts", alert_manager_count(manager)),
@@ -107,7 +107,8 @@ static void say_it_hangs(struct alert_keeper *s)
 {
     if (!s->failing)
         LOG_ERROR(s->sources.log, LOGGER, "The alerts cannot be saved",
-                  LOG_STRING("path", state_file_path(s->file)), LOG_STRING("error", HANGS));
+                  LOG_STRING("path", state_file_path(s->file)),
+                  LOG_STRING("error", state_file_error(-ETIMEDOUT)));
     s->failing = true;
 }
 

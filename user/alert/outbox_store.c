@@ -138,9 +138,18 @@ static int prepare(struct outbox_store *store, uint64_t max_bytes)
     return r;
 }
 
+static bool is_link(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* What is in it is for the receivers alone: names of processes, mounts, hosts. SQLite gives the
- * files beside the database its mode; what goes wrong here, SQLite says. */
-static void keep_private(const char *path)
+ * files beside the database its mode; what goes wrong here, SQLite says, but a symbolic link it
+ * would follow. Its own SQLITE_OPEN_NOFOLLOW refuses links among the directories too, which systemd
+ * makes. */
+static int keep_private(struct outbox_store *store, const char *path)
 {
     static const struct {
         const char *suffix;
@@ -152,13 +161,20 @@ static void keep_private(const char *path)
         int fd;
 
         if (snprintf(name, sizeof(name), "%s%s", path, files[i].suffix) >= (int)sizeof(name))
-            return;
+            return 0;
         fd = open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | files[i].flags, 0600);
+        if (fd < 0 && errno == ELOOP && is_link(name)) {
+            snprintf(store->error, sizeof(store->error),
+                     "the file%s%s is a symbolic link, which is not followed: remove it",
+                     *files[i].suffix ? " with " : "", files[i].suffix);
+            return -EACCES;
+        }
         if (fd < 0)
             continue;
         fchmod(fd, 0600);
         close(fd);
     }
+    return 0;
 }
 
 static void remember_file(struct outbox_store *store, const char *path)
@@ -183,7 +199,9 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
     store->library = library;
     /* Also when it fails: the caller wants the error's text. */
     *ret = store;
-    keep_private(path);
+    r = keep_private(store, path);
+    if (r < 0)
+        return r;
     code = library->open_v2(path, &store->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     r = code == SQLITE_OK ? prepare(store, max_bytes) : fail(store, code);

@@ -39,6 +39,7 @@ static int move_aside(struct outbox *outbox)
         return r;
     pthread_mutex_lock(&outbox->lock);
     outbox->view.moved_aside++;
+    outbox->view.error[0] = '\0';
     memcpy(outbox->view.moved_to, moved_to, sizeof(moved_to));
     pthread_mutex_unlock(&outbox->lock);
     return 0;

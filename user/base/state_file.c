@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_BYTES_MAX 24
@@ -102,8 +103,11 @@ const char *state_file_path(const struct state_file *file)
 static int read_document(const struct state_file *file, cJSON **ret)
 {
     CLEANUP_FREE char *text = NULL;
+    struct stat st;
     size_t len;
-    int r = file_read_all(NULL, file->path, STATE_FILE_BYTES_MAX, &text, &len);
+    int r = lstat(file->path, &st) == 0 && S_ISLNK(st.st_mode)
+                ? -ELOOP
+                : file_read_all(NULL, file->path, STATE_FILE_BYTES_MAX, &text, &len);
 
     if (r < 0)
         return r;
@@ -142,6 +146,19 @@ static int sync_directory(const char *path)
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* What a killed agent left is taken; a link, of either kind, is somebody else's file. */
+static int open_next(const struct state_file *file)
+{
+    struct stat st;
+    int fd;
+
+    if (lstat(file->next, &st) == 0 &&
+        (S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink > 1)))
+        unlink(file->next);
+    fd = open(file->next, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
 static int replace(struct state_file *file, const char *text)
 {
     CLEANUP_CLOSE int fd = -1;
@@ -149,10 +166,10 @@ static int replace(struct state_file *file, const char *text)
 
     if (r < 0)
         return r;
-    fd = open(file->next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = open_next(file);
     if (fd < 0)
-        return -errno;
-    r = write_all(fd, text, strlen(text));
+        return fd;
+    r = ftruncate(fd, 0) < 0 || fchmod(fd, 0600) < 0 ? -errno : write_all(fd, text, strlen(text));
     if (r == 0 && file->unread) {
         r = move_to(file, "unread");
         r = r == -ENOENT ? 0 : r;
@@ -223,6 +240,12 @@ static void note_write(struct state_file *file)
     file->view.error = file->error;
 }
 
+/* In a directory that is none there is no file either. */
+static bool is_absent(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR;
+}
+
 static void join(struct state_file *file)
 {
     bool late = file->given_up;
@@ -233,7 +256,7 @@ static void join(struct state_file *file)
     if (file->job == JOB_WRITE)
         note_write(file);
     else
-        file->unread = (file->result < 0 || late) && file->result != -ENOENT;
+        file->unread = (file->result < 0 || late) && !is_absent(file->result);
     if (late) {
         cJSON_Delete(file->json);
         file->json = NULL;
@@ -309,6 +332,18 @@ int state_file_read(struct state_file *file, cJSON **ret)
         file->json = NULL;
     }
     return r;
+}
+
+const char *state_file_error(int error)
+{
+    if (error == -ETIMEDOUT)
+        return "its disk does not answer";
+    return error == -ELOOP ? "it is a symbolic link, which is not followed" : file_error(error);
+}
+
+bool state_file_keeps_unread(const struct state_file *file)
+{
+    return file->unread;
 }
 
 int state_file_move_aside(struct state_file *file)

@@ -24,9 +24,13 @@ int state_file_create(struct state_file **ret, const char *directory, const char
 /* Waits for the work that is under way; what hangs is left to its thread. NULL is fine. */
 void state_file_destroy(struct state_file *file);
 
-/* -ENOENT: there is none; -EBADMSG: it is no JSON document; -ETIMEDOUT: the disk hangs; or why it
- * could not be read (file_error()). */
+/* -ENOENT: there is none; -EBADMSG: it is no JSON document; -ETIMEDOUT: the disk hangs; -ELOOP: it
+ * is a symbolic link, which may lead out of the directory; or why it could not be read. */
 int state_file_read(struct state_file *file, cJSON **ret);
+/* What an error of state_file_read() means, for people. */
+const char *state_file_error(int error);
+/* Whether what could not be read will be renamed to NAME.unread. */
+bool state_file_keeps_unread(const struct state_file *file);
 /* Renames the file to NAME.damaged, in place of an older one of that name. -ETIMEDOUT as above. */
 int state_file_move_aside(struct state_file *file);
 const char *state_file_path(const struct state_file *file);

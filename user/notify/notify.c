@@ -25,7 +25,7 @@ struct notify {
     size_t count;
     size_t bytes;      /* of all that waits */
     bool outbox_fails; /* and it was said */
-    uint64_t outbox_made_again;
+    uint64_t outbox_made_again, outbox_moved_aside;
     bool said; /* something, since notify_begin() */
     void (*noted)(void *ctx, const char *note, size_t bytes);
     void *ctx;
@@ -427,6 +427,10 @@ static void look_after_outbox(struct notify *n)
                     "The outbox was removed from the disk; made again with what was in it",
                     LOG_STRING("path", n->outbox_path));
     n->outbox_made_again = view.made_again;
+    if (view.moved_aside > n->outbox_moved_aside)
+        LOG_ERROR(n->env.log, LOGGER, "The outbox is damaged; moved aside, beginning anew",
+                  LOG_STRING("path", n->outbox_path), LOG_STRING("moved_to", view.moved_to));
+    n->outbox_moved_aside = view.moved_aside;
 }
 
 void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t now_ns)

@@ -1,5 +1,4 @@
 #include "service/keeper.h"
-#include "base/file.h"
 #include "base/state_file.h"
 #include "service/restart.h"
 #include <errno.h>
@@ -10,7 +9,6 @@
 
 #define WRITE_EVERY_NS (60 * NS_PER_SECOND)
 #define PROBLEM_BYTES 512
-#define HANGS "its disk does not answer"
 
 struct keeper {
     struct services *services;
@@ -40,8 +38,11 @@ static void recall(struct keeper *keeper)
     if (r == -ENOENT)
         return;
     if (r < 0 && r != -EBADMSG) {
-        say(keeper, "what services have learnt cannot be read, and is kept as services.json.unread",
-            r == -ETIMEDOUT ? HANGS : file_error(r));
+        say(keeper,
+            state_file_keeps_unread(keeper->file) ? "what services have learnt cannot be read, and "
+                                                    "will be kept as services.json.unread"
+                                                  : "what services have learnt cannot be read",
+            state_file_error(r));
         return;
     }
     if (r == 0)
@@ -99,7 +100,7 @@ static bool wait_for_disk(struct keeper *keeper)
     bool done = state_file_wait(keeper->file);
 
     if (!done)
-        say_it_fails(keeper, HANGS);
+        say_it_fails(keeper, state_file_error(-ETIMEDOUT));
     return done;
 }
 
@@ -127,7 +128,7 @@ void keeper_tick(struct keeper *keeper, uint64_t now_ns)
 
     state_file_view(keeper->file, &view);
     if (view.stalled)
-        say_it_fails(keeper, HANGS);
+        say_it_fails(keeper, state_file_error(-ETIMEDOUT));
     if (busy)
         return;
     if (view.error)
