@@ -154,10 +154,15 @@ static void three_writers_stuck_for_a_minute_are_told(void **state)
     fixture_expect_reason(f, COMPONENT_RESOURCES,
                           "3 tasks are stuck in uninterruptible sleep: dd (pid 7 in "
                           "percpu_rwsem_wait) 60 s, dd (pid 8 in percpu_rwsem_wait) 60 s, dd (pid "
-                          "9 in percpu_rwsem_wait) 60 s, warning at 120.0 s");
+                          "9 in percpu_rwsem_wait) 60 s, warning at three tasks for 60.0 s");
     stuck(f, 3, 300);
     fixture_ticks(f, 1);
     fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
+    fixture_expect_reason(
+        f, COMPONENT_RESOURCES,
+        "3 tasks are stuck in uninterruptible sleep: dd (pid 7 in "
+        "percpu_rwsem_wait) 5 min, dd (pid 8 in percpu_rwsem_wait) 5 min, dd "
+        "(pid 9 in percpu_rwsem_wait) 5 min, critical at three tasks for 300.0 s");
     stuck(f, 0, 0);
     fixture_ticks(f, 2);
     fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
@@ -174,6 +179,10 @@ static void one_stuck_task_is_told_and_never_critical(void **state)
     stuck(f, 2, 86400);
     fixture_ticks(f, 100);
     fixture_expect(f, COMPONENT_RESOURCES, STATUS_DEGRADED);
+    fixture_expect_reason(f, COMPONENT_RESOURCES,
+                          "2 tasks are stuck in uninterruptible sleep: dd (pid 7 in "
+                          "percpu_rwsem_wait) 24 h, dd (pid 8 in percpu_rwsem_wait) 24 h, warning "
+                          "at one task for 120.0 s");
 }
 
 static void what_cannot_be_read_degrades_nothing(void **state)

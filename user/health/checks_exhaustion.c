@@ -171,6 +171,7 @@ static bool read_stuck(const struct health_input *in, const struct check_definit
 {
     const struct process_snapshot *process = &in->snapshot->process;
     double longest = stuck_seconds(process, 1), third = stuck_seconds(process, STUCK_MANY);
+    bool many = 2 * third > longest;
 
     (void)d;
     (void)index;
@@ -178,8 +179,10 @@ static bool read_stuck(const struct health_input *in, const struct check_definit
         ret->value = reading_missing(process->top_missing);
         return true;
     }
-    ret->value = reading_of(longest);
-    ret->judged = 2 * third > longest ? 2 * third : longest;
+    ret->value = reading_of(many ? third : longest);
+    ret->judged = many ? 2 * third : longest;
+    ret->level_share = many ? 0.5 : 1;
+    ret->level_of = many ? "three tasks for " : "one task for ";
     if (third < STUCK_CRITICAL_SECONDS)
         ret->critical_raise_ns = UINT64_MAX;
     return true;

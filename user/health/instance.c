@@ -74,10 +74,10 @@ static struct instance *find_or_add(struct instances *all, const struct check_de
     return instance;
 }
 
-static void say_level(struct phrase *p, const char *level_name, double level, double value,
-                      bool in_seconds, double clear_level)
+static void say_level(struct phrase *p, const char *level_name, const char *level_of, double level,
+                      double value, bool in_seconds, double clear_level)
 {
-    phrase_add(p, ", %s at ", level_name);
+    phrase_add(p, ", %s at %s", level_name, level_of ? level_of : "");
     if (in_seconds)
         phrase_wait(p, level);
     else
@@ -92,7 +92,8 @@ static void say_level(struct phrase *p, const char *level_name, double level, do
 }
 
 static void give_reason(struct instance *instance, const struct health_input *in,
-                        const struct check_rule *rule, size_t index)
+                        const struct check_rule *rule, const struct check_sample *sample,
+                        size_t index)
 {
     const struct check_definition *d = instance->definition;
     bool critical = instance->check.status == STATUS_UNHEALTHY;
@@ -108,8 +109,9 @@ static void give_reason(struct instance *instance, const struct health_input *in
         return;
     }
     d->say(in, d, index, instance->check.value, &p);
-    say_level(&p, critical ? "critical" : "warning", level, instance->check.value, d->in_seconds,
-              check_clear_level(rule, level));
+    say_level(&p, critical ? "critical" : "warning", sample->level_of, level * sample->level_share,
+              instance->check.value * sample->level_share, d->in_seconds,
+              check_clear_level(rule, level) * sample->level_share);
     if (d->advise)
         d->advise(in, d, index, &p);
 }
@@ -129,6 +131,7 @@ static void judge_one(struct instances *all, const struct health_input *in,
     struct check_sample sample = {
         .essential = d->essential,
         .judged = NAN,
+        .level_share = 1,
         .critical_raise_ns = d->critical_raise_ns ? d->critical_raise_ns : d->raise_ns,
     };
     struct check_rule rule = {
@@ -150,11 +153,11 @@ static void judge_one(struct instances *all, const struct health_input *in,
     instance->seen = true;
     instance->essential = sample.essential;
     instance->value = sample.value;
-    instance->warning = rule.warning;
-    instance->critical = rule.critical;
+    instance->warning = rule.warning * sample.level_share;
+    instance->critical = rule.critical * sample.level_share;
     rule.critical_raise_ns = sample.critical_raise_ns;
     check_feed(&instance->check, &rule, judged_reading(&sample), in->snapshot->monotonic_ns);
-    give_reason(instance, in, &rule, index);
+    give_reason(instance, in, &rule, &sample, index);
 }
 
 /* A mount that is gone, a cgroup that was removed: nothing to judge any more. */
