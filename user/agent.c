@@ -443,6 +443,8 @@ static int create(struct agent *agent)
 
     /* A peer that closes early must not end the agent; the write's error is enough. */
     signal(SIGPIPE, SIG_IGN);
+    /* Nor a file that may not grow: as on a full disk. */
+    signal(SIGXFSZ, SIG_IGN);
     agent->clock = clock_system();
     agent->logged_status = STATUS_COUNT;
     r = log_create(&agent->log, STDERR_FILENO, LOG_LEVEL_INFO, agent->clock);

@@ -30,6 +30,12 @@ void agent_files_log(struct log *log, const struct config *config, const struct 
              needed = listen_files_needed(config->server.max_connections);
 
     server_view(server, &view);
+    if (view.admin_missing)
+        LOG_WARNING(
+            log, "agent", "There is no local token: only those of auth.tokens_file may use /admin",
+            LOG_STRING("reason", view.admin_missing),
+            LOG_STRING("mend", "set $RUNTIME_DIRECTORY (RuntimeDirectory= of the unit) to a "
+                               "directory that can be written"));
     if (limit < needed)
         LOG_WARNING(log, "agent", "The limit of open files is low", LOG_U64("limit", limit),
                     LOG_U64("needed", needed), LOG_U64("connections", view.connection_limit),

@@ -265,6 +265,30 @@ def test_few_open_files(make_agent, receiver, limit):
     assert agent.json("/health/resources")["memory"]["total_bytes"] > 0
 
 
+def test_a_runtime_directory_that_cannot_be_written(make_agent):
+    agent = make_agent(environment={"RUNTIME_DIRECTORY": "/proc/none"}).start()
+    said = agent.wait_log(lambda e: "local token" in str(e.get("msg")))
+    assert said["level"] == "WARNING"
+    assert "/proc/none/admin.token cannot be written" in said["reason"] and "RUNTIME_DIRECTORY" in said["mend"]
+
+
+def test_a_time_zone_that_nobody_writes(make_agent, tmp_path):
+    os.mkfifo(tmp_path / "zone")
+    agent = make_agent(environment={"TZ": f":{tmp_path / 'zone'}"}).start()
+    assert agent.json("/health")["status"]
+    assert agent.events()[0]["ts"].endswith("+00:00")
+
+
+def test_files_that_may_not_grow(make_agent, receiver):
+    agent = make_agent(config=with_rules(ALWAYS, **told_at_once(receiver)))
+    agent.command = ["prlimit", "--fsize=0", *agent.command]
+    agent.start()
+    wait_for(lambda: receiver.of("firing"), what="what cannot be kept")
+    for message in ("The alerts cannot be saved", "Notifications are sent without being kept on the disk first"):
+        agent.wait_log(lambda e, message=message: e.get("msg") == message)
+    assert agent.stop() == 0
+
+
 def test_too_few_open_files(make_agent):
     code, errors = limited(make_agent(), 40, 40).run_to_end()
     assert code == 1 and len(errors) == 1
