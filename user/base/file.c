@@ -11,7 +11,8 @@
 
 /* Most files of /proc and /sys fit a page. */
 #define FIRST_BYTES 4096
-#define NUMBER_BYTES 64
+/* sysfs says a page, which may have 64 KiB, of each of its files. */
+#define NUMBER_BYTES (64 << 10)
 /* No file of /proc or /sys is near it. */
 #define PROC_BYTES_MAX (64UL << 20)
 
