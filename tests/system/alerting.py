@@ -17,7 +17,7 @@ NEVER = {"name": "Never", "metric": "moonwatch_memory_total_bytes", "above": 1e1
 QUIET = [
     {"name": name, "kind": "status", "enabled": False}
     for name in (
-        "HostCpu HostMemory HostSwap HostDisk HostInodes HostPids HostFiles HostConntrack HostPressure "
+        "HostCpu HostMemory HostSwap HostDisk HostInodes HostFilesystem HostPids HostFiles HostConntrack HostPressure "
         "HostStalled CgroupThrottled RunQueueDelay ProcessFiles AcceptQueue TasksStuck"
     ).split()
 ] + [

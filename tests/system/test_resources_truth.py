@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from alerting import firing
 from conftest import Cgroup, cgroup2_mount, own_name, unhindered, wait_for, wait_until
 
 MIB = 1 << 20
@@ -284,6 +285,27 @@ def test_disk_usage_follows_a_large_file(agent, own_filesystem):
         os.posix_fallocate(file.fileno(), 0, size)
     wait_until(available, lambda bytes: size <= before - bytes < size + MIB, "the file to show")
     wait_until(available, lambda bytes: bytes == int(df(own_filesystem)["avail"]), "what df says")
+
+
+def test_a_filesystem_that_an_error_made_read_only_is_an_outage(agent, own_disk, own_filesystem):
+    """ext4 goes on showing `rw` (and `emergency_ro`, from 6.15 on) after an error: only a write tells."""
+    inject = Path("/sys/fs/ext4") / Path(own_disk).name / "trigger_fs_error"
+    if not inject.exists():
+        pytest.skip("this kernel's ext4 makes no errors on request")
+    subprocess.run(["mount", "-o", "remount,errors=remount-ro", str(own_filesystem)], check=True)
+
+    def row():
+        return {row["mount"]: row for row in resources(agent)["disk"]}.get(str(own_filesystem))
+
+    assert wait_for(row, "the filesystem to show")["status"] == "healthy"
+    inject.write_text("an error of the test")
+    with pytest.raises(OSError):
+        (own_filesystem / "file").write_text("x")
+    wait_until(row, lambda row: row["status"] == "unhealthy", "the outage to show")
+    assert row()["read_only"] is True
+    wanted = f"{own_filesystem} is read-only after an error"
+    assert any(wanted[-40:] in reason for reason in row()["reasons"])
+    assert firing(agent, "HostFilesystem")["severity"] == "critical"
 
 
 def latency_of(agent, device, op):

@@ -196,10 +196,11 @@ static void test_mount_lines(void **state)
     assert_string_equal(line.source, "");
     assert_true(mounts_option(line.options, "data=ordered"));
     assert_false(mounts_option(line.options, "data"));
-    assert_false(line.read_only);
+    assert_false(mounts_option(line.options, "ro"));
     assert_true(mounts_next(&file, &line));
     assert_string_equal(line.target, "/b\\999\\04");
-    assert_true(line.read_only);
+    assert_true(mounts_option(line.options, "ro"));
+    assert_true(mounts_option(line.mount_options, "rw"));
     assert_false(mounts_next(&file, &line));
 }
 

@@ -214,51 +214,6 @@ static void a_full_disk_is_told_at_once_with_the_time_left(void **state)
     fixture_expect_reason(f, COMPONENT_RESOURCES, "inodes of / 96.0 % used, critical at 95 %");
 }
 
-static void a_read_only_filesystem_is_not_judged(void **state)
-{
-    struct fixture *f = *state;
-    struct check_view check;
-
-    f->filesystems[1].usage_percent = reading_of(100);
-    f->filesystems[1].read_only = true;
-    fixture_ticks(f, 100);
-    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
-    assert_false(health_find_check(f->health, "disk:/var", &check));
-    assert_true(health_find_check(f->health, "disk:/", &check));
-}
-
-static void a_mount_comes_and_goes_with_its_check(void **state)
-{
-    struct fixture *f = *state;
-    struct check_view check;
-    size_t count;
-
-    fixture_ticks(f, 1);
-    count = health_check_count(f->health);
-    fixture_filesystem(&f->filesystems[2], "/mnt/usb", 99);
-    f->snapshot.disk.filesystem_count = 3;
-    fixture_ticks(f, 1);
-    fixture_expect(f, COMPONENT_RESOURCES, STATUS_UNHEALTHY);
-    assert_true(health_find_check(f->health, "disk:/mnt/usb", &check));
-    assert_int_equal(health_check_count(f->health), count + 2);
-    f->snapshot.disk.filesystem_count = 2;
-    fixture_ticks(f, 1);
-    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
-    assert_false(health_find_check(f->health, "disk:/mnt/usb", &check));
-    assert_int_equal(health_check_count(f->health), count);
-}
-
-static void a_filesystem_that_was_never_readable_is_said_but_not_counted(void **state)
-{
-    struct fixture *f = *state;
-
-    f->filesystems[1].usage_percent = reading_missing("statvfs: Permission denied");
-    fixture_ticks(f, 100);
-    fixture_expect(f, COMPONENT_RESOURCES, STATUS_HEALTHY);
-    fixture_expect_reason(f, COMPONENT_RESOURCES,
-                          "no reading of disk:/var: statvfs: Permission denied");
-}
-
 static void a_filesystem_that_stops_answering_is_unknown_after_the_grace_time(void **state)
 {
     struct fixture *f = *state;
@@ -470,9 +425,6 @@ int main(void)
         FIXTURE_TEST(a_value_on_its_way_down_says_when_it_clears),
         FIXTURE_TEST(cpu_is_judged_on_an_average_over_half_a_minute),
         FIXTURE_TEST(a_full_disk_is_told_at_once_with_the_time_left),
-        FIXTURE_TEST(a_read_only_filesystem_is_not_judged),
-        FIXTURE_TEST(a_mount_comes_and_goes_with_its_check),
-        FIXTURE_TEST(a_filesystem_that_was_never_readable_is_said_but_not_counted),
         FIXTURE_TEST(a_filesystem_that_stops_answering_is_unknown_after_the_grace_time),
         FIXTURE_TEST(swap_counts_only_while_memory_is_short),
         FIXTURE_TEST(finite_tables_name_the_knob),

@@ -90,8 +90,9 @@ static void rules_of_a_metric_are_found(void **state)
 
 static void an_empty_configuration_has_the_built_in_rules(void **state)
 {
-    static const char *const checks[] = {"cpu",   "memory",    "disk",     "inodes",    "pids",
-                                         "files", "conntrack", "pressure", "runq_delay"};
+    static const char *const checks[] = {"cpu",        "memory",    "disk",      "inodes",
+                                         "pids",       "files",     "conntrack", "pressure",
+                                         "runq_delay", "filesystem"};
     size_t all;
 
     load("{}");

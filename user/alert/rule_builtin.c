@@ -23,6 +23,7 @@ const struct config_rule built_in_rules[] = {
     {CHECK("HostSwap", "swap")},
     {CHECK("HostDisk", "disk")},
     {CHECK("HostInodes", "inodes")},
+    {CHECK("HostFilesystem", "filesystem")},
     {CHECK("HostPids", "pids")},
     {CHECK("HostFiles", "files")},
     {CHECK("HostConntrack", "conntrack")},

@@ -13,6 +13,8 @@
 
 /* A filesystem fills in minutes, not in seconds. */
 #define USAGE_EVERY_NS (5 * NS_PER_SECOND)
+/* What changes the options of a filesystem may leave no other trace. */
+#define MOUNTS_EVERY_NS (60 * NS_PER_SECOND)
 /* More than a host has that is not lost anyway; a question to each costs some microseconds. */
 #define ROWS_MAX 1024
 
@@ -26,6 +28,8 @@ struct row_state {
     char *target; /* the whole path, which the row may have to cut */
     char *path;   /* where it is asked; NULL: nowhere */
     bool behind_server;
+    struct filesystem_signs signs;
+    struct filesystem_watch watch;
     struct growth growth;
 };
 
@@ -41,7 +45,7 @@ struct filesystems {
     const struct host *host;
     struct proc_file own_mounts, host_mounts; /* the host's: unless they are the agent's own */
     bool read;                                /* both were read since they changed */
-    uint64_t usage_due_ns;
+    uint64_t usage_due_ns, mounts_due_ns;
     struct row_set set;
     size_t omitted;
     const char *missing;
@@ -126,8 +130,8 @@ static int importance(const char *target, bool read_only, bool on_device)
 static int by_rank(const void *a, const void *b)
 {
     const struct filesystem *x = a, *y = b;
-    int order = importance(x->mount, x->read_only, x->on_device) -
-                importance(y->mount, y->read_only, y->on_device);
+    int order = importance(x->mount, x->read_only && !x->fault, x->on_device) -
+                importance(y->mount, y->read_only && !y->fault, y->on_device);
 
     if (order)
         return order;
@@ -136,50 +140,54 @@ static int by_rank(const void *a, const void *b)
     return strcmp(x->mount, y->mount);
 }
 
-static void update_row(struct filesystems *fs, size_t i, uint64_t now_ns)
+static bool update_row(struct filesystems *fs, size_t i, uint64_t now_ns)
 {
     struct row_state *state = &fs->set.states[i];
-    struct statvfs v;
-    int err;
+    struct filesystem *row = &fs->set.rows[i];
+    const struct filesystem_identity identity = {state->target, row->type, state->device};
+    const char *unasked = !state->path           ? not_below_root
+                          : state->behind_server ? "not asked: it is on a server, which may hang"
+                                                 : NULL;
+    struct statvfs v = {.f_flag = 0};
+    int err = unasked ? 0 : fs->ops.usage(fs->ops.ctx, &state->place, &v);
+    bool changed =
+        !unasked && filesystem_watch_look(&state->watch, fs->host, &identity, err, v.f_flag);
 
-    if (!state->path) {
-        fill_missing(&fs->set.rows[i], not_below_root);
-        return;
-    }
-    if (state->behind_server) {
-        fill_missing(&fs->set.rows[i], "not asked: it is on a server, which may hang");
-        return;
-    }
-    err = fs->ops.usage(fs->ops.ctx, &state->place, &v);
-    if (err)
-        fill_missing(&fs->set.rows[i], strerrordesc_np(-err));
+    filesystem_watch_judge(&state->watch, fs->host, &identity, &state->signs, now_ns, row);
+    if (unasked || err)
+        fill_missing(row, unasked ? unasked : strerrordesc_np(-err));
     else
-        fill_usage(&fs->set.rows[i], &v, now_ns, &state->growth);
+        fill_usage(row, &v, now_ns, &state->growth);
+    return changed;
 }
 
-static void update_usage(struct filesystems *fs, uint64_t now_ns)
+/* True when a filesystem's options are not what they were. */
+static bool update_usage(struct filesystems *fs, uint64_t now_ns)
 {
     struct row_set *set = &fs->set;
+    bool changed = false;
 
     for (size_t i = 0; i < set->count; i++)
-        update_row(fs, i, now_ns);
+        changed |= update_row(fs, i, now_ns);
     if (set->count == 0)
-        return;
+        return false;
     memcpy(set->ranked, set->rows, set->count * sizeof(*set->rows));
     qsort(set->ranked, set->count, sizeof(*set->ranked), by_rank);
+    return changed;
 }
 
-static const struct growth *find_growth(const struct row_set *set, const struct mount_candidate *c)
+static const struct row_state *find_state(const struct row_set *set,
+                                          const struct mount_candidate *c)
 {
     for (size_t i = 0; i < set->count; i++)
         if (set->states[i].device == c->device && strcmp(set->states[i].target, c->target) == 0)
-            return &set->states[i].growth;
+            return &set->states[i];
     return NULL;
 }
 
 static void add_row(struct filesystems *fs, struct row_set *set, struct mount_candidate *c)
 {
-    const struct growth *growth = find_growth(&fs->set, c);
+    const struct row_state *before = find_state(&fs->set, c);
     struct row_state *state = &set->states[set->count];
     struct filesystem *row = &set->rows[set->count];
 
@@ -188,11 +196,14 @@ static void add_row(struct filesystems *fs, struct row_set *set, struct mount_ca
         .device = c->device,
         .target = c->target,
         .path = c->path,
-        .behind_server = c->behind_server};
+        .behind_server = c->behind_server,
+        .signs = c->signs};
     c->target = c->path = NULL;
-    if (growth)
-        state->growth = *growth;
-    *row = (struct filesystem){.read_only = c->read_only, .on_device = c->on_device};
+    if (before) {
+        state->growth = before->growth;
+        state->watch = before->watch;
+    }
+    *row = (struct filesystem){.on_device = c->on_device};
     fitted_name(state->target, row->mount, sizeof(row->mount));
     scan_copy_string(c->source, row->device, sizeof(row->device));
     scan_copy_string(c->type, row->type, sizeof(row->type));
@@ -228,8 +239,8 @@ static size_t keep_one_of_each(struct filesystems *fs, struct mount_choice *choi
 static int by_importance(const void *a, const void *b)
 {
     const struct mount_candidate *x = a, *y = b;
-    int order = importance(x->target, x->read_only, x->on_device) -
-                importance(y->target, y->read_only, y->on_device);
+    int order = importance(x->target, x->signs.read_only, x->on_device) -
+                importance(y->target, y->signs.read_only, y->on_device);
 
     return order ? order : strcmp(x->target, y->target);
 }
@@ -276,7 +287,7 @@ static int read_choice(struct filesystems *fs, struct mount_choice *choice)
 }
 
 /* The old rows stay when the new list cannot be read. */
-static void read_mounts(struct filesystems *fs)
+static void read_mounts(struct filesystems *fs, uint64_t now_ns)
 {
     struct mount_choice choice = {.list = NULL};
     int err = read_choice(fs, &choice);
@@ -285,6 +296,7 @@ static void read_mounts(struct filesystems *fs)
         err = choose_rows(fs, &choice);
     mount_choice_free(&choice);
     fs->read = !err;
+    fs->mounts_due_ns = now_ns + MOUNTS_EVERY_NS;
     fs->missing = NULL;
     if (err) {
         snprintf(fs->reason, sizeof(fs->reason), "/proc/self/mountinfo: %s", strerror(-err));
@@ -309,9 +321,12 @@ void filesystems_sample(struct filesystems *fs, uint64_t now_ns, struct disk_sna
 {
     if (now_ns >= fs->usage_due_ns) {
         fs->usage_due_ns = now_ns + USAGE_EVERY_NS;
-        if (mounts_changed(fs))
-            read_mounts(fs);
-        update_usage(fs, now_ns);
+        if (mounts_changed(fs) || now_ns >= fs->mounts_due_ns)
+            read_mounts(fs, now_ns);
+        if (update_usage(fs, now_ns)) {
+            read_mounts(fs, now_ns);
+            update_usage(fs, now_ns);
+        }
     }
     disk->missing = fs->missing;
     disk->filesystem_count = fs->set.count;

@@ -41,7 +41,7 @@ static bool is_used_memory(const struct mount_line *m, const char *target)
                                           "/var/lib/rancher",
                                           "/var/lib/contain"};
 
-    if (strcmp(m->type, "tmpfs") != 0 || m->read_only)
+    if (strcmp(m->type, "tmpfs") != 0 || mounts_option(m->options, "ro"))
         return false;
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
         if (strcmp(target, shown[i]) == 0)
@@ -82,7 +82,7 @@ static int add_line(struct mount_choice *c, const struct mount_line *m, const ch
         .mount_id = m->id,
         .device = (uint64_t)m->major << 32 | m->minor,
         .whole = strcmp(m->root, "/") == 0,
-        .read_only = m->read_only,
+        .signs = filesystem_signs_read(m->options),
         .on_device = has_storage(m),
         .behind_server = mount_may_hang(m) || way == MOUNT_WAY_SERVER,
         .automounted = way == MOUNT_WAY_AUTOMOUNT,

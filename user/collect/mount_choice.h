@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_COLLECT_MOUNT_CHOICE_H
 #define MOONWATCH_COLLECT_MOUNT_CHOICE_H
 
+#include "collect/filesystem_watch.h"
 #include "collect/scan.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +11,7 @@ struct mount_candidate {
     unsigned mount_id; /* 0: the root directory, which has no mount of its own here */
     uint64_t device;   /* major << 32 | minor */
     bool whole;        /* the filesystem's root directory is mounted, not a part of it */
-    bool read_only;
+    struct filesystem_signs signs;
     bool on_device;     /* a block device or a pool of them, not memory */
     bool behind_server; /* the root only: must not be asked */
     bool automounted;   /* the path may have to wait while it is unmounted */

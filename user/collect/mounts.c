@@ -72,7 +72,7 @@ static bool parse(struct scan line, struct mount_line *m)
 
     if (!scan_u64(&line, &id) || id > UINT_MAX || !scan_u64(&line, &parent) || parent > UINT_MAX ||
         !scan_device(&line, &m->major, &m->minor) || !scan_path(&line, m->root, sizeof(m->root)) ||
-        !scan_path(&line, m->target, sizeof(m->target)))
+        !scan_path(&line, m->target, sizeof(m->target)) || !scan_word(&line, &m->mount_options))
         return false;
     m->id = (unsigned)id;
     m->parent = (unsigned)parent;
@@ -87,9 +87,6 @@ static bool parse(struct scan line, struct mount_line *m)
         m->options = source;
         source.end = source.at;
     }
-    /* The mount's own options do not count: a sandbox that mounts everything read-only for the
-     * agent does not stop the others from filling the disk. */
-    m->read_only = mounts_option(m->options, "ro");
     return unescape(&source, m->source, sizeof(m->source));
 }
 

@@ -9,12 +9,14 @@
 struct mount_line {
     unsigned id, parent;   /* parent: the mount it is on; not listed when outside our root */
     unsigned major, minor; /* of the filesystem; major 0: it has no block device of its own */
-    bool read_only;        /* the filesystem itself, for every mount of it */
     char root[PATH_MAX];   /* the directory of the filesystem that is mounted */
     char target[PATH_MAX]; /* where */
     char source[PATH_MAX]; /* "/dev/sda1"; "" or any text for filesystems without a device */
     char type[64];
-    struct scan options; /* of the filesystem, inside the text scanned */
+    struct scan mount_options; /* of this mount of it; inside the text scanned */
+    /* Of the filesystem. What is to be known of the host is here: a sandbox that mounts everything
+     * read-only for the agent does not stop the others from filling the disk. */
+    struct scan options;
 };
 
 /* The next complete line that makes sense; false at the end. Escapes (\040) are undone. */

@@ -1,6 +1,9 @@
 /* Disks and the kernel's finite tables: what fails the next request for it once it is full. */
 #include "health/definition.h"
+#include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #define LEVEL_AT(member) offsetof(struct config, health_monitor.thresholds.member)
 /* There is no burst to wait out. */
@@ -49,7 +52,7 @@ static void advise_disk(const struct health_input *in, const struct check_defini
     phrase_duration(p, full_in.value);
 }
 
-static size_t count_inodes(const struct health_input *in)
+static size_t count_filesystems(const struct health_input *in)
 {
     return in->snapshot->disk.missing ? 0 : in->snapshot->disk.filesystem_count;
 }
@@ -73,6 +76,57 @@ static void say_inodes(const struct health_input *in, const struct check_definit
     phrase_add(p, "inodes of ");
     phrase_path(p, in->snapshot->disk.filesystems[index].mount);
     phrase_add(p, " %.1f %% used", value);
+}
+
+/* Pulled out while it was mounted, more often than broken. */
+static bool is_removable(const char *mount)
+{
+    return strncmp(mount, "/media/", 7) == 0 || strncmp(mount, "/run/media/", 11) == 0;
+}
+
+static bool read_filesystem(const struct health_input *in, const struct check_definition *d,
+                            size_t index, struct check_sample *ret)
+{
+    static const double grades[FILESYSTEM_FAULT_COUNT] = {
+        [FILESYSTEM_TURNED] = 1,
+        [FILESYSTEM_ERRORS] = 1,
+        [FILESYSTEM_STOPPED] = 2,
+        [FILESYSTEM_SHUT_DOWN] = 2,
+    };
+    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+    double grade = grades[fs->fault];
+
+    (void)d;
+    ret->key = fs->mount;
+    ret->value = reading_of(is_removable(fs->mount) ? fmin(grade, 1) : grade);
+    return true;
+}
+
+static void say_filesystem(const struct health_input *in, const struct check_definition *d,
+                           size_t index, double value, struct phrase *p)
+{
+    static const char *const faults[FILESYSTEM_FAULT_COUNT] = {
+        [FILESYSTEM_TURNED] = " was made read-only; nothing says that an error did it",
+        [FILESYSTEM_ERRORS] = " has errors and is still written to; check it",
+        [FILESYSTEM_STOPPED] = " is read-only after an error: nothing can be written",
+        [FILESYSTEM_SHUT_DOWN] = " was shut down after an error: nothing can be read or written",
+    };
+    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+
+    (void)d;
+    (void)value;
+    phrase_add(p, "filesystem ");
+    phrase_path(p, fs->mount);
+    phrase_add(p, "%s", faults[fs->fault] ? faults[fs->fault] : "");
+    if (fs->errors > 0)
+        phrase_add(p, " (%" PRIu64 " error%s)", fs->errors, fs->errors == 1 ? "" : "s");
+}
+
+static void advise_filesystem(const struct health_input *in, const struct check_definition *d,
+                              size_t index, struct phrase *p)
+{
+    (void)d;
+    phrase_add(p, "; see the kernel's log for %s", in->snapshot->disk.filesystems[index].device);
 }
 
 enum capacity { CAPACITY_PIDS, CAPACITY_FILES, CAPACITY_CONNTRACK, CAPACITY_COUNT };
@@ -151,9 +205,18 @@ static const struct check_definition rows[] = {
      .warning_at = LEVEL_AT(disk_warning),
      .critical_at = LEVEL_AT(disk_critical),
      CAPACITY,
-     .count = count_inodes,
+     .count = count_filesystems,
      .read = read_inodes,
      .say = say_inodes},
+    {.name = "filesystem",
+     .component = COMPONENT_RESOURCES,
+     .in_grades = true,
+     .warning = 1,
+     .critical = 2,
+     .count = count_filesystems,
+     .read = read_filesystem,
+     .say = say_filesystem,
+     .advise = advise_filesystem},
     {.name = "pids",
      .component = COMPONENT_RESOURCES,
      .which = CAPACITY_PIDS,

@@ -33,6 +33,7 @@ struct check_definition {
      * a host without PSI or conntrack is not a sick host. */
     bool essential;
     bool in_seconds; /* values and levels are seconds; else percent */
+    bool in_grades;  /* 0, 1 warning, 2 critical: `say` says all there is to say of the level */
     /* Levels: from the configuration (offsets in struct config) or, when those are 0, constants. */
     size_t warning_at, critical_at;
     double warning, critical;

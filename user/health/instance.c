@@ -109,9 +109,10 @@ static void give_reason(struct instance *instance, const struct health_input *in
         return;
     }
     d->say(in, d, index, instance->check.value, &p);
-    say_level(&p, critical ? "critical" : "warning", sample->level_of, level * sample->level_share,
-              instance->check.value * sample->level_share, d->in_seconds,
-              check_clear_level(rule, level) * sample->level_share);
+    if (!d->in_grades)
+        say_level(&p, critical ? "critical" : "warning", sample->level_of,
+                  level * sample->level_share, instance->check.value * sample->level_share,
+                  d->in_seconds, check_clear_level(rule, level) * sample->level_share);
     if (d->advise)
         d->advise(in, d, index, &p);
 }

@@ -36,16 +36,26 @@ static void judge_mount(struct section *ret, const struct health *health, const 
         ret->reasons[ret->reason_count++] = check.reason;
 }
 
+static void add_judgement(struct section *to, const struct section *of)
+{
+    to->status = status_worse(to->status, of->status);
+    for (size_t i = 0; i < of->reason_count; i++)
+        if (to->reason_count < SECTION_REASONS)
+            to->reasons[to->reason_count++] = of->reasons[i];
+}
+
 static void view_disk(struct disk_view *view, const struct health *health,
                       const struct filesystem *fs)
 {
     static const struct section blank = {.status = STATUS_HEALTHY, .warning = NAN, .critical = NAN};
+    struct section state = blank;
     struct check_view check;
     char name[sizeof(fs->mount) + 16];
 
     *view = (struct disk_view){.section = blank, .inodes = blank, .figures = fs};
+    judge_mount(&state, health, "filesystem", fs->mount);
     snprintf(name, sizeof(name), "disk:%s", fs->mount);
-    if (!health_find_check(health, name, &check)) {
+    if (state.status == STATUS_HEALTHY && !health_find_check(health, name, &check)) {
         view->section.status = STATUS_UNKNOWN;
         view->section.reasons[view->section.reason_count++] =
             fs->read_only ? "a read-only filesystem is not judged" : UNJUDGED;
@@ -53,10 +63,8 @@ static void view_disk(struct disk_view *view, const struct health *health,
     }
     judge_mount(&view->section, health, "disk", fs->mount);
     judge_mount(&view->inodes, health, "inodes", fs->mount);
-    view->section.status = status_worse(view->section.status, view->inodes.status);
-    for (size_t i = 0; i < view->inodes.reason_count; i++)
-        if (view->section.reason_count < SECTION_REASONS)
-            view->section.reasons[view->section.reason_count++] = view->inodes.reasons[i];
+    add_judgement(&view->section, &view->inodes);
+    add_judgement(&view->section, &state);
 }
 
 /* What went wrong, then what is busy. */

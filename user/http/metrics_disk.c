@@ -37,7 +37,8 @@ void metrics_filesystems(struct exposition *e, struct metrics *m, const struct m
                       struct filesystem, full_in_seconds, 1),
     };
     static const struct metric_family read_only = {"moonwatch_filesystem_read_only", METRIC_GAUGE,
-                                                   "1 when it is mounted read-only."};
+                                                   "1 when nobody can write to it: by choice, or "
+                                                   "after an error."};
     const struct disk_snapshot *disk = &s->snapshot->disk;
     struct metric_rows rows = {disk->filesystems, sizeof(struct filesystem), 0, label_filesystem};
     struct label labels[METRIC_LABELS_MAX];

@@ -8,12 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What ended, or endangers, the writing to a filesystem. */
+enum filesystem_fault {
+    FILESYSTEM_SOUND,
+    FILESYSTEM_TURNED,    /* read-only since lately; nothing says that an error did it */
+    FILESYSTEM_ERRORS,    /* were counted, and it is still written to */
+    FILESYSTEM_STOPPED,   /* read-only by an error */
+    FILESYSTEM_SHUT_DOWN, /* by an error: not even read from any more */
+    FILESYSTEM_FAULT_COUNT
+};
+
 struct filesystem {
     char mount[256]; /* a longer path: cut, with a hash of the whole */
     char device[128];
     char type[32];
-    bool read_only;
-    bool on_device; /* not in memory */
+    bool read_only; /* the filesystem itself, whoever made it so */
+    enum filesystem_fault fault;
+    uint64_t errors; /* counted by the filesystem since the agent saw it first */
+    bool on_device;  /* not in memory */
     struct reading size_bytes, free_bytes, available_bytes;
     struct reading usage_percent; /* as df: used / (used + available to users) */
     struct reading inodes_total, inodes_free, inodes_usage_percent;
