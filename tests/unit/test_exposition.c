@@ -108,9 +108,16 @@ static void escapes_label_values(void **state)
         {"a\nb", "a\\nb"},
         {"\"\\\n", "\\\"\\\\\\n"},
         {"/mnt/\xc3\xa9t\xc3\xa9", "/mnt/\xc3\xa9t\xc3\xa9"},
-        {"\xff", "\xef\xbf\xbd"},
-        {"a\xc3", "a\xef\xbf\xbd"},
-        {"\xc3\"x", "\xef\xbf\xbd\\\"x"},
+        {"\xff", "\xef\xbf\xbd"
+                 "ff"},
+        {"\xef\xbf\xbd"
+         "ff",
+         "\xef\xbf\xbd\xef\xbf\xbd"
+         "ff"},
+        {"a\xc3", "a\xef\xbf\xbd"
+                  "c3"},
+        {"\xc3\"x", "\xef\xbf\xbd"
+                    "c3\\\"x"},
         {"tab\tand\rreturn", "tab\tand\rreturn"},
     };
 

@@ -152,7 +152,8 @@ static void nothing_breaks_the_line(void **state)
     json = written_json(f);
     assert_string_equal(cJSON_GetObjectItem(json, "msg")->valuestring, "a\nb\"}\x01");
     assert_string_equal(cJSON_GetObjectItem(json, "na\"me")->valuestring,
-                        "evil\r\n{\"ts\":1}\xef\xbf\xbd");
+                        "evil\r\n{\"ts\":1}\xef\xbf\xbd"
+                        "ff");
     cJSON_Delete(json);
 }
 

@@ -92,6 +92,42 @@ static void unknown_is_left_out_and_named(void **state)
     assert_null(strstr(page, "moonwatch_conntrack_entries"));
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Prometheus refuses the whole page for one series that is there twice. */
+static void names_of_any_bytes_are_series_of_their_own(void **state)
+{
+    static const char *const mounts[] = {"/x\x9b", "/x\x9c",
+                                         "/x\xef\xbf\xbd"
+                                         "9b"};
+    struct page_fixture *p = *state;
+    char *copy, *lines[8192], *next;
+    size_t count = 0;
+
+    for (size_t i = 0; i < 3; i++)
+        fixture_filesystem(&p->f->filesystems[i], mounts[i], 10);
+    p->f->snapshot.disk.filesystem_count = 3;
+    fixture_ticks(p->f, 1);
+    copy = strdup(render(p, false));
+    for (char *line = copy; line && *line && count < 8192; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        if (*line != '#' && strstr(line, "mount=")) {
+            *strrchr(line, ' ') = '\0';
+            lines[count++] = line;
+        }
+    }
+    qsort(lines, count, sizeof(lines[0]), by_text);
+    assert_in_range(count, 3, 8191);
+    for (size_t i = 1; i < count; i++)
+        assert_string_not_equal(lines[i - 1], lines[i]);
+    free(copy);
+}
+
 static void openmetrics_ends_with_eof(void **state)
 {
     struct page_fixture *p = *state;
@@ -335,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAGE_TEST(what_it_says_is_declared),
+        PAGE_TEST(names_of_any_bytes_are_series_of_their_own),
         PAGE_TEST(says_what_the_snapshot_says),
         PAGE_TEST(unknown_is_left_out_and_named),
         PAGE_TEST(openmetrics_ends_with_eof),

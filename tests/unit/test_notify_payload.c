@@ -88,7 +88,8 @@ static void a_webhook_has_the_body_of_alertmanagers(void **state)
     assert_string_equal(at(json, "groupLabels/alertname"), "OomKill");
     assert_string_equal(at(json, "commonLabels/severity"), "critical");
     assert_string_equal(at(json, "alerts/0/status"), "firing");
-    assert_string_equal(at(json, "alerts/0/labels/comm"), "nginx \"quoted\" \xef\xbf\xbd");
+    assert_string_equal(at(json, "alerts/0/labels/comm"), "nginx \"quoted\" \xef\xbf\xbd"
+                                                          "ff");
     assert_string_equal(at(json, "alerts/0/labels/instance"), "web1");
     assert_string_equal(at(json, "alerts/0/annotations/summary"), "was killed");
     assert_string_equal(at(json, "alerts/0/annotations/reason"), "pid 42: out of memory");

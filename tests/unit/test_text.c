@@ -203,13 +203,28 @@ static void json_strings(void **state)
         {"\b\t\n\f\r", "\"\\b\\t\\n\\f\\r\""},
         {"\x01\x1f\x7f", "\"\\u0001\\u001f\\u007f\""},
         {"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\x99", "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\x99\""},
-        {"\xff", "\"\xef\xbf\xbd\""},
-        {"a\xc3", "\"a\xef\xbf\xbd\""},               /* cut off */
-        {"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""}, /* overlong */
-        {"\xe0\x80\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
-        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
-        {"\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
-        {"\x80z", "\"\xef\xbf\xbdz\""},
+        {"\xff", "\"\xef\xbf\xbd"
+                 "ff\""},
+        {"a\xc3", "\"a\xef\xbf\xbd"
+                  "c3\""}, /* cut off */
+        {"\xc0\xaf", "\"\xef\xbf\xbd"
+                     "c0\xef\xbf\xbd"
+                     "af\""}, /* overlong */
+        {"\xe0\x80\xaf", "\"\xef\xbf\xbd"
+                         "e0\xef\xbf\xbd"
+                         "80\xef\xbf\xbd"
+                         "af\""},
+        {"\xed\xa0\x80", "\"\xef\xbf\xbd"
+                         "ed\xef\xbf\xbd"
+                         "a0\xef\xbf\xbd"
+                         "80\""}, /* a surrogate */
+        {"\xf4\x90\x80\x80", "\"\xef\xbf\xbd"
+                             "f4\xef\xbf\xbd"
+                             "90\xef\xbf\xbd"
+                             "80\xef\xbf\xbd"
+                             "80\""},
+        {"\x80z", "\"\xef\xbf\xbd"
+                  "80z\""},
         {"\xc2\x9b 2J\xe2\x80\xae", "\"\\u009b 2J\\u202e\""},
         {NULL, "null"},
     };
@@ -296,6 +311,40 @@ static void what_people_read_is_clean(void **state)
     text_free(&t);
 }
 
+/* In a label, in JSON: who may name cgroups and mounts does not make two of them one. */
+static void names_stay_different(void **state)
+{
+    static const char *const names[] = {"x",         "x\x9b",         "x\x9c",         "x\xc2\x9b",
+                                        "x\xc2\x9c", "x\xe2\x80\xae", "x\xe2\x80\xad", "x y",
+                                        "x\ty",      "x\ny",          "x\ry",          "x" FFFD};
+    struct text one[2], two[2];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        for (int k = 0; k < 2; k++) {
+            text_init(&one[k], 4096);
+            text_init(&two[k], 4096);
+        }
+        text_add_name(&one[0], names[i]);
+        text_add_name(&one[1], one[0].data);
+        assert_string_equal(one[0].data, one[1].data);
+        assert_int_equal(text_clean_prefix(one[0].data, one[0].len), one[0].len);
+        text_reset(&one[1]);
+        text_add_json_string(&one[1], names[i], 256);
+        for (size_t j = 0; j < i; j++) {
+            text_reset(&two[0]);
+            text_reset(&two[1]);
+            text_add_name(&two[0], names[j]);
+            text_add_json_string(&two[1], names[j], 256);
+            assert_string_not_equal(one[0].data, two[0].data);
+            assert_string_not_equal(one[1].data, two[1].data);
+        }
+        for (int k = 0; k < 2; k++) {
+            text_free(&one[k]);
+            text_free(&two[k]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +357,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_cut_between_characters),
         cmocka_unit_test(utf8_prefixes),
         cmocka_unit_test(what_people_read_is_clean),
+        cmocka_unit_test(names_stay_different),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

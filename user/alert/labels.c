@@ -98,7 +98,7 @@ int labels_create(struct labels **ret, const struct label_pair *pairs, size_t co
         if (is_clean(pairs[i].value))
             continue;
         text_init(text, LABELS_BYTES_MAX);
-        text_add_clean(text, pairs[i].value);
+        text_add_name(text, pairs[i].value);
         safe[i].value = text->data;
         cleaned_count++;
         if (text->failed)

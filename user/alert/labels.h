@@ -19,7 +19,7 @@ struct label_pair {
 
 struct labels;
 
-/* Copies; values become what text_add_clean() makes of them; of equal names the last counts. The
+/* Copies; values become what text_add_name() makes of them; of equal names the last counts. The
  * caller owns one reference. -E2BIG beyond the two bounds. */
 int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count);
 struct labels *labels_ref(struct labels *labels);

@@ -75,7 +75,35 @@ size_t text_clean_prefix(const char *s, size_t n)
     return i;
 }
 
-static void add(struct text *t, const char *s, bool lines)
+void text_mark_byte(char out[MARKED_BYTE_BYTES], char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    memcpy(out, REPLACEMENT, 3);
+    out[3] = digits[(unsigned char)byte >> 4];
+    out[4] = digits[byte & 0xf];
+    out[5] = '\0';
+}
+
+enum dirt { DIRT_IN_LINE, DIRT_IN_LINES, DIRT_IN_NAME };
+
+static void add_dirt(struct text *t, const char *s, size_t length, enum dirt in)
+{
+    char mark[MARKED_BYTE_BYTES];
+
+    if (in == DIRT_IN_NAME) {
+        for (size_t i = 0; i < length; i++) {
+            text_mark_byte(mark, s[i]);
+            text_add(t, mark);
+        }
+    } else if (*s == '\n' || *s == '\t') {
+        text_add_char(t, in == DIRT_IN_LINES ? *s : ' ');
+    } else {
+        text_add(t, REPLACEMENT);
+    }
+}
+
+static void add(struct text *t, const char *s, enum dirt in)
 {
     size_t left = strlen(s);
 
@@ -87,22 +115,25 @@ static void add(struct text *t, const char *s, bool lines)
         left -= clean;
         if (left == 0)
             return;
-        if (*s == '\n' || *s == '\t')
-            text_add_char(t, lines ? *s : ' ');
-        else
-            text_add(t, REPLACEMENT);
         length = utf8_character_bytes(s, left);
-        s += length ? length : 1;
-        left -= length ? length : 1;
+        length = length ? length : 1;
+        add_dirt(t, s, length, in);
+        s += length;
+        left -= length;
     }
 }
 
 void text_add_clean(struct text *t, const char *s)
 {
-    add(t, s, false);
+    add(t, s, DIRT_IN_LINE);
 }
 
 void text_add_clean_lines(struct text *t, const char *s)
 {
-    add(t, s, true);
+    add(t, s, DIRT_IN_LINES);
+}
+
+void text_add_name(struct text *t, const char *s)
+{
+    add(t, s, DIRT_IN_NAME);
 }

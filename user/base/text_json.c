@@ -46,6 +46,14 @@ static size_t whole_characters(const unsigned char *s, size_t n)
     return n;
 }
 
+static void add_marked(struct text *t, char byte)
+{
+    char mark[MARKED_BYTE_BYTES];
+
+    text_mark_byte(mark, byte);
+    text_add(t, mark);
+}
+
 void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
 {
     const unsigned char *bytes = (const unsigned char *)s;
@@ -73,7 +81,7 @@ void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
         }
         length = utf8_character_bytes(s + i, n - i);
         if (!length)
-            text_add(t, REPLACEMENT);
+            add_marked(t, s[i]);
         else if (text_clean_prefix(s + i, length) == length)
             text_add_n(t, s + i, length);
         else

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest label is a path: PATH_MAX bytes, each up to three when it is not UTF-8. What could
+/* The longest label is a path: PATH_MAX bytes, each up to five when it is not UTF-8. What could
  * be longer is left empty. */
-#define LINE_BYTES 16384
+#define BYTE_OUT_MAX (MARKED_BYTE_BYTES - 1)
+#define LINE_BYTES 24576
 /* What follows the labels: a bound, braces, a count. */
 #define LINE_TAIL_BYTES 64
 /* With its suffix. */
@@ -132,24 +133,32 @@ static void add_escaped(struct line *line, char c)
     line_add(line, c == '\n' ? "\\n" : c == '"' ? "\\\"" : "\\\\");
 }
 
-/* Room for three bytes of output per byte and for what ends the line. */
+/* Room for the longest output of each byte and for what ends the line. */
 static bool has_room(const struct line *line, size_t n)
 {
-    return 3 * n + LINE_TAIL_BYTES <= sizeof(line->data) - line->len;
+    return BYTE_OUT_MAX * n + LINE_TAIL_BYTES <= sizeof(line->data) - line->len;
 }
 
-/* Prometheus rejects a whole page for one label that is not UTF-8. */
+/* Prometheus rejects a whole page for one label that is not UTF-8, and for two series of the same
+ * labels: with U+FFFD itself doubled, no two values become one. */
 static void add_value_part(struct line *line, const char *s, size_t n)
 {
-    while (n > 0) {
-        size_t valid = utf8_valid_prefix(s, n);
+    char mark[MARKED_BYTE_BYTES];
 
-        line_add_n(line, s, valid);
-        s += valid;
-        n -= valid;
-        if (n > 0) {
-            line_add(line, "\xef\xbf\xbd"); /* U+FFFD */
-            s++;
+    while (n > 0) {
+        size_t run = utf8_valid_prefix(s, n);
+        const char *replacement = memmem(s, run, REPLACEMENT, strlen(REPLACEMENT));
+
+        if (replacement)
+            run = (size_t)(replacement - s) + strlen(REPLACEMENT);
+        line_add_n(line, s, run);
+        s += run;
+        n -= run;
+        if (replacement) {
+            line_add(line, REPLACEMENT);
+        } else if (n > 0) {
+            text_mark_byte(mark, *s++);
+            line_add(line, mark);
             n--;
         }
     }
