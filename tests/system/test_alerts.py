@@ -73,6 +73,17 @@ def test_a_service_that_fails_again_and_again_is_a_loop(start, cgroup2):
         service.remove()
 
 
+def test_a_service_that_is_killed_again_and_again_is_a_loop(start, cgroup2):
+    service = Cgroup(cgroup2.path.with_suffix(".service"))
+    agent = start(LOOP, more=SELDOM)
+    try:
+        for _ in range(5):
+            service.popen(["sh", "-c", "kill -KILL $$"], start_new_session=True).wait()
+        assert firing(agent, "Loop")["labels"]["unit"] == service.path.name
+    finally:
+        service.remove()
+
+
 # Forks at once: a storm is faster than the ticks that it may cause.
 STORM = """
 import ctypes, os, resource, signal, sys

@@ -218,6 +218,26 @@ static void a_unit_is_named_though_its_cgroup_is_not_known(void **state)
     close_seen(&seen);
 }
 
+/* The collector lists a kill only as part of a loop. */
+static void a_kill_of_a_loop_is_the_loop_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct alert_input input;
+    struct seen seen;
+
+    open_seen(&seen);
+    crash(f, "web", 7, SIGKILL, 5);
+    f->crashes[0].kind = ENDED_KILLED;
+    tick(f, &seen, &input);
+    assert_int_equal(input.event_count, 1);
+    expect_firing(&seen, "ProcessCrash", 0);
+    expect_firing(&seen, "CrashLoop", 1);
+    assert_string_equal(seen.view.summary,
+                        "5 kills in 5 min: web (pid 7) was ended by SIGKILL after 60 s in cgroup "
+                        "/web");
+    close_seen(&seen);
+}
+
 /* Rows that were told stay in the list, whatever the totals of others do. */
 static void an_old_crash_is_no_news(void **state)
 {
@@ -463,6 +483,7 @@ int main(void)
         FIXTURE_TEST(each_crash_counts_once),
         FIXTURE_TEST(a_failing_service_is_a_crash_loop),
         FIXTURE_TEST(a_unit_is_named_though_its_cgroup_is_not_known),
+        FIXTURE_TEST(a_kill_of_a_loop_is_the_loop_alone),
         FIXTURE_TEST(an_old_crash_is_no_news),
         FIXTURE_TEST(what_came_too_fast_is_said),
         FIXTURE_TEST(an_oom_kill_names_the_cgroup),

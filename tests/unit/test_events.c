@@ -269,6 +269,88 @@ static void an_end_of_a_stop_is_no_failure(void **state)
     assert_true(shot.events.abnormal_exits_total == 10);
 }
 
+static void kill_at(const char *unit, uint32_t signal, uint32_t facts, uint64_t second)
+{
+    struct record_exit record = {
+        .head = {.type = RECORD_EXIT, .time_ns = second * NS_PER_SECOND},
+        .signal = signal,
+        .age_ns = NS_PER_SECOND,
+        .facts = facts,
+        .pid = (uint32_t)second,
+        .cgroup_id = second,
+        .comm = "web",
+    };
+
+    snprintf(record.cgroup_name, sizeof(record.cgroup_name), "%s", unit);
+    event_collector.on_record(collector, &record.head, 1);
+}
+
+/* One SIGKILL is what ends a stop that took too long; one every two seconds is an outage. */
+static void a_service_that_is_killed_again_and_again_is_a_loop(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)
+        kill_at("web.service", SIGKILL, EXIT_HEADS_CGROUP, 100 + 2 * i);
+    sample_at(107);
+    assert_int_equal(shot.events.crash_rows, 0);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+    kill_at("web.service", SIGKILL, EXIT_HEADS_CGROUP, 108);
+    sample_at(109);
+    assert_int_equal(shot.events.crash_rows, 1);
+    assert_int_equal(shot.events.crashes[0].kind, ENDED_KILLED);
+    assert_int_equal(shot.events.crashes[0].repeats, 5);
+    assert_int_equal(shot.events.crash_loop_count, 1);
+    assert_int_equal(shot.events.crash_loops[0].count, 5);
+    assert_string_equal(shot.events.crash_loops[0].last.record.cgroup_name, "web.service");
+    assert_true(shot.events.crashes_total == 0);
+    assert_true(shot.events.failures_total == 0);
+}
+
+static void a_kill_that_is_meant_is_no_loop(void **state)
+{
+    char unit[32];
+
+    (void)state;
+    for (uint64_t i = 0; i < 10; i++) {
+        uint64_t second = 100 + 2 * i;
+
+        kill_at("web.service", SIGTERM, EXIT_HEADS_CGROUP, second);
+        /* A worker, a container's main process, a shell that logged in. */
+        kill_at("web.service", SIGKILL, 0, second);
+        kill_at("docker-1.scope", SIGKILL, EXIT_HEADS_CGROUP | EXIT_HEADS_NAMESPACE, second);
+        kill_at("session-1.scope", SIGKILL, EXIT_HEADS_CGROUP, second);
+        /* Each connection a service of its own. */
+        snprintf(unit, sizeof(unit), "job@%u.service", (unsigned)i);
+        kill_at(unit, SIGKILL, EXIT_HEADS_CGROUP, second);
+        /* A timer's. */
+        kill_at("minutely.service", SIGKILL, EXIT_HEADS_CGROUP, 1000 + 60 * i);
+    }
+    sample_at(1541);
+    assert_int_equal(shot.events.crash_rows, 0);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+    /* Two stops that took too long, and a failure. */
+    kill_at("db.service", SIGKILL, EXIT_HEADS_CGROUP, 1600);
+    kill_at("db.service", SIGKILL, EXIT_HEADS_CGROUP, 1602);
+    fail_at("db.service", "db", 1, 1604, 1);
+    sample_at(1605);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+}
+
+static void what_the_oom_killer_killed_is_its_own(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 10; i++) {
+        struct record_oom oom = {
+            .head = {.type = RECORD_OOM, .time_ns = (100 + 2 * i) * NS_PER_SECOND},
+            .pid = (uint32_t)(100 + 2 * i)};
+
+        event_collector.on_record(collector, &oom.head, 1);
+        kill_at("web.service", SIGKILL, EXIT_HEADS_CGROUP, 100 + 2 * i);
+    }
+    sample_at(120);
+    assert_int_equal(shot.events.crash_loop_count, 0);
+}
+
 static void each_type_of_record_has_a_name(void **state)
 {
     (void)state;
@@ -377,6 +459,9 @@ int main(void)
         FED(a_failing_job_is_no_loop),
         FED(a_supervisors_children_are_counted_apart),
         FED(an_end_of_a_stop_is_no_failure),
+        FED(a_service_that_is_killed_again_and_again_is_a_loop),
+        FED(a_kill_that_is_meant_is_no_loop),
+        FED(what_the_oom_killer_killed_is_its_own),
         FED(each_type_of_record_has_a_name),
         FED(a_capsule_of_the_host_lists_its_largest),
         FED(a_capsule_of_a_cgroup_lists_only_that),

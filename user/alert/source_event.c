@@ -99,7 +99,9 @@ static bool add_crash_loop(struct alert_source *source, const struct crash *cras
     row->value = crash->repeats;
     phrase_init(&p, row->reason, sizeof(row->reason));
     phrase_add(&p, "%u %s in 5 min: ", crash->repeats,
-               crash->kind == ENDED_FAILED ? "failures" : "crashes");
+               crash->kind == ENDED_FAILED   ? "failures"
+               : crash->kind == ENDED_KILLED ? "kills"
+                                             : "crashes");
     say_crash(&p, crash);
     return true;
 }
@@ -109,10 +111,12 @@ static bool add_crash(struct alert_source *source, const void *event)
     const struct crash *crash = event;
     const char *abbreviation = sigabbrev_np((int)crash->record.signal);
     bool failed = crash->kind == ENDED_FAILED;
-    struct source_row *row =
-        add_of_service(source, failed ? RULE_EVENT_SERVICE_FAILED : RULE_EVENT_CRASH, crash);
+    struct source_row *row;
     struct phrase p;
 
+    if (crash->kind == ENDED_KILLED)
+        return add_crash_loop(source, crash);
+    row = add_of_service(source, failed ? RULE_EVENT_SERVICE_FAILED : RULE_EVENT_CRASH, crash);
     if (!row)
         return false;
     if (failed)
@@ -121,7 +125,7 @@ static bool add_crash(struct alert_source *source, const void *event)
         source_row_label(row, "signal", "SIG%s", abbreviation ? abbreviation : "?");
     phrase_init(&p, row->reason, sizeof(row->reason));
     say_crash(&p, crash);
-    return crash->repeats < CRASH_LOOP_MIN || add_crash_loop(source, crash);
+    return crash->repeats < crash_loop_min(crash->kind) || add_crash_loop(source, crash);
 }
 
 static bool add_stall(struct alert_source *source, const void *event)

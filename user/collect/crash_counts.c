@@ -108,7 +108,8 @@ static bool may_be_one(const struct crash *a, const struct crash *b)
 {
     bool head = exit_heads_service(&a->record);
 
-    return a->record.cgroup_name[0] && head == exit_heads_service(&b->record) &&
+    return (a->kind == ENDED_KILLED) == (b->kind == ENDED_KILLED) && a->record.cgroup_name[0] &&
+           head == exit_heads_service(&b->record) &&
            strncmp(a->record.cgroup_name, b->record.cgroup_name, CGROUP_NAME_BYTES) == 0 &&
            (head || strncmp(a->record.comm, b->record.comm, COMM_BYTES) == 0);
 }
@@ -137,7 +138,7 @@ void crash_counts_add(struct crash_counts *counts, uint64_t identity, struct cra
     struct crash_count *c = place(counts, recognize(counts, identity, crash), slice);
 
     move_to(c, slice);
-    if (crash->kind == ENDED_FAILED && c->last.number && sum(c) < CRASH_LOOP_MIN &&
+    if (crash->kind != ENDED_CRASHED && sum(c) > 0 && sum(c) < crash_loop_min(crash->kind) &&
         !was_restarted(c, crash))
         memset(c->slices, 0, sizeof(c->slices));
     if (slice + SLICES > c->slice)
@@ -169,7 +170,7 @@ size_t crash_counts_loops(struct crash_counts *counts, uint64_t now_ns,
         crashes = sum(c);
         if (crashes == 0)
             continue;
-        if (crashes >= CRASH_LOOP_MIN)
+        if (crashes >= crash_loop_min(c->last.kind))
             counts->loops[counts->loop_count++] = (struct crash_loop){c->last, crashes};
         if (kept != i)
             counts->services[kept] = *c;

@@ -14,7 +14,7 @@ void crash_counts_destroy(struct crash_counts *counts); /* NULL is fine */
 
 /* `identity` tells services apart. Sets `crash->repeats`. */
 void crash_counts_add(struct crash_counts *counts, uint64_t identity, struct crash *crash);
-/* Those with CRASH_LOOP_MIN crashes or more, the latest first; valid until the next call. */
+/* Those with crash_loop_min() crashes or more, the latest first; valid until the next call. */
 size_t crash_counts_loops(struct crash_counts *counts, uint64_t now_ns,
                           const struct crash_loop **ret);
 

@@ -10,6 +10,15 @@
 #include <string.h>
 
 #define CRASHES_KEPT (EVENTS_KEPT / 2)
+#define OOM_VICTIMS 16
+/* The rest of a service that the OOM killer struck is killed by its manager, which waits for a stop
+ * of 90 s first. */
+#define OOM_AFTERMATH_NS (120 * NS_PER_SECOND)
+
+struct oom_victim {
+    uint64_t time_ns, cgroup_id; /* of the memory cgroup, another one's where version 1 has it */
+    uint32_t pid;
+};
 
 struct event_state {
     const struct clock *clock;
@@ -18,7 +27,9 @@ struct event_state {
     struct crash exits[EVENTS_KEPT]; /* crashes and other exits by time */
     size_t exit_count;
     struct crash_counts *counts;
-    uint64_t failures_total; /* among the crashes */
+    uint64_t failures_total, kills_total; /* among the crashes */
+    struct oom_victim victims[OOM_VICTIMS];
+    size_t victim_count;
 };
 
 static void keep_oom(struct event_state *s, const struct record_head *head, uint64_t realtime_ns)
@@ -28,6 +39,8 @@ static void keep_oom(struct event_state *s, const struct record_head *head, uint
     capsule->number = s->ooms.total;
     capsule->realtime_ns = realtime_ns;
     capsule->record = *(const struct record_oom *)(const void *)head;
+    s->victims[s->victim_count++ % OOM_VICTIMS] =
+        (struct oom_victim){head->time_ns, capsule->record.cgroup_id, capsule->record.pid};
     oom_capsule_begin(capsule, s->memory_cgroups, clock_monotonic_ns(s->clock));
 }
 
@@ -40,26 +53,54 @@ static uint64_t identity_of(const struct record_exit *record, uint64_t cgroup)
                : fnv_bytes(cgroup, record->comm, strnlen(record->comm, COMM_BYTES));
 }
 
+static bool is_oom_aftermath(const struct event_state *s, const struct record_exit *record)
+{
+    for (size_t i = 0; i < s->victim_count && i < OOM_VICTIMS; i++) {
+        const struct oom_victim *victim = &s->victims[i];
+
+        if ((victim->pid == record->pid ||
+             (victim->cgroup_id && victim->cgroup_id == record->cgroup_id)) &&
+            record->head.time_ns < victim->time_ns + OOM_AFTERMATH_NS)
+            return true;
+    }
+    return false;
+}
+
+/* Counted apart from failures: two stops that took too long and one failure are no loop. */
+static bool is_kill_of_loop(struct event_state *s, struct crash *crash, uint64_t identity)
+{
+    if (crash->kind != ENDED_KILLED || !exit_by_kill(&crash->record) ||
+        is_oom_aftermath(s, &crash->record))
+        return false;
+    crash_counts_add(s->counts, fnv_string(identity, "killed"), crash);
+    return crash->repeats >= KILL_LOOP_MIN;
+}
+
 static void keep_exit(struct event_state *s, const struct record_head *head, uint64_t realtime_ns)
 {
-    const struct record_exit *record = (const void *)head;
-    enum exit_kind kind = exit_kind_of(record);
-    bool is_crash = kind == ENDED_CRASHED || kind == ENDED_FAILED;
-    struct event_list *list = is_crash ? &s->crashes : &s->other_exits;
-    struct crash *crash = event_list_add(list);
-    uint64_t cgroup;
+    struct crash crash = {.realtime_ns = realtime_ns,
+                          .record = *(const struct record_exit *)(const void *)head};
+    const struct record_exit *record = &crash.record;
+    uint64_t cgroup, identity;
+    bool kill_of_loop, is_crash;
+    struct event_list *list;
 
-    crash->realtime_ns = realtime_ns;
-    crash->record = *record;
-    crash->kind = kind;
-    cgroup = event_exit_path(crash->cgroup_path, s->cgroups, record, clock_monotonic_ns(s->clock));
-    if (!is_crash)
-        return;
-    s->failures_total += kind == ENDED_FAILED;
-    crash->number = list->total;
-    crash->repeats = 1;
-    if (exit_may_loop(record))
-        crash_counts_add(s->counts, identity_of(record, cgroup), crash);
+    crash.kind = exit_kind_of(record);
+    cgroup = event_exit_path(crash.cgroup_path, s->cgroups, record, clock_monotonic_ns(s->clock));
+    identity = identity_of(record, cgroup);
+    kill_of_loop = is_kill_of_loop(s, &crash, identity);
+    is_crash = crash.kind == ENDED_CRASHED || crash.kind == ENDED_FAILED;
+    list = is_crash || kill_of_loop ? &s->crashes : &s->other_exits;
+    s->failures_total += crash.kind == ENDED_FAILED;
+    s->kills_total += kill_of_loop;
+    if (is_crash || kill_of_loop)
+        crash.number = list->total + 1;
+    if (is_crash) {
+        crash.repeats = 1;
+        if (exit_may_loop(record))
+            crash_counts_add(s->counts, identity, &crash);
+    }
+    *(struct crash *)event_list_add(list) = crash;
 }
 
 static void keep_connect_failed(struct event_state *s, const struct record_head *head,
@@ -138,7 +179,7 @@ static void event_sample(void *state, uint64_t now_ns, struct snapshot *snapshot
     event_list_publish(&s->stalls);
 
     e->ooms_total = (double)s->ooms.total;
-    e->crashes_total = (double)(s->crashes.total - s->failures_total);
+    e->crashes_total = (double)(s->crashes.total - s->failures_total - s->kills_total);
     e->failures_total = (double)s->failures_total;
     e->abnormal_exits_total = (double)(s->crashes.total + s->other_exits.total);
     e->connects_failed_total = (double)s->connects_failed.total;

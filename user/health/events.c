@@ -90,7 +90,10 @@ static void say_crash_loop(const struct snapshot *snapshot, const struct crash_l
         phrase_path(&p, crash->cgroup_path);
     }
     phrase_add(&p, " %s %u times in 5 min, last ",
-               crash->kind == ENDED_FAILED ? "failed" : "crashed", loop->count);
+               crash->kind == ENDED_FAILED   ? "failed"
+               : crash->kind == ENDED_KILLED ? "was killed"
+                                             : "crashed",
+               loop->count);
     phrase_add(&p, "%s ", exit_cause(record, cause));
     phrase_duration(&p, age_seconds(snapshot, &record->head));
     phrase_add(&p, " ago (pid %u)", record->pid);

@@ -38,6 +38,8 @@ const char *exit_cause(const struct record_exit *record, char buffer[EXIT_CAUSE_
 enum exit_kind exit_kind_of(const struct record_exit *record);
 /* What a service manager, a container's shim or a supervisor started, not what that started. */
 bool exit_of_main_process(const struct record_exit *record);
+/* A service's main process that got a SIGKILL. */
+bool exit_by_kill(const struct record_exit *record);
 /* A main process that has its service's cgroup for itself and its children. */
 bool exit_heads_service(const struct record_exit *record);
 
@@ -51,7 +53,7 @@ const char *unit_of(const char *cgroup_path, size_t *ret_bytes);
 struct crash {
     uint64_t realtime_ns;
     enum exit_kind kind;
-    uint64_t number; /* among those that crashed or failed; 0: neither */
+    uint64_t number; /* among those that crashed, failed or are killed in a loop; 0: none of it */
     /* Of the same service in the last five minutes, this one included; of failures those after
      * which it was started again soon. 1 for what is no service. */
     uint32_t repeats;
@@ -74,6 +76,9 @@ struct stall {
 /* systemd gives up on a unit at 5 starts in 10 s; a slower loop goes on for ever and is what has to
  * be told. */
 #define CRASH_LOOP_MIN 3
+/* Of SIGKILLs, which also end a stop that took too long: nobody restarts by hand as often. */
+#define KILL_LOOP_MIN 5
+uint32_t crash_loop_min(enum exit_kind kind);
 
 /* A service that crashes again and again. */
 struct crash_loop {
@@ -96,7 +101,7 @@ struct event_snapshot {
     /* Half of the places are kept for crashes: a shell script's exits with status 1 do not push
      * them out. */
     const struct crash *abnormal_exits;
-    const struct crash *crashes; /* and failures */
+    const struct crash *crashes; /* and failures, and kills of a loop */
     const struct crash_loop *crash_loops;
     size_t crash_loop_count;
     const struct connect_failed *connects_failed;

@@ -1,5 +1,6 @@
 #include "abi/exit.h"
 #include "model/event.h"
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,17 @@ enum exit_kind exit_kind_of(const struct record_exit *record)
     return exit_is_failure(record->signal, record->status) && exit_of_main_process(record)
                ? ENDED_FAILED
                : ENDED_STATUS;
+}
+
+bool exit_by_kill(const struct record_exit *record)
+{
+    return record->signal == SIGKILL && record->facts & EXIT_HEADS_CGROUP &&
+           !(record->facts & EXIT_HEADS_NAMESPACE) && exit_heads_service(record);
+}
+
+uint32_t crash_loop_min(enum exit_kind kind)
+{
+    return kind == ENDED_KILLED ? KILL_LOOP_MIN : CRASH_LOOP_MIN;
 }
 
 const char *exit_kind_name(enum exit_kind kind)
