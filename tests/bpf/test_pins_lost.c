@@ -81,7 +81,9 @@ static void test_the_lock_outlives_its_directory(void **state)
     skip_unless_root();
     start_other_agent();
     remove_everything();
-    assert_int_equal(pin_holder(loader.pins), other_agent);
+    /* Whoever asks leaves nothing that would keep the next from asking. */
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(pin_holder(loader.pins), other_agent);
     assert_int_equal(loader_open(&loader, &flood_object, 1), -EBUSY);
     snprintf(expected, sizeof(expected), "another moonwatch agent (pid %d) holds %s", other_agent,
              loader.pins);

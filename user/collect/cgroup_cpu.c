@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WALK_EVERY_NS (5 * NS_PER_SECOND)
@@ -22,6 +23,7 @@
 struct group {
     char *path; /* owned */
     bool seen;  /* by the walk under way */
+    uint64_t inode;
     uint64_t usage_ns, taken_ns;
     double percent; /* of one CPU, with those below */
     double own;     /* without */
@@ -124,15 +126,20 @@ static void found_group(void *ctx, const char *path, int dir)
     struct cgroup_cpu_state *s = ctx;
     struct group *group = find(s, path);
     uint64_t usage_ns, now_ns;
+    struct stat st;
 
-    if (!read_usage(s, dir, &usage_ns))
+    if (!read_usage(s, dir, &usage_ns) || fstat(dir, &st) < 0)
         return;
     now_ns = clock_monotonic_ns(s->clock);
     if (!group) {
         group = add(s, path);
         if (!group)
             return;
-        /* It was made since the walk before, and so was all that it used. */
+    }
+    /* It was made since the walk before, maybe once more, and so was all that it used. */
+    if (group->inode != st.st_ino || usage_ns < group->usage_ns) {
+        group->inode = st.st_ino;
+        group->usage_ns = 0;
         group->taken_ns = s->before_ns;
     }
     group->percent = 0;

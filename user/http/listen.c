@@ -16,6 +16,8 @@
 /* Of what is sent, and of what is received; the kernel takes twice that with what it adds. As much
  * goes out per round trip, so that a scrape over a long way takes few. */
 #define BUFFER_BYTES (64 << 10)
+/* The kernel's clock of TCP_USER_TIMEOUT goes on while a slow reader takes less than a segment. */
+#define TAKING_FACTOR 10
 
 static int parse_port(const char *text, in_port_t *ret)
 {
@@ -90,11 +92,11 @@ static void format_address(const struct listen_address *a, char out[LISTEN_TEXT_
 static void bound_connections(int fd, unsigned idle_seconds)
 {
     const int bytes = BUFFER_BYTES;
-    const unsigned idle_ms = idle_seconds * 1000;
+    const unsigned taking_ms = TAKING_FACTOR * idle_seconds * 1000;
 
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &idle_ms, sizeof(idle_ms));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &taking_ms, sizeof(taking_ms));
 }
 
 int listen_open(const struct listen_address *a, unsigned idle_seconds, int *ret_fd,

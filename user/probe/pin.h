@@ -55,6 +55,8 @@ int pin_lock_directory(const char *path, int *ret_fd, int *ret_holder);
 /* A file descriptor that holds the name, or a negative errno: -EBUSY when an agent holds it, and
  * others when there is no way to have it. */
 int pin_lock_name(const char *path, int *ret_holder);
+/* Lets go those who asked who has the name, before so many wait that nobody else can ask. */
+void pin_lock_answer(int name_fd);
 /* The pid of the agent that holds `path`, 0 when nobody does, or a negative errno (-ENOENT: there
  * is no such directory; -ESRCH: somebody does, but who cannot be found out). */
 int pin_holder(const char *path);

@@ -85,7 +85,7 @@ static int find_name_owner(const struct sockaddr_un *name, socklen_t len)
 
 int pin_lock_name(const char *path, int *ret_holder)
 {
-    CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un name;
     socklen_t len = name_of(path, &name);
     int taken;
@@ -98,11 +98,23 @@ int pin_lock_name(const char *path, int *ret_holder)
         *ret_holder = err == -EADDRINUSE ? find_name_owner(&name, len) : 0;
         return *ret_holder ? -EBUSY : err;
     }
-    if (listen(fd, 1) < 0)
+    if (listen(fd, SOMAXCONN) < 0)
         return -errno;
     taken = fd;
     fd = -1;
     return taken;
+}
+
+void pin_lock_answer(int name_fd)
+{
+    int visitor;
+
+    for (int i = 0; i < SOMAXCONN; i++) {
+        visitor = accept4(name_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (visitor < 0)
+            return;
+        close(visitor);
+    }
 }
 
 int pin_holder(const char *path)

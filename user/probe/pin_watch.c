@@ -88,6 +88,8 @@ void pins_watch(struct probe *probe, uint64_t now_ns)
     if (probe->pins.fd < 0 || now_ns < probe->pins_next_ns)
         return;
     probe->pins_next_ns = now_ns + LOOK_EVERY_NS;
+    if (probe->pins.name_fd >= 0)
+        pin_lock_answer(probe->pins.name_fd);
     if (now_ns - probe->pins_lost_ns >= SAY_FOR_NS)
         probe->pins_lost[0] = '\0';
     gone = pin_is_gone(&probe->pins);

@@ -10,7 +10,7 @@
 
 #define PROGRAMS_MAX 64
 #define MAPS_MAX 48
-#define LINKS_MAX 192
+#define LINKS_MAX (4 * UPSTREAMS_MAX)
 #define KNOWN_MAPS_MAX 64
 #define PROGRAM_NAME_BYTES 32
 #define TARGET_BYTES 64
