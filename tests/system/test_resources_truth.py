@@ -181,7 +181,7 @@ def test_without_bpf_the_cgroup_is_named(accounted_cgroup, make_agent):
         def found():
             cpu = resources(agent)["cpu"]
             assert not cpu["top"] and not cpu["short_processes"], sorted(cpu)
-            return next((row for row in cpu["cgroups"] if row["cgroup"] == "/" + group.path.name), None)
+            return next((row for row in cpu["cgroups"] or () if row["cgroup"] == "/" + group.path.name), None)
 
         row = wait_for(found, "the cgroup among those that burn CPU")
         # Of one loop, in about 5 s of which it had at most all that it used.

@@ -220,6 +220,10 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(CHANNELS "\"escalation_limit\":3"),
+        ALERTS(CHANNELS "\"routes\":[{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},"
+                        "{\"channels\":[\"b\"],\"matchers\":[\"severity!=critical\"]}]"),
+        ALERTS(CHANNELS "\"routes\":[{\"channels\":[\"a\",\"b\"],\"matchers\":["
+                        "\"alertname=~\\\".+\\\"\"]}]"),
         RULE(USAGE ",\"matchers\":[\"mount=~\\\"/v.*\\\",mount!=/var/tmp\"]"),
         RULE(USAGE ",\"match\":{\"mount\":\"/\"}"),
         RULE(USAGE ",\"matchers\":[\"mount!~\\\"/run.*\\\"\"]"),

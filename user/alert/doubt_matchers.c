@@ -141,9 +141,10 @@ void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                                    "warning, error, critical)");
         } else if (strcmp(name, "check") == 0 && !(rule && rule->metric)) {
             if (!any_check_is(matchers, i))
-                config_warning_add(d->errors, pointer,
-                                   "matches nothing: no health check has such a name (see "
-                                   "GET /health/components)");
+                config_warning_add(
+                    d->errors, pointer,
+                    "matches nothing: no health check has such a name (see the label "
+                    "`check` of moonwatch_health_check_severity in GET /metrics)");
         } else {
             doubt_label(d, matchers, i, rule, pointer);
         }

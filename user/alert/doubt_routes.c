@@ -77,20 +77,52 @@ static bool doubt_earlier(const struct doubts *d, size_t index, const char *poin
     return false;
 }
 
+static bool asks_name_and_severity_only(const struct matchers *matchers)
+{
+    for (size_t i = 0; i < matchers_count(matchers); i++)
+        if (strcmp(matchers_name(matchers, i), "alertname") != 0 &&
+            strcmp(matchers_name(matchers, i), "severity") != 0)
+            return false;
+    return true;
+}
+
+static bool any_route_takes(const struct doubts *d, const char *rule, enum severity severity)
+{
+    for (size_t i = 0; i < d->config->alert_manager.routes.count; i++) {
+        const struct matchers *matchers = d->plan->routes[i].match;
+
+        if (asks_name_and_severity_only(matchers) && all_about_hold(matchers, "alertname", rule) &&
+            all_about_hold(matchers, "severity", severity_text(severity)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether every rule finds a route, whatever its severity comes to: it may be escalated. */
+static bool all_are_taken(const struct doubts *d)
+{
+    for (size_t i = 0; i < rule_set_count(d->plan->rules); i++) {
+        const struct rule *rule = rule_set_at(d->plan->rules, i);
+
+        for (int s = rule_severity(rule, STATUS_DEGRADED); s < SEVERITY_COUNT; s++)
+            if (!any_route_takes(d, rule->config->name, (enum severity)s))
+                return false;
+    }
+    return true;
+}
+
 void doubt_routes(const struct doubts *d)
 {
     size_t count = d->config->alert_manager.routes.count;
     char pointer[DOUBT_POINTER_BYTES];
-    bool all = false;
 
     for (size_t i = 0; i < count; i++) {
         snprintf(pointer, sizeof(pointer), "/alert_manager/routes/%zu", i);
-        all = all || matchers_count(d->plan->routes[i].match) == 0;
         if (!doubt_earlier(d, i, pointer))
             doubt_severities(d, i, pointer);
         doubt_matchers(d, d->plan->routes[i].match, NULL, pointer);
     }
-    if (count > 0 && !all)
+    if (count > 0 && !all_are_taken(d))
         config_warning_add(d->errors, "/alert_manager/routes",
                            "what none of them matches is told to nobody (allowed: a last route "
                            "without match and matchers)");

@@ -42,6 +42,7 @@ struct cgroup_cpu_state {
     size_t sorted; /* those at the front, by path; behind them this walk's new ones */
     struct cgroup_cpu rows[CGROUP_CPU_MAX];
     size_t row_count;
+    bool published;
     const char *missing;
     char reason[96];
 };
@@ -218,8 +219,10 @@ static void end_walk(struct cgroup_cpu_state *s)
     if (kept)
         qsort(s->groups, kept, sizeof(*s->groups), by_path);
     s->sorted = kept;
-    if (s->before_ns)
+    if (s->before_ns) {
         publish(s);
+        s->published = true;
+    }
     s->before_ns = s->began_ns;
 }
 
@@ -265,10 +268,12 @@ static void walk(struct cgroup_cpu_state *s, uint64_t now_ns)
 static void cgroup_cpu_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
 {
     struct cgroup_cpu_state *s = state;
+    const char *early;
 
     walk(s, now_ns);
+    early = s->published ? NULL : "not every cgroup was read twice yet";
     snapshot->cgroup_cpu = (struct cgroup_cpu_snapshot){
-        .missing = s->missing,
+        .missing = s->missing ? s->missing : early,
         .count = s->row_count,
         .rows = s->rows,
     };
