@@ -19,8 +19,8 @@ bool listen_is_loopback(const struct listen_address *a);
 #define LISTEN_TEXT_BYTES 64
 
 /* Binds and listens; `*ret_fd` does not block, `name` is the address really bound. A connection
- * that is sent something and takes none of it for ten times `idle_seconds` ends with an error. Returns 0 or a
- * negative errno of bind. */
+ * that is sent something and takes none of it for ten times `idle_seconds` ends with an error.
+ * Returns 0 or a negative errno of bind. */
 int listen_open(const struct listen_address *a, unsigned idle_seconds, int *ret_fd,
                 char name[LISTEN_TEXT_BYTES]);
 
