@@ -11,6 +11,7 @@
 #include "probe/state.h"
 #include <bpf/bpf.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,6 +72,17 @@ static inline void kept_probe_drop(void)
     kept_probe.probe = NULL;
 }
 
+/* A child would hold the name, and with it the directory, for as long as it lives. */
+static inline void kept_probe_unname(void)
+{
+    struct pin_directory *pins = kept_probe.probe ? &kept_probe.probe->pins : NULL;
+
+    if (!pins || kept_probe.owner != getpid() || pins->name_fd < 0)
+        return;
+    close(pins->name_fd);
+    pins->name_fd = -1;
+}
+
 /* Instead of probe_destroy(). */
 static inline void kept_probe_put(struct probe *probe)
 {
@@ -87,8 +99,10 @@ static inline void kept_probe_put(struct probe *probe)
     probe->config.pin_directory = probe->pins.path;
     kept_probe.probe = probe;
     kept_probe.owner = getpid();
-    if (!registered)
+    if (!registered) {
         atexit(kept_probe_drop);
+        pthread_atfork(kept_probe_unname, NULL, NULL);
+    }
     registered = true;
 }
 

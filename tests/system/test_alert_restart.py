@@ -161,6 +161,7 @@ def test_a_state_that_cannot_be_written_is_said_once(make_agent):
     wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
     assert firing(agent, "Always")
     wait_for(lambda: agent.metric("moonwatch_alert_state_write_failures_total") >= 2, what="a second failure")
+    agent.wait_log(lambda e: e.get("msg") == "The alerts cannot be saved")
     said = [e for e in agent.events() if e.get("msg") == "The alerts cannot be saved"]
     assert len(said) == 1 and "alerts.json: Not a directory" in said[0]["error"]
 

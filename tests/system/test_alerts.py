@@ -13,7 +13,7 @@ import pytest
 from alerting import (
     ALWAYS, CRASH, NEVER, SELDOM, Ticks, act, at, crash, crashes, find, firing, ours, over, reload, start, with_rules,
 )
-from conftest import BINARY, DEADLINE_SECONDS, Cgroup, cgroup2_mount, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, Cgroup, cgroup2_mount, wait_for, wait_until
 from test_http import check_unknowns, openapi, validator
 from test_metrics import parse, series
 
@@ -45,14 +45,16 @@ def test_a_crash_is_an_alert_at_once(start):
     assert {a["labels"]["comm"] for a in find(agent, "ProcessCrash", "history")} == set(names)
 
 
-LOOP = {"name": "Loop", "kind": "event", "event": "crash_loop"}
+def loop_of(service):
+    """Not of those of other tests."""
+    return {"name": "Loop", "kind": "event", "event": "crash_loop", "match": {"unit": service.path.name}}
 
 
 def test_a_service_that_fails_again_and_again_is_a_loop(start, cgroup2):
     """As systemd starts it: from outside of its cgroup, at the head of a session. What it starts itself
     may fail as often as it likes."""
     service = Cgroup(cgroup2.path.with_suffix(".service"))
-    agent = start(LOOP, more=SELDOM)
+    agent = start(loop_of(service), more=SELDOM)
     try:
         for _ in range(2):
             service.popen(["sh", "-c", "for i in 1 2 3 4; do /bin/false; done; exit 3"], start_new_session=True).wait()
@@ -65,7 +67,8 @@ def test_a_service_that_fails_again_and_again_is_a_loop(start, cgroup2):
             "alertname": "Loop", "event": "crash_loop", "comm": "sh", "unit": service.path.name,
             "cgroup": "/" + service.path.name,
         }
-        said = [e for e in agent.events() if e.get("msg") == "Service failed" and e["unit"] == service.path.name]
+        failed = lambda: [e for e in agent.events() if e.get("msg") == "Service failed" and e["unit"] == service.path.name]
+        said = wait_until(failed, lambda lines: len(lines) >= 3, "the lines")
         assert [e["exit_status"] for e in said] == [3, 3, 1]
         assert said[-1]["pid"] == third.pid and said[-1]["cgroup"] == "/" + service.path.name
         assert said[-1]["signal"] is None
@@ -75,7 +78,7 @@ def test_a_service_that_fails_again_and_again_is_a_loop(start, cgroup2):
 
 def test_a_service_that_is_killed_again_and_again_is_a_loop(start, cgroup2):
     service = Cgroup(cgroup2.path.with_suffix(".service"))
-    agent = start(LOOP, more=SELDOM)
+    agent = start(loop_of(service), more=SELDOM)
     try:
         for _ in range(5):
             service.popen(["sh", "-c", "kill -KILL $$"], start_new_session=True).wait()
@@ -236,11 +239,11 @@ def test_a_misspelt_metric_is_said(start):
     rule = {**NEVER, "name": "Typo", "metric": "moonwatch_filesystem_usage"}
     agent = start(NEVER, rule, {**NEVER, "name": "Disk", "metric": "moonwatch_filesystem_usage_ratio"})
     said = lambda: [e for e in agent.events() if "there is no metric" in str(e.get("reason"))]
-    (line,) = said()
+    (line,) = wait_for(said, what="the line")
     assert line["level"] == "WARNING" and line["msg"] == "Configured without effect"
     assert "the nearest is moonwatch_filesystem_usage_ratio" in line["reason"]
     reload(agent, with_rules({**rule, "name": "Typo2"}))
-    assert len(said()) == 2
+    wait_for(lambda: len(said()) == 2, what="the line after the reload")
 
 
 def test_a_breaker_is_an_event(start, cgroup2):

@@ -65,6 +65,7 @@ def test_a_damaged_file_is_moved_aside_and_said_once(make_agent, cgroup2):
     state_file(agent).write_text('{"format": 1, "services": [{"name"')
     start(agent)
     agent.next_tick()
+    agent.wait_log(lambda e: e.get("msg") == "Saved state is not usable")
     said = [e for e in agent.events() if e.get("msg") == "Saved state is not usable"]
     assert len(said) == 1 and "services.json: damaged" in said[0]["reason"]
     assert state_file(agent).with_suffix(".json.damaged").exists()

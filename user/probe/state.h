@@ -86,7 +86,7 @@ struct probe {
     size_t known_map_count;
     uint64_t pins_next_ns; /* when they are looked at again */
     uint64_t pins_lost_ns; /* when one was missed last; 0: never */
-    char pins_lost[PROBE_REASON_BYTES];
+    char pins_lost[PROBE_REASON_BYTES + PROBE_ERROR_BYTES];
 
     struct program programs[PROGRAMS_MAX];
     size_t program_count;
