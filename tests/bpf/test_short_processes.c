@@ -193,7 +193,7 @@ static struct found count(void)
 }
 
 /* The kernel frees an ended task a moment later. On a busy machine one in some hundred was never
- * told of, or had its row made while the allocator of its CPU was empty. */
+ * counted, without a drop being told. */
 static struct found wait_for_processes(uint64_t named, uint64_t all)
 {
     uint64_t deadline = monotonic_ns() + DEADLINE_NS, since_ns = monotonic_ns(), before = 0;

@@ -1,5 +1,6 @@
 /* CPU time by cgroup, whoever burnt it and however soon it ended: from cpu.stat (v2) or
  * cpuacct.usage (v1). It needs no BPF. */
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
@@ -95,18 +96,14 @@ static struct group *find(const struct cgroup_cpu_state *s, const char *path)
 static struct group *add(struct cgroup_cpu_state *s, const char *path)
 {
     struct group *group;
+    void *groups;
 
     if (s->count == GROUPS_MAX)
         return NULL;
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 64;
-        struct group *groups = realloc(s->groups, capacity * sizeof(*groups));
-
-        if (!groups)
-            return NULL;
-        s->groups = groups;
-        s->capacity = capacity;
-    }
+    groups = s->groups;
+    if (!array_grow(&groups, &s->capacity, s->count + 1, sizeof(*group)))
+        return NULL;
+    s->groups = groups;
     group = &s->groups[s->count];
     *group = (struct group){.path = strdup(path)};
     if (!group->path)

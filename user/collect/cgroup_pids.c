@@ -1,4 +1,5 @@
 /* Cgroups that may hold so many tasks only (pids.max), and the forks that were refused for it. */
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
@@ -91,18 +92,14 @@ static struct group *find(const struct pids_state *s, const char *path, size_t l
 static struct group *add(struct pids_state *s, const char *path)
 {
     struct group *group;
+    void *groups;
 
     if (s->count == GROUPS_MAX)
         return NULL;
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 64;
-        struct group *groups = realloc(s->groups, capacity * sizeof(*groups));
-
-        if (!groups)
-            return NULL;
-        s->groups = groups;
-        s->capacity = capacity;
-    }
+    groups = s->groups;
+    if (!array_grow(&groups, &s->capacity, s->count + 1, sizeof(*group)))
+        return NULL;
+    s->groups = groups;
     group = &s->groups[s->count];
     *group = (struct group){.path = strdup(path)};
     if (!group->path)

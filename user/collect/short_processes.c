@@ -1,4 +1,5 @@
 #include "collect/short_processes.h"
+#include "base/array.h"
 #include "collect/event_path.h"
 #include "model/task_table.h"
 #include "probe/map.h"
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #define MAP "process_short"
-#define ROWS_FIRST 64
 
 struct short_row {
     struct short_key key;
@@ -62,17 +62,12 @@ static void set_grown(const struct short_processes *before, struct short_row *ro
 static void on_row(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
 {
     struct reading_rows *to = ctx;
+    void *rows = to->rows;
     struct short_row *row;
 
-    if (to->count == to->capacity) {
-        size_t capacity = to->capacity ? 2 * to->capacity : ROWS_FIRST;
-        struct short_row *rows = realloc(to->rows, capacity * sizeof(*rows));
-
-        if (!rows)
-            return;
-        to->rows = rows;
-        to->capacity = capacity;
-    }
+    if (!array_grow(&rows, &to->capacity, to->count + 1, sizeof(*row)))
+        return;
+    to->rows = rows;
     row = &to->rows[to->count++];
     *row = (struct short_row){0};
     memcpy(&row->key, key, sizeof(row->key));
