@@ -3,6 +3,7 @@
  * full queue: that names the service behind TcpExt ListenDrops, which is one number for the host.
  */
 #include "base/fitted_name.h"
+#include "base/top.h"
 #include "collect/collector.h"
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -187,8 +188,10 @@ static double share(const struct listening *socket)
                                            : 100.0 * socket->queue / ((double)socket->backlog + 1);
 }
 
-static bool before(const struct listener *a, const struct listener *b)
+static bool before(const void *left, const void *right)
 {
+    const struct listener *a = left, *b = right;
+
     return a->drop_ns != b->drop_ns ? a->drop_ns > b->drop_ns : a->usage_percent > b->usage_percent;
 }
 
@@ -231,7 +234,6 @@ static void make_rows(struct listener_state *s)
     for (size_t i = 0; i < s->count; i++) {
         const struct listening *socket = &s->sockets[i];
         struct listener *row = row_of_port(s, socket->port), fresh = {.port = socket->port};
-        size_t at;
 
         if (row) {
             add_to_row(row, socket);
@@ -241,13 +243,7 @@ static void make_rows(struct listener_state *s)
             continue;
         add_to_row(&fresh, socket);
         name_cgroup(s, socket, &fresh);
-        if (s->row_count == LISTENERS_MAX && !before(&fresh, &s->rows[LISTENERS_MAX - 1]))
-            continue;
-        if (s->row_count < LISTENERS_MAX)
-            s->row_count++;
-        for (at = s->row_count - 1; at > 0 && before(&fresh, &s->rows[at - 1]); at--)
-            s->rows[at] = s->rows[at - 1];
-        s->rows[at] = fresh;
+        top_offer(s->rows, &s->row_count, LISTENERS_MAX, sizeof(fresh), &fresh, before);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "collect/short_processes.h"
 #include "base/array.h"
+#include "base/top.h"
 #include "collect/event_path.h"
 #include "model/task_table.h"
 #include "probe/map.h"
@@ -116,29 +117,28 @@ static void fill(const struct short_processes *s, const struct short_row *row, u
         event_path(ret->cgroup_path, s->cgroups, row->key.cgroup_id, now_ns);
 }
 
+static bool before(const void *a, const void *b)
+{
+    return ((const struct short_row *)a)->grown.cpu_ns >
+           ((const struct short_row *)b)->grown.cpu_ns;
+}
+
 static void fill_top(const struct short_processes *s, uint64_t now_ns, unsigned cpus,
                      struct process_snapshot *ret)
 {
-    const struct short_row *best[TOP_COUNT];
+    struct short_row best[TOP_COUNT];
     double elapsed_ns = (double)(now_ns - s->began_ns);
     size_t count = 0;
 
     for (size_t i = 0; i < s->count; i++) {
         const struct short_row *row = &s->rows[i];
-        size_t at;
 
-        if (!row->grown.cpu_ns ||
-            (count == TOP_COUNT && row->grown.cpu_ns <= best[count - 1]->grown.cpu_ns))
-            continue;
-        if (count < TOP_COUNT)
-            count++;
-        for (at = count - 1; at > 0 && best[at - 1]->grown.cpu_ns < row->grown.cpu_ns; at--)
-            best[at] = best[at - 1];
-        best[at] = row;
+        if (row->grown.cpu_ns)
+            top_offer(best, &count, TOP_COUNT, sizeof(best[0]), row, before);
     }
     ret->short_count = count;
     for (size_t i = 0; i < count; i++)
-        fill(s, best[i], now_ns, elapsed_ns, cpus, &ret->short_processes[i]);
+        fill(s, &best[i], now_ns, elapsed_ns, cpus, &ret->short_processes[i]);
 }
 
 void short_processes_sample(struct short_processes *s, uint64_t now_ns, unsigned cpus,

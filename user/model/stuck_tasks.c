@@ -1,4 +1,5 @@
 #include "model/stuck_tasks.h"
+#include "base/top.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,22 +84,18 @@ void stuck_tasks_add(struct stuck_tasks *stuck, const struct task_row *row)
         asleep->task.since_ns = before->task.since_ns;
 }
 
+static bool longer(const void *a, const void *b)
+{
+    return ((const struct stuck_task *)a)->since_ns < ((const struct stuck_task *)b)->since_ns;
+}
+
 size_t stuck_tasks_longest(const struct stuck_tasks *stuck, struct stuck_task *ret, size_t max)
 {
     const struct asleep *list = stuck->lists[stuck->now];
     size_t count = 0;
 
-    for (size_t i = 0; i < stuck->counts[stuck->now] && max > 0; i++) {
-        size_t at;
-
-        if (count == max && list[i].task.since_ns >= ret[max - 1].since_ns)
-            continue;
-        if (count < max)
-            count++;
-        for (at = count - 1; at > 0 && ret[at - 1].since_ns > list[i].task.since_ns; at--)
-            ret[at] = ret[at - 1];
-        ret[at] = list[i].task;
-    }
+    for (size_t i = 0; i < stuck->counts[stuck->now]; i++)
+        top_offer(ret, &count, max, sizeof(*ret), &list[i].task, longer);
     for (size_t i = 0; i < count; i++)
         ret[i].seconds = (double)(stuck->now_ns - ret[i].since_ns) / 1e9;
     return count;

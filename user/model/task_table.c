@@ -1,4 +1,5 @@
 #include "model/task_table.h"
+#include "base/top.h"
 #include "model/rss_history.h"
 #include <errno.h>
 #include <stddef.h>
@@ -447,37 +448,35 @@ static uint64_t rank(const struct task_table *t, const struct task_entry *e, enu
            (order == TOP_CPU ? grown_ns(t, e, &sum_short_children) : 0);
 }
 
+struct ranked {
+    uint64_t rank;
+    const struct task_entry *entry;
+};
+
+static bool before(const void *a, const void *b)
+{
+    return ((const struct ranked *)a)->rank > ((const struct ranked *)b)->rank;
+}
+
 size_t task_table_top(const struct task_table *t, const struct task_query *query,
                       struct process_row *ret, size_t max)
 {
-    const struct task_entry *best[TOP_COUNT];
-    uint64_t ranks[TOP_COUNT];
-    size_t count = 0;
+    struct ranked best[TOP_COUNT];
+    size_t count = 0, room = max < TOP_COUNT ? max : TOP_COUNT;
 
-    if (max > TOP_COUNT)
-        max = TOP_COUNT;
-    for (size_t i = 0; i < t->count && max; i++) {
+    for (size_t i = 0; i < t->count && room; i++) {
         const struct task_entry *e = &t->entries[i];
-        uint64_t r = rank(t, e, query->order);
-        size_t at;
+        const struct ranked ranked = {rank(t, e, query->order), e};
 
-        if (!r || (count == max && r <= ranks[max - 1]))
+        /* Who is inside costs more to know. */
+        if (!ranked.rank || (count == room && !before(&ranked, &best[room - 1])))
             continue;
-        if (!query->with_ended && e->snapshot != t->snapshot)
-            continue;
-        if (query->inside && !query->inside(query->ctx, e->memory_cgroup_id))
-            continue;
-        if (count < max)
-            count++;
-        for (at = count - 1; at > 0 && ranks[at - 1] < r; at--) {
-            best[at] = best[at - 1];
-            ranks[at] = ranks[at - 1];
-        }
-        best[at] = e;
-        ranks[at] = r;
+        if ((query->with_ended || e->snapshot == t->snapshot) &&
+            (!query->inside || query->inside(query->ctx, e->memory_cgroup_id)))
+            top_offer(best, &count, room, sizeof(ranked), &ranked, before);
     }
     for (size_t i = 0; i < count; i++)
-        fill_row(t, best[i], &ret[i]);
+        fill_row(t, best[i].entry, &ret[i]);
     return count;
 }
 
