@@ -4,7 +4,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
-#include "collect/cgroup_walk.h"
+#include "base/top.h"
+#include "collect/cgroup_rounds.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WALK_EVERY_NS (5 * NS_PER_SECOND)
+#define ROUND_EVERY_NS (5 * NS_PER_SECOND)
 /* One small file of each: about 10 us. */
 #define DIRECTORIES_PER_TICK 34
 /* What finds no room is in its parent. */
@@ -23,7 +24,7 @@
 
 struct group {
     char *path; /* owned */
-    bool seen;  /* by the walk under way */
+    bool seen;  /* by the round under way */
     uint64_t inode;
     uint64_t usage_ns, taken_ns;
     double percent; /* of one CPU, with those below */
@@ -31,21 +32,15 @@ struct group {
 };
 
 struct cgroup_cpu_state {
-    const struct host *host;
     const struct clock *clock;
-    struct cgroup_mount mount;
-    struct cgroup_walk *walk; /* NULL: no hierarchy found yet */
-    bool walking;
-    uint64_t walk_due_ns;
-    uint64_t began_ns, before_ns; /* this walk and the one before; 0: none */
+    struct cgroup_rounds rounds;
+    uint64_t began_ns, before_ns; /* this round and the one before; 0: none */
     struct group *groups;
     size_t count, capacity;
-    size_t sorted; /* those at the front, by path; behind them this walk's new ones */
+    size_t sorted; /* those at the front, by path; behind them this round's new ones */
     struct cgroup_cpu rows[CGROUP_CPU_MAX];
     size_t row_count;
     bool published;
-    const char *missing;
-    char reason[96];
 };
 
 static bool read_v1(int fd, uint64_t *ret_ns)
@@ -75,7 +70,7 @@ static bool read_v2(int fd, uint64_t *ret_ns)
 
 static bool read_usage(const struct cgroup_cpu_state *s, int dir, uint64_t *ret_ns)
 {
-    bool v1 = s->mount.version == 1;
+    bool v1 = s->rounds.mount.version == 1;
     CLEANUP_CLOSE int fd = openat(dir, v1 ? "cpuacct.usage" : "cpu.stat", O_RDONLY | O_CLOEXEC);
 
     return fd >= 0 && (v1 ? read_v1(fd, ret_ns) : read_v2(fd, ret_ns));
@@ -134,7 +129,7 @@ static void found_group(void *ctx, const char *path, int dir)
         if (!group)
             return;
     }
-    /* It was made since the walk before, maybe once more, and so was all that it used. */
+    /* It was made since the round before, maybe once more, and so was all that it used. */
     if (group->inode != st.st_ino || usage_ns < group->usage_ns) {
         group->inode = st.st_ino;
         group->usage_ns = 0;
@@ -175,37 +170,35 @@ static void set_own(struct cgroup_cpu_state *s)
     }
 }
 
+static bool before(const void *a, const void *b)
+{
+    return ((const struct group *)a)->own > ((const struct group *)b)->own;
+}
+
 static void publish(struct cgroup_cpu_state *s)
 {
-    const struct group *best[CGROUP_CPU_MAX];
+    struct group best[CGROUP_CPU_MAX];
     size_t count = 0;
 
     set_own(s);
     for (size_t i = 0; i < s->count; i++) {
         const struct group *group = &s->groups[i];
-        size_t at;
 
-        if (group->own <= 0 || !group->path[1] ||
-            (count == CGROUP_CPU_MAX && group->own <= best[count - 1]->own))
-            continue;
-        if (count < CGROUP_CPU_MAX)
-            count++;
-        for (at = count - 1; at > 0 && best[at - 1]->own < group->own; at--)
-            best[at] = best[at - 1];
-        best[at] = group;
+        if (group->own > 0 && group->path[1])
+            top_offer(best, &count, CGROUP_CPU_MAX, sizeof(best[0]), group, before);
     }
     s->row_count = count;
     for (size_t i = 0; i < count; i++) {
-        s->rows[i] = (struct cgroup_cpu){.cpu_percent = best[i]->own};
-        fitted_name(best[i]->path, s->rows[i].path, sizeof(s->rows[i].path));
+        s->rows[i] = (struct cgroup_cpu){.cpu_percent = best[i].own};
+        fitted_name(best[i].path, s->rows[i].path, sizeof(s->rows[i].path));
     }
 }
 
-static void end_walk(struct cgroup_cpu_state *s)
+static void round_ended(void *ctx)
 {
+    struct cgroup_cpu_state *s = ctx;
     size_t kept = 0;
 
-    s->walking = false;
     for (size_t i = 0; i < s->count; i++) {
         if (s->groups[i].seen)
             s->groups[kept++] = s->groups[i];
@@ -223,54 +216,44 @@ static void end_walk(struct cgroup_cpu_state *s)
     s->before_ns = s->began_ns;
 }
 
-/* Again and again as long as there is none: cgroup mounts may come late at boot. */
-static void find_mount(struct cgroup_cpu_state *s)
+static int find_mount(const struct host *host, struct cgroup_mount *ret)
 {
-    int err = cgroup_mount_find(s->host, "cpuacct", &s->mount);
+    int err = cgroup_mount_find(host, "cpuacct", ret);
 
-    if (err == -ENODEV) {
-        err = cgroup_mount_find(s->host, "cpu", &s->mount);
-        if (!err && s->mount.version == 1)
-            err = -ENODEV;
-    }
-    if (!err)
-        err = cgroup_walk_create(&s->walk, &s->mount);
-    s->missing = NULL;
-    if (err == -ENODEV) {
-        s->missing = "no cgroup hierarchy accounts CPU time";
-    } else if (err) {
-        snprintf(s->reason, sizeof(s->reason), "/proc/self/mountinfo: %s", strerror(-err));
-        s->missing = s->reason;
-    }
+    if (err != -ENODEV)
+        return err;
+    err = cgroup_mount_find(host, "cpu", ret);
+    return !err && ret->version == 1 ? -ENODEV : err;
 }
 
-static void walk(struct cgroup_cpu_state *s, uint64_t now_ns)
+static void round_began(void *ctx, uint64_t now_ns)
 {
-    if (!s->walking && now_ns >= s->walk_due_ns) {
-        s->walk_due_ns = now_ns + WALK_EVERY_NS;
-        if (!s->walk)
-            find_mount(s);
-        if (!s->walk)
-            return;
-        cgroup_walk_start(s->walk);
-        s->walking = true;
-        s->began_ns = now_ns;
-        for (size_t i = 0; i < s->count; i++)
-            s->groups[i].seen = false;
-    }
-    if (s->walking && cgroup_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
-        end_walk(s);
+    struct cgroup_cpu_state *s = ctx;
+
+    s->began_ns = now_ns;
+    for (size_t i = 0; i < s->count; i++)
+        s->groups[i].seen = false;
 }
+
+static const struct cgroup_rounds_plan rounds_plan = {
+    .every_ns = ROUND_EVERY_NS,
+    .directories_per_tick = DIRECTORIES_PER_TICK,
+    .find = find_mount,
+    .none = "no cgroup hierarchy accounts CPU time",
+    .began = round_began,
+    .found = found_group,
+    .ended = round_ended,
+};
 
 static void cgroup_cpu_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
 {
     struct cgroup_cpu_state *s = state;
     const char *early;
 
-    walk(s, now_ns);
+    cgroup_rounds_tick(&s->rounds, now_ns, s);
     early = s->published ? NULL : "not every cgroup was read twice yet";
     snapshot->cgroup_cpu = (struct cgroup_cpu_snapshot){
-        .missing = s->missing ? s->missing : early,
+        .missing = s->rounds.missing ? s->rounds.missing : early,
         .count = s->row_count,
         .rows = s->rows,
     };
@@ -280,7 +263,8 @@ static int cgroup_cpu_open(void *state, const struct collector_env *env)
 {
     struct cgroup_cpu_state *s = state;
 
-    s->host = env->host;
+    s->rounds.plan = &rounds_plan;
+    s->rounds.host = env->host;
     s->clock = env->clock;
     return 0;
 }
@@ -292,7 +276,7 @@ static void cgroup_cpu_close(void *state)
     for (size_t i = 0; i < s->count; i++)
         free(s->groups[i].path);
     free(s->groups);
-    cgroup_walk_destroy(s->walk);
+    cgroup_rounds_close(&s->rounds);
 }
 
 const struct collector cgroup_cpu_collector = {

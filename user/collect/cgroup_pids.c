@@ -3,7 +3,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
-#include "collect/cgroup_walk.h"
+#include "base/top.h"
+#include "collect/cgroup_rounds.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
 #include <errno.h>
@@ -13,14 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WALK_EVERY_NS (5 * NS_PER_SECOND)
+#define ROUND_EVERY_NS (5 * NS_PER_SECOND)
 /* Three small files of each: about 25 us. */
 #define DIRECTORIES_PER_TICK 20
 #define GROUPS_MAX 4096
 
 struct group {
     char *path; /* owned */
-    bool seen;  /* by the walk under way */
+    bool seen;  /* by the round under way */
     bool limited;
     double current, limit;
     uint64_t refused; /* as the kernel counts */
@@ -29,16 +30,11 @@ struct group {
 };
 
 struct pids_state {
-    const struct host *host;
-    struct cgroup_mount mount;
-    struct cgroup_walk *walk; /* NULL: no hierarchy found yet */
-    bool walking;
-    uint64_t walk_due_ns, now_ns;
+    struct cgroup_rounds rounds;
+    uint64_t now_ns;
     struct group *groups;
     size_t count, capacity;
     struct cgroup_pids rows[CGROUP_PIDS_MAX];
-    const char *missing;
-    char reason[96];
 };
 
 /* A number, or false: "max", or no such file (the root has none). */
@@ -163,42 +159,38 @@ static void remove_group(struct pids_state *s, size_t i)
     s->groups[i] = s->groups[--s->count];
 }
 
-/* Again and again as long as there is none: cgroup mounts may come late at boot. */
-static void find_mount(struct pids_state *s)
+static int find_mount(const struct host *host, struct cgroup_mount *ret)
 {
-    int err = cgroup_mount_find(s->host, "pids", &s->mount);
-
-    if (!err)
-        err = cgroup_walk_create(&s->walk, &s->mount);
-    s->missing = NULL;
-    if (err == -ENODEV) {
-        s->missing = "no cgroup hierarchy has the pids controller";
-    } else if (err) {
-        snprintf(s->reason, sizeof(s->reason), "/proc/self/mountinfo: %s", strerror(-err));
-        s->missing = s->reason;
-    }
+    return cgroup_mount_find(host, "pids", ret);
 }
 
-static void walk(struct pids_state *s)
+static void round_began(void *ctx, uint64_t now_ns)
 {
-    if (!s->walking && s->now_ns >= s->walk_due_ns) {
-        s->walk_due_ns = s->now_ns + WALK_EVERY_NS;
-        if (!s->walk)
-            find_mount(s);
-        if (!s->walk)
-            return;
-        cgroup_walk_start(s->walk);
-        s->walking = true;
-        for (size_t i = 0; i < s->count; i++)
-            s->groups[i].seen = false;
-    }
-    if (!s->walking || !cgroup_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
-        return;
-    s->walking = false;
+    struct pids_state *s = ctx;
+
+    (void)now_ns;
+    for (size_t i = 0; i < s->count; i++)
+        s->groups[i].seen = false;
+}
+
+static void round_ended(void *ctx)
+{
+    struct pids_state *s = ctx;
+
     for (size_t i = s->count; i-- > 0;)
         if (!s->groups[i].seen)
             remove_group(s, i);
 }
+
+static const struct cgroup_rounds_plan rounds_plan = {
+    .every_ns = ROUND_EVERY_NS,
+    .directories_per_tick = DIRECTORIES_PER_TICK,
+    .find = find_mount,
+    .none = "no cgroup hierarchy has the pids controller",
+    .began = round_began,
+    .found = found_group,
+    .ended = round_ended,
+};
 
 static double share(const struct group *group)
 {
@@ -206,39 +198,35 @@ static double share(const struct group *group)
 }
 
 /* Those that refused something come first, then the fullest. */
-static bool before(const struct group *a, const struct group *b)
+static bool before(const void *left, const void *right)
 {
+    const struct group *a = left, *b = right;
+
     return a->refused_ns != b->refused_ns ? a->refused_ns > b->refused_ns : share(a) > share(b);
 }
 
 static size_t publish(struct pids_state *s)
 {
-    const struct group *best[CGROUP_PIDS_MAX];
+    struct group best[CGROUP_PIDS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < s->count; i++) {
         const struct group *group = &s->groups[i];
-        size_t at;
 
-        if (!group->limited || (count == CGROUP_PIDS_MAX && !before(group, best[count - 1])))
-            continue;
-        if (count < CGROUP_PIDS_MAX)
-            count++;
-        for (at = count - 1; at > 0 && before(group, best[at - 1]); at--)
-            best[at] = best[at - 1];
-        best[at] = group;
+        if (group->limited)
+            top_offer(best, &count, CGROUP_PIDS_MAX, sizeof(best[0]), group, before);
     }
     for (size_t i = 0; i < count; i++) {
         struct cgroup_pids *row = &s->rows[i];
 
         *row = (struct cgroup_pids){
-            .current = best[i]->current,
-            .limit = best[i]->limit,
-            .usage_percent = share(best[i]),
-            .refused_total = best[i]->refused_total,
-            .refused_ns = best[i]->refused_ns,
+            .current = best[i].current,
+            .limit = best[i].limit,
+            .usage_percent = share(&best[i]),
+            .refused_total = best[i].refused_total,
+            .refused_ns = best[i].refused_ns,
         };
-        fitted_name(best[i]->path, row->path, sizeof(row->path));
+        fitted_name(best[i].path, row->path, sizeof(row->path));
     }
     return count;
 }
@@ -248,8 +236,8 @@ static void pids_sample(void *state, uint64_t now_ns, struct snapshot *snapshot)
     struct pids_state *s = state;
 
     s->now_ns = now_ns;
-    walk(s);
-    snapshot->process.cgroup_pids_missing = s->missing;
+    cgroup_rounds_tick(&s->rounds, now_ns, s);
+    snapshot->process.cgroup_pids_missing = s->rounds.missing;
     snapshot->process.cgroup_pids_count = publish(s);
     snapshot->process.cgroup_pids = s->rows;
 }
@@ -258,7 +246,8 @@ static int pids_open(void *state, const struct collector_env *env)
 {
     struct pids_state *s = state;
 
-    s->host = env->host;
+    s->rounds.plan = &rounds_plan;
+    s->rounds.host = env->host;
     return 0;
 }
 
@@ -269,7 +258,7 @@ static void pids_close(void *state)
     while (s->count > 0)
         remove_group(s, s->count - 1);
     free(s->groups);
-    cgroup_walk_destroy(s->walk);
+    cgroup_rounds_close(&s->rounds);
 }
 
 const struct collector cgroup_pids_collector = {

@@ -2,7 +2,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
-#include "collect/cgroup_walk.h"
+#include "collect/cgroup_rounds.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define ROWS_MAX 256
 /* A new quota is noticed this late. */
-#define WALK_EVERY_NS (30 * NS_PER_SECOND)
+#define ROUND_EVERY_NS (30 * NS_PER_SECOND)
 /* About 10 us each: a tick gives at most a sixth of its budget of 2 ms to the walk, and 1,000
  * cgroups still fit into 30 s. */
 #define DIRECTORIES_PER_TICK 34
@@ -21,23 +21,17 @@
 struct throttled {
     char *path;
     struct proc_file stat;
-    bool seen; /* by the walk under way */
+    bool seen; /* by the round under way */
     bool sampled;
 };
 
 struct throttle_state {
-    const struct host *host;
-    struct cgroup_mount mount;
-    struct cgroup_walk *walk; /* NULL: no hierarchy found yet */
-    bool walking;
-    uint64_t walk_due_ns;
+    struct cgroup_rounds rounds;
     struct throttled groups[ROWS_MAX];
     struct cpu_throttle rows[ROWS_MAX]; /* row i is of group i */
     size_t count;
     char *buffer;
     size_t capacity;
-    const char *missing;
-    char reason[96];
 };
 
 static void remove_group(struct throttle_state *s, size_t i)
@@ -69,7 +63,7 @@ static void found_group(void *ctx, const char *path, int dir)
     struct throttled *group;
     char relative[PATH_MAX + 16];
 
-    if (!has_quota(s->mount.version, dir))
+    if (!has_quota(s->rounds.mount.version, dir))
         return;
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->groups[i].path, path) == 0) {
@@ -84,7 +78,7 @@ static void found_group(void *ctx, const char *path, int dir)
     if (!group->path)
         return;
     snprintf(relative, sizeof(relative), "%s/cpu.stat", path);
-    if (proc_file_open(&group->stat, s->mount.path, relative)) {
+    if (proc_file_open(&group->stat, s->rounds.mount.path, relative)) {
         proc_file_close(&group->stat);
         free(group->path);
         return;
@@ -94,42 +88,38 @@ static void found_group(void *ctx, const char *path, int dir)
     s->count++;
 }
 
-/* Looks for the hierarchy again as long as there is none: cgroup mounts may come late at boot. */
-static void find_mount(struct throttle_state *s)
+static int find_mount(const struct host *host, struct cgroup_mount *ret)
 {
-    int err = cgroup_mount_find(s->host, "cpu", &s->mount);
-
-    if (!err)
-        err = cgroup_walk_create(&s->walk, &s->mount);
-    s->missing = NULL;
-    if (err == -ENODEV) {
-        s->missing = "no cgroup hierarchy has the cpu controller";
-    } else if (err) {
-        snprintf(s->reason, sizeof(s->reason), "/proc/self/mountinfo: %s", strerror(-err));
-        s->missing = s->reason;
-    }
+    return cgroup_mount_find(host, "cpu", ret);
 }
 
-static void walk(struct throttle_state *s, uint64_t now_ns)
+static void round_began(void *ctx, uint64_t now_ns)
 {
-    if (!s->walking && now_ns >= s->walk_due_ns) {
-        s->walk_due_ns = now_ns + WALK_EVERY_NS;
-        if (!s->walk)
-            find_mount(s);
-        if (!s->walk)
-            return;
-        cgroup_walk_start(s->walk);
-        s->walking = true;
-        for (size_t i = 0; i < s->count; i++)
-            s->groups[i].seen = false;
-    }
-    if (!s->walking || !cgroup_walk_step(s->walk, DIRECTORIES_PER_TICK, found_group, s))
-        return;
-    s->walking = false;
+    struct throttle_state *s = ctx;
+
+    (void)now_ns;
+    for (size_t i = 0; i < s->count; i++)
+        s->groups[i].seen = false;
+}
+
+static void round_ended(void *ctx)
+{
+    struct throttle_state *s = ctx;
+
     for (size_t i = s->count; i-- > 0;)
         if (!s->groups[i].seen)
             remove_group(s, i);
 }
+
+static const struct cgroup_rounds_plan rounds_plan = {
+    .every_ns = ROUND_EVERY_NS,
+    .directories_per_tick = DIRECTORIES_PER_TICK,
+    .find = find_mount,
+    .none = "no cgroup hierarchy has the cpu controller",
+    .began = round_began,
+    .found = found_group,
+    .ended = round_ended,
+};
 
 struct stat_values {
     uint64_t periods, throttled_periods, throttled_time;
@@ -167,7 +157,7 @@ static bool read_group(struct throttle_state *s, size_t i)
     double periods, throttled;
     struct stat_values v;
 
-    if (len < 0 || !parse_stat(scan_of(s->buffer, (size_t)len), s->mount.version, &v))
+    if (len < 0 || !parse_stat(scan_of(s->buffer, (size_t)len), s->rounds.mount.version, &v))
         return false;
     periods = (double)v.periods - row->periods_total;
     throttled = (double)v.throttled_periods - row->throttled_periods_total;
@@ -183,7 +173,8 @@ static bool read_group(struct throttle_state *s, size_t i)
     s->groups[i].sampled = true;
     row->periods_total = (double)v.periods;
     row->throttled_periods_total = (double)v.throttled_periods;
-    row->throttled_seconds_total = (double)v.throttled_time / (s->mount.version == 1 ? 1e9 : 1e6);
+    row->throttled_seconds_total =
+        (double)v.throttled_time / (s->rounds.mount.version == 1 ? 1e9 : 1e6);
     return true;
 }
 
@@ -191,13 +182,13 @@ static void throttle_sample(void *state, uint64_t now_ns, struct snapshot *snaps
 {
     struct throttle_state *s = state;
 
-    walk(s, now_ns);
+    cgroup_rounds_tick(&s->rounds, now_ns, s);
     for (size_t i = s->count; i-- > 0;)
         if (!read_group(s, i))
             remove_group(s, i);
     snapshot->throttle = (struct throttle_snapshot){
-        .missing = s->missing,
-        .version = s->walk ? s->mount.version : 0,
+        .missing = s->rounds.missing,
+        .version = s->rounds.walk ? s->rounds.mount.version : 0,
         .count = s->count,
         .rows = s->rows,
     };
@@ -207,7 +198,8 @@ static int throttle_open(void *state, const struct collector_env *env)
 {
     struct throttle_state *s = state;
 
-    s->host = env->host;
+    s->rounds.plan = &rounds_plan;
+    s->rounds.host = env->host;
     return 0;
 }
 
@@ -217,7 +209,7 @@ static void throttle_close(void *state)
 
     while (s->count > 0)
         remove_group(s, s->count - 1);
-    cgroup_walk_destroy(s->walk);
+    cgroup_rounds_close(&s->rounds);
     free(s->buffer);
 }
 
