@@ -21,6 +21,7 @@
 #define UPSTREAMS "\"upstreams\":[{\"name\":\"u\",\"address\":\"192.0.2.1:443\"}]"
 #define MUTE(inside) ALERTS("\"mute_windows\":[{\"name\":\"n\",\"utc\":true," inside "}]")
 #define USAGE "\"metric\":\"moonwatch_filesystem_usage_ratio\",\"above\":0.9"
+#define OFF "\"enabled\":false"
 #define WITHOUT(probe, rule)                                                                       \
     "{\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},\"alert_manager\":{\"rules\":[{\"name\":"  \
     "\"X\"," rule "}]}}"
@@ -41,6 +42,9 @@ static void what_pages_nobody_is_doubted(void **state)
     static const struct {
         const char *text, *pointer, *message;
     } cases[] = {
+        {ALERTS(CHANNELS OFF), "/alert_manager/enabled", "nobody is told anything"},
+        {ALERTS("\"rules\":[{\"name\":\"X\"," USAGE "}]," OFF), "/alert_manager/enabled",
+         "nobody is told anything"},
         {ALERTS(CHANNELS "\"routes\":[{\"channels\":[\"a\",\"b\"],\"match\":{\"severity\":"
                          "\"critical\"}}]"),
          "/alert_manager/routes", "is told to nobody"},
@@ -219,6 +223,7 @@ static void what_is_meant_is_not_doubted(void **state)
 {
     static const char *const cases[] = {
         "{}",
+        ALERTS(OFF),
         ALERTS(CHANNELS "\"escalation_limit\":3"),
         ALERTS(CHANNELS "\"routes\":[{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},"
                         "{\"channels\":[\"b\"],\"matchers\":[\"severity!=critical\"]}]"),

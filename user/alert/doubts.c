@@ -1,11 +1,23 @@
 #include "alert/doubts.h"
 #include <stdio.h>
 
+static void doubt_enabled(const struct config *config, struct config_errors *errors)
+{
+    bool given = config->alert_manager.channels.count > 0 ||
+                 config->alert_manager.routes.count > 0 || config->alert_manager.rules.count > 0;
+
+    if (given && !config->alert_manager.enabled)
+        config_warning_add(errors, "/alert_manager/enabled",
+                           "is false: nobody is told anything, alerts are in GET /alerts only "
+                           "(allowed: true)");
+}
+
 void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors)
 {
     const struct doubts d = {plan, config, errors};
     char pointer[DOUBT_POINTER_BYTES];
 
+    doubt_enabled(config, errors);
     doubt_rules(&d);
     doubt_routes(&d);
     doubt_channels(&d);
