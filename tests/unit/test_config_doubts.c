@@ -16,6 +16,7 @@
 #define PROBE_OFF(probe) "\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},"
 #define BREAKERS_OFF "\"circuit_breaker\":{\"enabled\":false},"
 #define FALLBACK "\"fallback\":{\"strategy\":\"alternative\",\"endpoints\":[\"10.0.0.2:1\"]}"
+#define SERVICE(match) "{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{" match "}}]}"
 #define RULE(inside) ALERTS("\"rules\":[{\"name\":\"X\"," inside "}]")
 
 #define UPSTREAMS "\"upstreams\":[{\"name\":\"u\",\"address\":\"192.0.2.1:443\"}]"
@@ -123,6 +124,41 @@ static void what_pages_nobody_is_doubted(void **state)
          "closes nothing"},
         {"{\"health_monitor\":{\"cpu_threshold\":0.8}}", "/health_monitor/cpu_threshold",
          "is 80 meant?"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"cgroup\":\"/sys/fs/cgroup/app.slice\"}},"),
+         "/alert_manager/routes/0", "named from their mount on"},
+        {ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"cgroup=~\\\"/sys/fs/cgroup/app.*\\\"\"]},"),
+         "/alert_manager/routes/0", "named from their mount on"},
+        {SERVICE("\"unit\":\"nginx.servce\""), "/services/0/match/unit", "is nginx.service meant?"},
+        {SERVICE("\"unit\":\"docker.sock\""), "/services/0/match/unit", "is docker.socket meant?"},
+        {SERVICE("\"unit\":\"backup.timer\""), "/services/0/match/unit",
+         "a timer has no processes"},
+        {SERVICE("\"unit\":\"getty@.service\""), "/services/0/match/unit", "is a template"},
+        {SERVICE("\"unit\":\"nginx*\""), "/services/0/match/unit", "is compared as it stands"},
+        {SERVICE("\"comm\":\"php*\""), "/services/0/match/comm", "is compared as it stands"},
+        {SERVICE("\"exe\":\"/bin/sh\""), "/services/0/match/exe", "leads to /usr/bin/"},
+        {SERVICE("\"cgroup\":\"/sys/fs/cgroup/system.slice/a.service\""),
+         "/services/0/match/cgroup", "(allowed: /system.slice/a.service)"},
+        {UPSTREAM("", "\"clients\":{\"cgroup\":\"/sys/fs/cgroup/a\"}"),
+         "/upstreams/0/clients/cgroup", "(allowed: /a)"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"error|critical\"}},"),
+         "/alert_manager/routes/0", "severity=~"},
+        {RULE(USAGE ",\"matchers\":[\"mount=\\\"/data*\\\"\"]"), "/alert_manager/rules/0",
+         "matches nothing: \"/data*\" is compared as it stands"},
+        {RULE(USAGE ",\"match\":{\"mount\":\".*\"}"), "/alert_manager/rules/0", "mount=~"},
+        {RULE(USAGE ",\"matchers\":[\"mount!=\\\"/run.*\\\"\"]"), "/alert_manager/rules/0",
+         "excludes nothing: \"/run.*\" is compared as it stands (allowed: in matchers, mount!~"},
+        {RULE(USAGE ",\"matchers\":[\"mount=~\\\"/data*\\\"\"]"), "/alert_manager/rules/0",
+         "* only repeats the character before it"},
+        {RULE(USAGE ",\"match\":{\"device\":\"sda1\"}"), "/alert_manager/rules/0",
+         "the device of a filesystem is a path"},
+        {RULE(USAGE ",\"matchers\":[\"device!=nvme0n1p2\"]"), "/alert_manager/rules/0",
+         "excludes nothing"},
+        {RULE("\"metric\":\"moonwatch_block_in_flight\",\"above\":9,\"match\":{\"device\":"
+              "\"/dev/sda\"}"),
+         "/alert_manager/rules/0", "without /dev/"},
+        {RULE("\"metric\":\"moonwatch_block_in_flight\",\"above\":9,\"match\":{\"device\":"
+              "\"nvme0n1p1\"}"),
+         "/alert_manager/rules/0", "partitions have no figures"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -224,6 +260,24 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        SERVICE("\"unit\":\"nginx\""),
+        SERVICE("\"unit\":\"org.cups.cupsd\""),
+        SERVICE("\"unit\":\"php8.2-fpm.service\""),
+        SERVICE("\"unit\":\"worker@1\""),
+        SERVICE("\"unit\":\"minecraft.server\""),
+        SERVICE("\"cgroup\":\"system.slice/nginx.service\",\"comm\":\"nginx\""),
+        SERVICE("\"exe\":\"/opt/shop/bin/shop\""),
+        RULE(USAGE ",\"match\":{\"device\":\"/dev/sda1\"}"),
+        RULE(USAGE ",\"match\":{\"device\":\"tank\"}"),
+        RULE(USAGE ",\"matchers\":[\"mount=~\\\"/data.*\\\"\"]"),
+        RULE(USAGE ",\"matchers\":[\"mount!~\\\"/(run|snap)/.*|/boot/?\\\"\"]"),
+        RULE("\"metric\":\"moonwatch_block_in_flight\",\"above\":9,\"match\":{\"device\":"
+             "\"nvme0n1\"}"),
+        RULE("\"kind\":\"event\",\"event\":\"crash\",\"matchers\":[\"unit!~\\\"user@.*|.*nginx.*"
+             "\\\"\"]"),
+        ALERTS(CHANNELS "\"rules\":[{\"name\":\"X\"," USAGE ",\"labels\":{\"team\":\"a|b\"}}],"
+                        "\"routes\":[{\"channels\":[\"b\"],\"match\":{\"team\":\"a|b\"}},{"
+                        "\"channels\":[\"a\"]}]"),
         ALERTS(CHANNELS "\"escalation_limit\":3"),
         ALERTS(CHANNELS "\"routes\":[{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},"
                         "{\"channels\":[\"b\"],\"matchers\":[\"severity!=critical\"]}]"),

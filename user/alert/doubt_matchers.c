@@ -52,60 +52,6 @@ static bool any_check_is(const struct matchers *matchers, size_t index)
     return matchers_may_hold(matchers, index, "");
 }
 
-/* How the values of a label are written; what is not cannot be met. */
-static const char *wrong_form(const char *label, const char *value)
-{
-    static const char *const ends[] = {".service", ".scope", ".socket", ".mount", ".swap"};
-    size_t n = strlen(value);
-
-    if (n > 1 && value[n - 1] == '/' && strcmp(label, "mount") == 0)
-        return "no mount ends in /";
-    if (n == 0 || strcmp(label, "unit") != 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        if (n > strlen(ends[i]) && strcmp(value + n - strlen(ends[i]), ends[i]) == 0)
-            return NULL;
-    return "a unit has its type in its name, e.g. nginx.service";
-}
-
-static bool any_path_is(const struct matchers *matchers, size_t index)
-{
-    return matchers_may_begin(matchers, index, "/") ||
-           matchers_may_hold(matchers, index, "other") || matchers_may_hold(matchers, index, "");
-}
-
-/* What can be told from the matchers alone. */
-static bool doubt_forms(const struct doubts *d, const struct matchers *matchers, size_t index,
-                        const char *pointer)
-{
-    const char *name = matchers_name(matchers, index), *wrong = NULL;
-    const char *value = matchers_only_value(matchers, index);
-
-    if (matchers_exclude_all(matchers, index)) {
-        config_warning_add(d->errors, pointer,
-                           "matches nothing: no value of \"%s\" is what all the matchers of it "
-                           "want",
-                           name);
-        return true;
-    }
-    if (strcmp(name, "cgroup") == 0 && !any_path_is(matchers, index)) {
-        config_warning_add(d->errors, pointer,
-                           "matches nothing: the path of a cgroup begins with \"/\", as in "
-                           "/proc/PID/cgroup");
-        return true;
-    }
-    if (strcmp(name, "mount") == 0 && !any_path_is(matchers, index)) {
-        config_warning_add(d->errors, pointer, "matches nothing: a mount begins with \"/\"");
-        return true;
-    }
-    if (value)
-        wrong = wrong_form(name, value);
-    if (wrong)
-        config_warning_add(d->errors, pointer, "matches nothing with %s \"%.60s\": %s", name, value,
-                           wrong);
-    return wrong != NULL;
-}
-
 static void doubt_label(const struct doubts *d, const struct matchers *matchers, size_t index,
                         const struct config_rule *rule, const char *pointer)
 {
@@ -128,7 +74,7 @@ void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
     for (size_t i = 0; i < matchers_count(matchers); i++) {
         const char *name = matchers_name(matchers, i);
 
-        if (doubt_forms(d, matchers, i, pointer))
+        if (doubt_form(d, matchers, i, rule, pointer))
             return;
         if (!rule && strcmp(name, "alertname") == 0) {
             if (!any_rule_is(d, matchers, i))

@@ -20,6 +20,9 @@ struct doubts {
 /* `rule` NULL: over the alerts of all rules; else over what this one looks at. */
 void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                     const struct config_rule *rule, const char *pointer);
+/* What can be told from one of them alone; whether there was something. */
+bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t index,
+                const struct config_rule *rule, const char *pointer);
 void doubt_rules(const struct doubts *d);
 void doubt_routes(const struct doubts *d);
 void doubt_channels(const struct doubts *d);

@@ -182,6 +182,16 @@ const char *matchers_name(const struct matchers *matchers, size_t index)
     return matchers->list[index].name;
 }
 
+enum matcher_operator matchers_operator(const struct matchers *matchers, size_t index)
+{
+    return matchers->list[index].op;
+}
+
+const char *matchers_value(const struct matchers *matchers, size_t index)
+{
+    return matchers->list[index].value;
+}
+
 bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value)
 {
     return holds(&matchers->list[index], value, true, NULL);

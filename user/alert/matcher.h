@@ -31,6 +31,9 @@ void matchers_destroy(struct matchers *matchers); /* NULL is fine */
 size_t matchers_count(const struct matchers *matchers);
 /* `index` below the count. */
 const char *matchers_name(const struct matchers *matchers, size_t index);
+enum matcher_operator matchers_operator(const struct matchers *matchers, size_t index);
+/* The value, or the pattern, as it is written. */
+const char *matchers_value(const struct matchers *matchers, size_t index);
 /* The only value that this one holds for; NULL when there may be others or none. */
 const char *matchers_only_value(const struct matchers *matchers, size_t index);
 /* Whether no value of the label of this one satisfies all that are about it, as far as it can be

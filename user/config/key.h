@@ -77,6 +77,10 @@ extern const struct key_table config_table;
 /* After the whole configuration was read. */
 void check_upstreams(struct reader *reader, void *base);
 void doubt_breakers(struct reader *reader, const struct config *config);
+void doubt_services(struct reader *reader, const struct config *config);
+/* Gives the unit of a match, which the reader is at, its type. */
+struct config_service;
+void unit_complete(struct reader *reader, struct config_service *service);
 void check_channels(struct reader *reader, void *base);
 /* Offsets in struct config. */
 extern const struct key_table alert_manager_table, auth_table, retry_table, server_table,

@@ -413,6 +413,7 @@ static void check_whole(struct reader *reader, void *base)
 {
     check_upstreams(reader, base);
     doubt_breakers(reader, base);
+    doubt_services(reader, base);
     check_channels(reader, base);
 }
 

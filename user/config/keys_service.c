@@ -212,29 +212,9 @@ static const struct key match_keys[] = {
      .doc = "The port it listens on"},
 };
 
-/* As systemctl does with a name that has no type. */
-static void complete_unit(struct config_service *service)
-{
-    static const char *const types[] = {".service", ".scope", ".slice",
-                                        ".socket",  ".mount", ".swap"};
-    const char *unit = service->match.unit;
-    char *complete;
-
-    for (size_t i = 0; unit && i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t n = strlen(unit), m = strlen(types[i]);
-
-        if (n > m && strcmp(unit + n - m, types[i]) == 0)
-            return;
-    }
-    if (!unit || asprintf(&complete, "%s.service", unit) < 0)
-        return;
-    free(service->match.unit);
-    service->match.unit = complete;
-}
-
 static void check_match(struct reader *reader, void *base)
 {
-    complete_unit(base);
+    unit_complete(reader, base);
     if (!reader->object->child)
         reader_error(reader, "",
                      "is empty (allowed: at least one of unit, cgroup, comm, exe, port)");

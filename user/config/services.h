@@ -7,6 +7,7 @@
 
 enum service_kind { SERVICE_HTTP, SERVICE_DATABASE, SERVICE_CACHE, SERVICE_WORKER, SERVICE_JOB };
 enum service_priority { SERVICE_PRIORITY_HIGH, SERVICE_PRIORITY_NORMAL, SERVICE_PRIORITY_LOW };
+#define CGROUP_MOUNT "/sys/fs/cgroup"
 #define REDIS_PORT 6379 /* where a redis:// url names none */
 
 enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_POSTGRES, CHECK_REDIS };
