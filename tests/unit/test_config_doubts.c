@@ -96,6 +96,25 @@ static void what_pages_nobody_is_doubted(void **state)
         {ROUTES("{\"channels\":[\"a\"],\"match\":{\"check\":\"disk\"}},{\"channels\":[\"b\"],"
                 "\"matchers\":[\"severity=critical\",\"check=disk\"]},"),
          "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"severity=~\\\"critical|error\\\"\"]},{"
+                "\"channels\":[\"b\"],\"match\":{\"severity\":\"critical\"}},"),
+         "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"severity!=info\"]},{\"channels\":[\"b\"],"
+                "\"matchers\":[\"severity=~\\\"warning|error\\\"\",\"check=disk\"]},"),
+         "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES(
+             "{\"channels\":[\"a\"],\"matchers\":[\"alertname=~\\\"Host.*\\\"\"]},{\"channels\":["
+             "\"b\"],\"matchers\":[\"alertname=~\\\"HostCpu|HostDisk\\\"\"]},"),
+         "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"unit=~\\\"nginx.*\\\"\"]},{\"channels\":["
+                "\"b\"],\"matchers\":[\"unit=nginx.service,severity=critical\"]},"),
+         "/alert_manager/routes/1", "route 0 before it takes all that it matches"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"group_by\":["
+                "\"alertname\",\"untt\"]},"),
+         "/alert_manager/routes/0/group_by/1", "no alert has a label \"untt\""},
+        {ALERTS("\"inhibit\":[{\"source\":{\"alertname\":\"HostCpu\"},\"target\":{\"severity\":"
+                "\"warning\"},\"equal\":[\"instance\"]}]"),
+         "/alert_manager/inhibit/0/equal/0", "is equal in all: no alert has a label \"instance\""},
         {ROUTES("{\"channels\":[\"a\"],\"match\":{\"unit\":\"nginx\"}},"),
          "/alert_manager/routes/0", "nginx.service"},
         {MUTE("\"start\":\"00:00\",\"end\":\"23:59\""), "/alert_manager/mute_windows/0",
@@ -260,6 +279,16 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        ROUTES(
+            "{\"channels\":[\"a\"],\"matchers\":[\"severity=~\\\"warning|error|critical\\\"\"]},"),
+        ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},{\"channels\":[\"b\"],"
+               "\"matchers\":[\"severity=~\\\"critical|error\\\"\"]},"),
+        ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},{\"channels\":[\"b\"],"
+               "\"match\":{\"alertname\":\"HostDisk\"}},"),
+        ROUTES("{\"channels\":[\"a\"],\"matchers\":[\"unit=~\\\"nginx.*\\\"\"]},{\"channels\":["
+               "\"b\"],\"matchers\":[\"unit=~\\\"nginx.*|redis.*\\\"\"]},"),
+        ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"},\"group_by\":["
+               "\"alertname\",\"severity\",\"unit\",\"device\",\"check\"]},"),
         SERVICE("\"unit\":\"nginx\""),
         SERVICE("\"unit\":\"org.cups.cupsd\""),
         SERVICE("\"unit\":\"php8.2-fpm.service\""),

@@ -3,6 +3,7 @@
 #include "alert/rule_table.h"
 #include "base/text.h"
 #include "health/health.h"
+#include <stdio.h>
 #include <string.h>
 
 static bool has_label(const struct config_rule *rule, const char *name,
@@ -24,6 +25,34 @@ static bool any_rule_has_label(const struct doubts *d, const char *name)
         if (has_label(rule_set_at(d->plan->rules, i)->config, name, rule_has_label))
             return true;
     return false;
+}
+
+/* What other rules could have is no slip. */
+void doubt_group_by(const struct doubts *d, const struct config_strings *names, const char *pointer)
+{
+    char below[DOUBT_POINTER_BYTES + 24];
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (label_is_known(names->items[i]) || any_rule_has_label(d, names->items[i]))
+            continue;
+        snprintf(below, sizeof(below), "%s/group_by/%zu", pointer, i);
+        config_warning_add(d->errors, below, "groups nothing: no alert has a label \"%s\"",
+                           names->items[i]);
+    }
+}
+
+/* Where none has the label its value, which is "", is equal in all. */
+void doubt_equal(const struct doubts *d, const struct config_strings *names, const char *pointer)
+{
+    char below[DOUBT_POINTER_BYTES + 24];
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (any_rule_has_label(d, names->items[i]))
+            continue;
+        snprintf(below, sizeof(below), "%s/equal/%zu", pointer, i);
+        config_warning_add(d->errors, below, "is equal in all: no alert has a label \"%s\"",
+                           names->items[i]);
+    }
 }
 
 static bool any_rule_is(const struct doubts *d, const struct matchers *matchers, size_t index)

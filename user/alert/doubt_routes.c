@@ -12,15 +12,6 @@ static unsigned severities_of(const struct rule *rule)
     return rule->config->kind == RULE_STATUS ? ret | 1u << SEVERITY_CRITICAL : ret;
 }
 
-static bool all_about_hold(const struct matchers *matchers, const char *label, const char *value)
-{
-    for (size_t i = 0; i < matchers_count(matchers); i++)
-        if (strcmp(matchers_name(matchers, i), label) == 0 &&
-            !matchers_may_hold(matchers, i, value))
-            return false;
-    return true;
-}
-
 /* Of the alerts that the route takes, as far as names and severities tell. */
 static unsigned severities_taken(const struct doubts *d, const struct matchers *matchers)
 {
@@ -29,12 +20,12 @@ static unsigned severities_taken(const struct doubts *d, const struct matchers *
     for (size_t i = 0; i < rule_set_count(d->plan->rules); i++) {
         const struct rule *rule = rule_set_at(d->plan->rules, i);
 
-        if (all_about_hold(matchers, "alertname", rule->config->name))
+        if (doubt_may_be(matchers, "alertname", rule->config->name))
             of_rules |= severities_of(rule);
     }
     for (int s = 0; s < SEVERITY_COUNT; s++)
         if (of_rules >> s & 1 &&
-            all_about_hold(matchers, "severity", severity_text((enum severity)s)))
+            doubt_may_be(matchers, "severity", severity_text((enum severity)s)))
             ret |= 1u << s;
     return ret;
 }
@@ -60,7 +51,7 @@ static bool doubt_earlier(const struct doubts *d, size_t index, const char *poin
     for (size_t i = 0; i < index; i++) {
         const struct matchers *earlier = d->plan->routes[i].match;
 
-        if (!matchers_cover(earlier, d->plan->routes[index].match))
+        if (!doubt_covers(d, earlier, d->plan->routes[index].match))
             continue;
         if (matchers_count(earlier) == 0)
             config_warning_add(d->errors, pointer,
@@ -91,8 +82,8 @@ static bool any_route_takes(const struct doubts *d, const char *rule, enum sever
     for (size_t i = 0; i < d->config->alert_manager.routes.count; i++) {
         const struct matchers *matchers = d->plan->routes[i].match;
 
-        if (asks_name_and_severity_only(matchers) && all_about_hold(matchers, "alertname", rule) &&
-            all_about_hold(matchers, "severity", severity_text(severity)))
+        if (asks_name_and_severity_only(matchers) && doubt_may_be(matchers, "alertname", rule) &&
+            doubt_may_be(matchers, "severity", severity_text(severity)))
             return true;
     }
     return false;
@@ -120,6 +111,7 @@ void doubt_routes(const struct doubts *d)
         snprintf(pointer, sizeof(pointer), "/alert_manager/routes/%zu", i);
         if (!doubt_earlier(d, i, pointer))
             doubt_severities(d, i, pointer);
+        doubt_group_by(d, &d->plan->routes[i].config->group_by, pointer);
         doubt_matchers(d, d->plan->routes[i].match, NULL, pointer);
     }
     if (count > 0 && !all_are_taken(d))

@@ -25,6 +25,7 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
         snprintf(pointer, sizeof(pointer), "/alert_manager/inhibit/%zu", i);
         doubt_matchers(&d, plan->inhibits[i].source, NULL, pointer);
         doubt_matchers(&d, plan->inhibits[i].target, NULL, pointer);
+        doubt_equal(&d, &plan->inhibits[i].config->equal, pointer);
     }
     doubt_mutes(&d);
 }

@@ -20,6 +20,14 @@ struct doubts {
 /* `rule` NULL: over the alerts of all rules; else over what this one looks at. */
 void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                     const struct config_rule *rule, const char *pointer);
+void doubt_group_by(const struct doubts *d, const struct config_strings *names,
+                    const char *pointer);
+void doubt_equal(const struct doubts *d, const struct config_strings *names, const char *pointer);
+/* Whether the matchers of this label may all hold for the value. */
+bool doubt_may_be(const struct matchers *matchers, const char *label, const char *value);
+/* Whether `wide` matches all alerts that `narrow` matches. */
+bool doubt_covers(const struct doubts *d, const struct matchers *wide,
+                  const struct matchers *narrow);
 /* What can be told from one of them alone; whether there was something. */
 bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t index,
                 const struct config_rule *rule, const char *pointer);

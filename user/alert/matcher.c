@@ -243,8 +243,10 @@ bool matchers_exclude_all(const struct matchers *matchers, size_t index)
     return false;
 }
 
-static bool has_matcher(const struct matchers *matchers, const struct matcher *wanted)
+bool matchers_have(const struct matchers *matchers, const struct matchers *others, size_t index)
 {
+    const struct matcher *wanted = &others->list[index];
+
     for (size_t i = 0; i < matchers->count; i++) {
         const struct matcher *matcher = &matchers->list[i];
 
@@ -253,14 +255,6 @@ static bool has_matcher(const struct matchers *matchers, const struct matcher *w
             return true;
     }
     return false;
-}
-
-bool matchers_cover(const struct matchers *wide, const struct matchers *narrow)
-{
-    for (size_t i = 0; i < wide->count; i++)
-        if (!has_matcher(narrow, &wide->list[i]))
-            return false;
-    return true;
 }
 
 static bool all_hold(const struct matchers *matchers, const struct labels *labels,

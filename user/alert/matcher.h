@@ -39,8 +39,8 @@ const char *matchers_only_value(const struct matchers *matchers, size_t index);
 /* Whether no value of the label of this one satisfies all that are about it, as far as it can be
  * told without the values there are. */
 bool matchers_exclude_all(const struct matchers *matchers, size_t index);
-/* Whether what `narrow` matches is matched by `wide` too, since it has all matchers of it. */
-bool matchers_cover(const struct matchers *wide, const struct matchers *narrow);
+/* Whether one of them is the same as the `index`-th of `others`. */
+bool matchers_have(const struct matchers *matchers, const struct matchers *others, size_t index);
 /* Whether this one of them holds for a value of its label, or does not say. */
 bool matchers_may_hold(const struct matchers *matchers, size_t index, const char *value);
 /* Whether it may hold for any value that begins so. */

@@ -71,6 +71,37 @@ bool rule_source_has_label(const struct config_rule *rule, const char *label, st
     return false;
 }
 
+struct label_search {
+    const char *label;
+    bool found;
+};
+
+static void look_at_metric(void *ctx, const struct metric *metric)
+{
+    struct label_search *search = ctx;
+
+    search->found |= metric_has_label(metric, search->label);
+}
+
+static bool row_has(const struct row *row, const char *label)
+{
+    for (size_t i = 0; i < NAMES_MAX && row->names[i]; i++)
+        if (strcmp(row->names[i], label) == 0)
+            return true;
+    return false;
+}
+
+bool label_is_known(const char *label)
+{
+    struct label_search search = {.label = label};
+
+    search.found = row_has(&degradation_row, label) || row_has(&status_row, label);
+    for (size_t i = 0; i < RULE_EVENT_COUNT; i++)
+        search.found |= row_has(&events[i], label);
+    metric_each(look_at_metric, &search);
+    return search.found;
+}
+
 bool rule_has_label(const struct config_rule *rule, const char *label, struct text *allowed)
 {
     bool absent = rule->kind == RULE_ABSENT;
