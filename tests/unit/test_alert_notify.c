@@ -396,6 +396,9 @@ static void mute_windows_follow_their_zone(void **state)
         {"\"start\":\"18:00\",\"end\":\"19:45\",\"time_zone\":\"America/New_York\","
          "\"days\":[\"thu\"]",
          1001},
+        {"\"start\":\"00:00\",\"end\":\"24:00\",\"time_zone\":\"Etc/GMT+1\",\"days\":[\"wed\"]",
+         3600},
+        {"\"start\":\"00:00\",\"end\":\"24:00\",\"days\":[\"wed\",\"fri\"]", 1001},
         {"\"start\":\"22:00\",\"end\":\"00:20\"", 1200},
         {"\"start\":\"22:00\",\"end\":\"00:20\",\"days\":[\"wed\"]", 1200},
         {"\"start\":\"22:00\",\"end\":\"00:20\",\"days\":[\"thu\"]", 1001},

@@ -122,6 +122,23 @@ static void what_pages_nobody_is_doubted(void **state)
         {MUTE("\"start\":\"08:00\",\"end\":\"20:00\"},{\"name\":\"m\",\"utc\":true,\"start\":"
               "\"20:00\",\"end\":\"08:00\""),
          "/alert_manager/mute_windows/1", "mutes every alert at all times"},
+        {MUTE("\"start\":\"00:00\",\"end\":\"24:00\""), "/alert_manager/mute_windows/0",
+         "mutes every alert at all times"},
+        {MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"matchers\":[\"severity=~\\\"error|"
+              "critical\\\"\"]"),
+         "/alert_manager/mute_windows/0", "mutes every CRITICAL alert at all times"},
+        {MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"matchers\":[\"alertname=~\\\".+\\\"\"]"),
+         "/alert_manager/mute_windows/0", "mutes every alert at all times"},
+        {ALERTS(
+             "\"mute_windows\":[{\"name\":\"n\",\"time_zone\":\"UTC\",\"start\":\"00:00\",\"end\":"
+             "\"12:00\"},{\"name\":\"m\",\"time_zone\":\"Etc/UTC\",\"start\":\"12:00\",\"end\":"
+             "\"24:00\"}]"),
+         "/alert_manager/mute_windows/1", "mutes every alert at all times"},
+        {ALERTS(
+             "\"mute_windows\":[{\"name\":\"n\",\"start\":\"00:00\",\"end\":\"12:00\",\"match\":{"
+             "\"severity\":\"critical\"}},{\"name\":\"m\",\"time_zone\":\"Asia/Tokyo\",\"start\":"
+             "\"21:00\",\"end\":\"09:00\"}]"),
+         "/alert_manager/mute_windows/1", "mutes every CRITICAL alert at all times"},
         {"{\"health_monitor\":{\"thresholds\":{\"disk_warning\":0.7}}}",
          "/health_monitor/thresholds/disk_warning", "is 70 meant?"},
         {UPSTREAM(BREAKERS_OFF, MODE("enforce")), "/upstreams/0/breaker/mode",
@@ -279,6 +296,15 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"matchers\":[\"severity!=critical\"]"),
+        MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"match\":{\"severity\":\"critical\",\"unit\":"
+             "\"test.service\"}"),
+        MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"days\":[\"sat\",\"sun\"],\"match\":{"
+             "\"severity\":\"critical\"}"),
+        ALERTS(
+            "\"mute_windows\":[{\"name\":\"n\",\"time_zone\":\"UTC\",\"start\":\"00:00\",\"end\":"
+            "\"12:00\"},{\"name\":\"m\",\"time_zone\":\"Asia/Tokyo\",\"start\":\"12:00\",\"end\":"
+            "\"24:00\"}]"),
         ROUTES(
             "{\"channels\":[\"a\"],\"matchers\":[\"severity=~\\\"warning|error|critical\\\"\"]},"),
         ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"critical\"}},{\"channels\":[\"b\"],"

@@ -122,7 +122,7 @@ struct config_inhibit {
 struct config_mute_window {
     char *name;
     unsigned days;     /* bit 0: Monday */
-    char *start, *end; /* "HH:MM"; an end before the start is on the next day */
+    char *start, *end; /* "HH:MM"; an end before the start is on the next day; "24:00" */
     bool utc;
     char *time_zone; /* NULL: UTC or the host's, as `utc` says */
     struct config_map match;

@@ -190,6 +190,12 @@ static bool is_time_of_day(const char *value)
     return hour < 24 && minute < 60;
 }
 
+/* As Alertmanager writes the end of the day. */
+static bool is_end_time(const char *value)
+{
+    return strcmp(value, "24:00") == 0 || is_time_of_day(value);
+}
+
 /* IANA names are files below the zone directory; anything else there is not a zone. */
 static bool is_time_zone(const char *value)
 {
@@ -243,6 +249,7 @@ const struct key_format format_cgroup = {
     "a path of cgroup v2 without . and .., e.g. /system.slice/shop.service", is_cgroup,
     rooted_path};
 const struct key_format format_time_of_day = {"HH:MM from 00:00 to 23:59", is_time_of_day};
+const struct key_format format_end_time = {"HH:MM from 00:00 to 24:00", is_end_time};
 const struct key_format format_time_zone = {
     "a time zone in " TIME_ZONE_DIRECTORY ", e.g. \"Europe/Berlin\"", is_time_zone};
 const struct key_format format_mail_address = {"USER@DOMAIN without a name", is_mail_address};

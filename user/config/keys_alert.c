@@ -146,9 +146,9 @@ static const struct key mute_window_keys[] = {
     {.name = "end",
      .type = KEY_STRING,
      IN_MUTE(end),
-     .format = &format_time_of_day,
+     .format = &format_end_time,
      .required = true,
-     .doc = "When it ends; before `start`: on the next day"},
+     .doc = "When it ends; before `start`: on the next day; 24:00: with the day"},
     {.name = "utc",
      .type = KEY_BOOL,
      IN_MUTE(utc),
@@ -176,7 +176,8 @@ static void check_mute_window(struct reader *reader, void *base)
     const struct config_mute_window *window = base;
 
     if (strcmp(window->start, window->end) == 0)
-        reader_error(reader, "end", "is the same as start (allowed: another time)");
+        reader_error(reader, "end",
+                     "is the same as start (allowed: another time; 24:00 is the end of the day)");
     if (window->time_zone && reader_has(reader, "utc"))
         reader_error(reader, "time_zone", "is given together with utc (allowed: one of them)");
     if (!window->days)
