@@ -12,6 +12,10 @@
     ALERTS(CHANNELS "\"routes\":[" inside "{\"channels\":[\"a\",\"b\"],\"group_by\":[]}]")
 #define UPSTREAM(sections, inside)                                                                 \
     "{" sections "\"upstreams\":[{\"name\":\"a\",\"address\":\"10.0.0.1:1\"," inside "}]}"
+#define UPSTREAM_AT(address, inside)                                                               \
+    "{\"upstreams\":[{\"name\":\"a\",\"address\":\"" address "\"," inside "}]}"
+#define REDUCED "\"fallback\":{\"strategy\":\"reduced\",\"response\":{\"status\":503}}"
+#define FALLBACKS_OFF "\"circuit_breaker\":{\"fallback\":{\"enabled\":false}},"
 #define MODE(mode) "\"breaker\":{\"mode\":\"" mode "\"}"
 #define PROBE_OFF(probe) "\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},"
 #define BREAKERS_OFF "\"circuit_breaker\":{\"enabled\":false},"
@@ -158,6 +162,25 @@ static void what_pages_nobody_is_doubted(void **state)
          "is never used: the breaker's mode is \"disabled\""},
         {UPSTREAM("", "\"breaker\":{\"on_open\":\"close\"}"), "/upstreams/0/breaker/on_open",
          "closes nothing"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"repeat_interval\":60},"),
+         "/alert_manager/routes/0/repeat_interval", "60 is below group_interval 300"},
+        {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"group_wait\":60,"
+                "\"group_interval\":30},"),
+         "/alert_manager/routes/0/group_wait", "60 is over group_interval 30"},
+        {UPSTREAM("", "\"breaker\":{\"slow_call_ms\":60000}"), "/upstreams/0/breaker/slow_call_ms",
+         "failed by the timeout of 30 s"},
+        {UPSTREAM("", "\"breaker\":{\"slow_call_ms\":500,\"timeout\":0.5}"),
+         "/upstreams/0/breaker/slow_call_ms", "(allowed: less than 500)"},
+        {UPSTREAM("", "\"breaker\":{\"slow_call_rate\":50}"), "/upstreams/0/breaker/slow_call_rate",
+         "without slow_call_ms no call is slow"},
+        {UPSTREAM_AT("10.0.0.1:443", "\"read_status\":true"), "/upstreams/0/read_status",
+         "speaks TLS"},
+        {UPSTREAM_AT("10.0.0.0/8:5432", "\"read_status\":true"), "/upstreams/0/read_status",
+         "speaks PostgreSQL"},
+        {UPSTREAM_AT("h:443", REDUCED "," MODE("enforce")), "/upstreams/0/fallback/strategy",
+         "answers in plain HTTP"},
+        {UPSTREAM(FALLBACKS_OFF, FALLBACK "," MODE("enforce")), "/upstreams/0/fallback",
+         "is never used: circuit_breaker.fallback.enabled is false"},
         {"{\"health_monitor\":{\"cpu_threshold\":0.8}}", "/health_monitor/cpu_threshold",
          "is 80 meant?"},
         {ROUTES("{\"channels\":[\"a\"],\"match\":{\"cgroup\":\"/sys/fs/cgroup/app.slice\"}},"),
@@ -296,6 +319,14 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"repeat_interval\":300},"),
+        ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"group_wait\":30,"
+               "\"group_interval\":30},"),
+        UPSTREAM("", "\"breaker\":{\"slow_call_ms\":500,\"slow_call_rate\":50}"),
+        UPSTREAM_AT("10.0.0.1:80", "\"read_status\":true," REDUCED "," MODE("enforce")),
+        UPSTREAM_AT("10.0.0.1:443", FALLBACK "," MODE("enforce")),
+        UPSTREAM(FALLBACKS_OFF, "\"fallback\":{\"enabled\":true,\"strategy\":\"alternative\","
+                                "\"endpoints\":[\"10.0.0.2:1\"]}," MODE("enforce")),
         MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"matchers\":[\"severity!=critical\"]"),
         MUTE("\"start\":\"00:00\",\"end\":\"24:00\",\"match\":{\"severity\":\"critical\",\"unit\":"
              "\"test.service\"}"),

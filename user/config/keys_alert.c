@@ -75,8 +75,26 @@ static const struct key route_keys[] = {
      .doc = "A group that does not change is sent again after this"},
 };
 
-static const struct key_table route_table = {KEY_TABLE(route_keys),
-                                             .size = sizeof(struct config_route)};
+static void check_route(struct reader *reader, void *base)
+{
+    const struct config_route *route = base;
+
+    if (route->repeat_interval_seconds < route->group_interval_seconds)
+        reader_warning(reader, "repeat_interval",
+                       "%g is below group_interval %g: what does not change is told more often "
+                       "than what does (allowed: at least %g)",
+                       route->repeat_interval_seconds, route->group_interval_seconds,
+                       route->group_interval_seconds);
+    if (route->group_wait_seconds > route->group_interval_seconds)
+        reader_warning(reader, "group_wait",
+                       "%g is over group_interval %g: the first notification of a group waits "
+                       "longer than the next (allowed: at most %g)",
+                       route->group_wait_seconds, route->group_interval_seconds,
+                       route->group_interval_seconds);
+}
+
+static const struct key_table route_table = {
+    KEY_TABLE(route_keys), .size = sizeof(struct config_route), .check = check_route};
 
 #define IN_INHIBIT(member) .offset = offsetof(struct config_inhibit, member)
 

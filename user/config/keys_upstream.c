@@ -4,6 +4,7 @@
 #include "config/reader.h"
 
 #define DAY 86400
+#define MS 1000
 /* A reduced answer is a small page, not a file. */
 #define BODY_BYTES_MAX 65536
 
@@ -167,6 +168,15 @@ static void check_breaker(struct reader *reader, void *base)
         else
             breaker->minimum_calls = (unsigned)breaker->window;
     }
+    if (breaker->slow_call_ms > 0 && breaker->slow_call_ms >= breaker->timeout_seconds * MS)
+        reader_warning(reader, "slow_call_ms",
+                       "%g: no call is slow, one of that age has failed by the timeout of %g s "
+                       "(allowed: less than %g)",
+                       breaker->slow_call_ms, breaker->timeout_seconds,
+                       breaker->timeout_seconds * MS);
+    if (breaker->slow_call_ms <= 0 && reader_has(reader, "slow_call_rate"))
+        reader_warning(reader, "slow_call_rate",
+                       "opens nothing: without slow_call_ms no call is slow (allowed: with it)");
 }
 
 static const struct key_table breaker_table = {KEY_TABLE(breaker_keys), .check = check_breaker};
@@ -251,6 +261,10 @@ static void check_fallback(struct reader *reader, void *base)
         reader_error(reader, "endpoints", "is missing (allowed: at least one HOST:PORT)");
     if (fallback->strategy == FALLBACK_REDUCED && !reader_has(reader, "response"))
         reader_error(reader, "response", "is missing (allowed: an object)");
+    if (!fallback->enabled && !reader_has(reader, "enabled"))
+        reader_warning(reader, "",
+                       "is never used: circuit_breaker.fallback.enabled is false (allowed: "
+                       "\"enabled\": true here or there)");
 }
 
 static const struct key_table fallback_table = {KEY_TABLE(fallback_keys), .check = check_fallback};

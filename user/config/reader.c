@@ -48,17 +48,34 @@ void reader_leave(struct reader *reader, size_t mark)
     reader->pointer[mark] = '\0';
 }
 
-void reader_error(struct reader *reader, const char *below, const char *format, ...)
+__attribute__((format(printf, 3, 0))) static void
+tell(const struct reader *reader, const char *below, const char *format, va_list args,
+     void (*add)(struct config_errors *errors, const char *pointer, const char *format, ...))
 {
     char pointer[2 * sizeof(reader->pointer)];
     char message[sizeof(((struct config_error *)0)->message)];
+
+    vsnprintf(message, sizeof(message), format, args);
+    snprintf(pointer, sizeof(pointer), "%s%s%s", reader->pointer, *below ? "/" : "", below);
+    add(reader->errors, pointer, "%s", message);
+}
+
+void reader_error(struct reader *reader, const char *below, const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    tell(reader, below, format, args, config_error_add);
     va_end(args);
-    snprintf(pointer, sizeof(pointer), "%s%s%s", reader->pointer, *below ? "/" : "", below);
-    config_error_add(reader->errors, pointer, "%s", message);
+}
+
+void reader_warning(struct reader *reader, const char *below, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell(reader, below, format, args, config_warning_add);
+    va_end(args);
 }
 
 bool reader_has(const struct reader *reader, const char *key)

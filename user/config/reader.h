@@ -37,6 +37,8 @@ const char *reader_json_type(const cJSON *json); /* "an object" ... */
  * "match/port"; "" is the object itself. */
 void reader_error(struct reader *reader, const char *below, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void reader_warning(struct reader *reader, const char *below, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Whether the object being checked was given this key. */
 bool reader_has(const struct reader *reader, const char *key);
 

@@ -52,25 +52,24 @@ void unit_complete(struct reader *reader, struct config_service *service)
     static const char *const without[] = {".timer",  ".path",      ".target",
                                           ".device", ".automount", NULL};
     const char *unit = service->match.unit, *type, *meant;
-    char *complete, pointer[sizeof(reader->pointer) + 8];
+    char *complete;
     size_t length;
 
     if (!unit || type_of(unit, with_processes))
         return;
-    snprintf(pointer, sizeof(pointer), "%s/unit", reader->pointer);
     type = type_of(unit, without);
     if (type) {
-        config_warning_add(reader->errors, pointer,
-                           "matches nothing: a %s has no processes (allowed: the unit it starts)",
-                           type + 1);
+        reader_warning(reader, "unit",
+                       "matches nothing: a %s has no processes (allowed: the unit it starts)",
+                       type + 1);
         return;
     }
     meant = mistyped(unit, &length);
     if (meant)
-        config_warning_add(reader->errors, pointer,
-                           "\"%.60s\" is taken for %.60s.service; is %.*s%s meant? (allowed: the "
-                           "name with its type)",
-                           unit, unit, (int)(length < 60 ? length : 60), unit, meant);
+        reader_warning(reader, "unit",
+                       "\"%.60s\" is taken for %.60s.service; is %.*s%s meant? (allowed: the "
+                       "name with its type)",
+                       unit, unit, (int)(length < 60 ? length : 60), unit, meant);
     if (asprintf(&complete, "%s.service", unit) < 0)
         return;
     free(service->match.unit);
