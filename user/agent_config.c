@@ -1,6 +1,5 @@
 #include "agent_config.h"
 #include "agent_log.h"
-#include "alert/alert.h"
 #include "cli/commands.h"
 #include "http/listen.h"
 #include <errno.h>
@@ -32,7 +31,7 @@ int agent_config_read(const struct run_options *options, struct log *log, struct
     int r = config_load(ret, path, environ, &errors);
 
     if (r == 0)
-        r = alert_check(*ret, &errors);
+        r = cli_check_config(*ret, &errors);
     if (r < 0) {
         cli_print_config_errors(path ? path : "moonwatch", &errors);
         return EXIT_USAGE;
@@ -58,7 +57,7 @@ int agent_config_read_again(const struct run_options *options, struct log *log, 
     int r = config_load(&config, path, environ, &errors);
 
     if (r == 0)
-        r = alert_check(config, &errors);
+        r = cli_check_config(config, &errors);
     if (r < 0) {
         agent_log_config_errors(log, path, &errors);
         snprintf(error, RELOAD_ERROR_BYTES, "%s: %s%s%s", path ? path : "moonwatch",

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "http/token.h"
 #include "notify/notify.h"
+#include "transfer/check_doubts.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -48,6 +49,14 @@ void cli_print_config_errors(const char *file, const struct config_errors *error
                 *errors->warnings[i].pointer ? ": " : "", errors->warnings[i].message);
     if (errors->warning_count > CONFIG_ERRORS_KEPT)
         fprintf(stderr, "%s: and more warnings, %zu in all\n", file, errors->warning_count);
+}
+
+int cli_check_config(const struct config *config, struct config_errors *errors)
+{
+    int alerts = alert_check(config, errors), channels = notify_check(config, errors);
+
+    check_doubts_add(config, errors);
+    return alerts < 0 ? alerts : channels;
 }
 
 /* The agent refuses them when it starts, whose --listen may say otherwise. */
@@ -102,8 +111,7 @@ int cli_check(int argc, char **argv)
         cli_print_config_errors(argv[0], &errors);
         return EXIT_USAGE;
     }
-    if (alert_check(config, &errors) < 0 || notify_check(config, &errors) < 0 ||
-        check_server(config, &errors) < 0) {
+    if (cli_check_config(config, &errors) < 0 || check_server(config, &errors) < 0) {
         cli_print_config_errors(argv[0], &errors);
         config_destroy(config);
         return EXIT_USAGE;

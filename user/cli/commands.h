@@ -30,8 +30,12 @@ struct cli_option {
 int cli_parse(const char *command, int argc, char **argv, const struct cli_option *options,
               size_t count, int operands_max);
 
-/* A configuration's errors on stderr, one line each: "FILE: /pointer: what is wrong". */
+struct config;
 struct config_errors;
+/* What stands in a configuration that was loaded, beyond its keys: what `moonwatch check` and the
+ * agent refuse, and what they warn of. 0 or a negative errno. */
+int cli_check_config(const struct config *config, struct config_errors *errors);
+/* A configuration's errors on stderr, one line each: "FILE: /pointer: what is wrong". */
 void cli_print_config_errors(const char *file, const struct config_errors *errors);
 
 /* One line on stderr, "moonwatch: ..." */

@@ -6,19 +6,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#define POINTER_BYTES 96
+
 struct place {
     size_t channel;
     struct config_errors *errors;
 };
 
-static void complain(const struct place *place, const char *key, const char *what,
-                     const char *allowed)
+static const char *pointer_to(const struct place *place, const char *key, char ret[POINTER_BYTES])
 {
-    char pointer[96];
+    snprintf(ret, POINTER_BYTES, "/alert_manager/channels/%zu/%s", place->channel, key);
+    return ret;
+}
 
-    snprintf(pointer, sizeof(pointer), "/alert_manager/channels/%zu/%s", place->channel, key);
-    config_error_add(place->errors, pointer, "%s%s%s%s", what, *allowed ? " (allowed: " : "",
-                     allowed, *allowed ? ")" : "");
+/* A file may come later. */
+static void doubt(const struct place *place, const char *key, const char *what)
+{
+    char pointer[POINTER_BYTES];
+
+    config_warning_add(place->errors, pointer_to(place, key, pointer),
+                       "%s; nothing is sent until it is mended", what);
 }
 
 static void check_secret(const struct place *place, const char *key, const char *path)
@@ -27,7 +34,7 @@ static void check_secret(const struct place *place, const char *key, const char 
     char *secret = NULL;
 
     if (secret_read(path, &secret, reason) < 0)
-        complain(place, key, reason, "a file that the agent can read, with one line");
+        doubt(place, key, reason);
     secret_free(secret);
 }
 
@@ -37,25 +44,25 @@ static void check_url_file(const struct place *place, const char *path)
     char *url = NULL;
 
     if (secret_read(path, &url, reason) < 0)
-        complain(place, "url_file", reason, "a file that the agent can read, with one line");
+        doubt(place, "url_file", reason);
     /* Not what it says: it is a secret. */
     else if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        complain(place, "url_file", "does not hold an HTTP URL", "http:// or https://");
+        doubt(place, "url_file", "does not hold an HTTP URL, http:// or https://");
     secret_free(url);
 }
 
 static void check_channel(const struct place *place, const struct config_channel *channel)
 {
-    char error[TEMPLATE_ERROR_BYTES], reason[SECRET_REASON_BYTES];
+    char error[TEMPLATE_ERROR_BYTES], reason[SECRET_REASON_BYTES], pointer[POINTER_BYTES];
 
     check_url_file(place, channel->url_file);
     check_secret(place, "token_file", channel->token_file);
     check_secret(place, "secret_file", channel->secret_file);
     check_secret(place, "password_file", channel->password_file);
     if (channel->ca_file && secret_check_ca(channel->ca_file, reason) < 0)
-        complain(place, "ca_file", reason, "a file of certificates in PEM");
+        doubt(place, "ca_file", reason);
     if (channel->template && template_check(channel->template, NULL, NULL, error) < 0)
-        complain(place, "template", error, "");
+        config_error_add(place->errors, pointer_to(place, "template", pointer), "%s", error);
 }
 
 int notify_check(const struct config *config, struct config_errors *errors)

@@ -32,8 +32,8 @@ struct notify_config {
 };
 
 /* Whether the channels of a configuration that was loaded can work as far as this host knows:
- * secrets can be read, templates make sense. 0, or -EINVAL with the errors added. The agent runs
- * all the same: such a channel is NOTIFY_MISCONFIGURED. */
+ * templates that make no sense are errors, -EINVAL; files that cannot be read are warnings, since
+ * they may come later. Until then such a channel is NOTIFY_MISCONFIGURED. */
 int notify_check(const struct config *config, struct config_errors *errors);
 
 /* `loop`, `clock` and `log` are borrowed. What the agent before has left undelivered is sent. */
