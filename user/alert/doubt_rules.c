@@ -62,6 +62,13 @@ static bool doubt_metric(const struct doubts *d, const struct config_rule *rule,
     }
     if (!metric_any_declared())
         return false;
+    if (metric_histogram(rule->metric, nearest)) {
+        config_warning_add(d->errors, pointer,
+                           "%s: %.80s is a histogram, of which rules see %.60s_count and "
+                           "%.60s_sum, and no buckets or quantiles",
+                           effect, nearest, nearest, nearest);
+        return true;
+    }
     metric_nearest(rule->metric, nearest);
     config_warning_add(d->errors, pointer,
                        "%s: there is no metric \"%.120s\"%s%s (see GET /metrics)", effect,

@@ -31,14 +31,18 @@ static void tell(const struct metric_declaration *d, const struct metric_family 
     fn(ctx, &metric);
 }
 
+static const struct metric_family *family_at(const struct metric_declaration *d, size_t index)
+{
+    return (const void *)((const char *)d->first + index * d->stride);
+}
+
 void metric_each(void (*fn)(void *ctx, const struct metric *metric), void *ctx)
 {
     const struct metric_declaration *const *d;
 
     for (d = &__start_metric_declarations[0]; d != &__stop_metric_declarations[0]; d++) {
         for (size_t i = 0; i < (*d)->count; i++) {
-            const struct metric_family *family =
-                (const void *)((const char *)(*d)->first + i * (*d)->stride);
+            const struct metric_family *family = family_at(*d, i);
 
             if (family->type == METRIC_HISTOGRAM) {
                 tell(*d, family, "_sum", fn, ctx);
@@ -97,6 +101,25 @@ static void offer(void *ctx, const struct metric *metric)
 
     if (nearest_offer(&m->nearest, own_part(metric->name)))
         snprintf(m->name, METRIC_NAME_BYTES, "%s", metric->name);
+}
+
+bool metric_histogram(const char *name, char ret[METRIC_NAME_BYTES])
+{
+    const struct metric_declaration *const *d;
+
+    for (d = &__start_metric_declarations[0]; d != &__stop_metric_declarations[0]; d++) {
+        for (size_t i = 0; i < (*d)->count; i++) {
+            const struct metric_family *family = family_at(*d, i);
+            size_t n = strlen(family->name);
+
+            if (family->type != METRIC_HISTOGRAM || strncmp(name, family->name, n) != 0 ||
+                (name[n] && name[n] != '_'))
+                continue;
+            snprintf(ret, METRIC_NAME_BYTES, "%s", family->name);
+            return true;
+        }
+    }
+    return false;
 }
 
 void metric_nearest(const char *name, char ret[METRIC_NAME_BYTES])

@@ -72,6 +72,9 @@ void metric_each(void (*fn)(void *ctx, const struct metric *metric), void *ctx);
  * none, and metric_any_declared() is false. */
 bool metric_find(const char *name, struct metric *ret);
 bool metric_any_declared(void);
+/* Whether `name` is a histogram's, or what it has no samples of for a rule, as its buckets; `ret`
+ * is then the family, which has _count and _sum. */
+bool metric_histogram(const char *name, char ret[METRIC_NAME_BYTES]);
 /* The metric a misspelt name is most like; "" when none is near. */
 void metric_nearest(const char *name, char ret[METRIC_NAME_BYTES]);
 bool metric_has_label(const struct metric *metric, const char *label);
