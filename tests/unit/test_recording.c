@@ -5,11 +5,14 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -17,6 +20,10 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+
+/* Who is waited for, and who never comes. */
+#define DEADLINE_MS 60000
+#define WAIT_MS 1
 
 static int file_of(const char *text, char path[64])
 {
@@ -41,7 +48,7 @@ static void columns_are_series_checks_and_events(void **state)
     struct alert_input first, second;
     int fd = file_of(text, path);
 
-    if (recording_open(&recording, path, error) < 0)
+    if (recording_open(&recording, path, WAIT_MS, error) < 0)
         fail_msg("%s", error);
     assert_int_equal(recording_next(recording, &first, error), 1);
     assert_int_equal(first.realtime_ns / NS_PER_SECOND, 1767225600);
@@ -106,7 +113,7 @@ static void bad_recordings_name_the_place(void **state)
         struct alert_input input;
         int fd = file_of(cases[i].text, path), r;
 
-        r = recording_open(&recording, path, error);
+        r = recording_open(&recording, path, WAIT_MS, error);
         while (r == 0 || r == 1) {
             r = recording_next(recording, &input, error);
             if (r == 0)
@@ -128,15 +135,49 @@ static void what_never_ends_is_an_error(void **state)
     char *text = malloc(bytes);
     int fd;
 
-    assert_int_equal(recording_open(&recording, "/dev/zero", error), FILE_NOT_REGULAR);
-    assert_string_equal(error, "it is not a regular file");
+    assert_int_equal(recording_open(&recording, "/dev/zero", WAIT_MS, error), FILE_NOT_REGULAR);
+    assert_string_equal(error, "it is not a regular file, and no pipe");
     memset(text, 'a', bytes - 1);
     text[bytes - 1] = '\0';
     fd = file_of(text, path);
-    assert_int_equal(recording_open(&recording, path, error), -EINVAL);
+    assert_int_equal(recording_open(&recording, path, WAIT_MS, error), -EINVAL);
     assert_string_equal(error, "line 1: longer than 4194303 bytes");
     close(fd);
     free(text);
+}
+
+/* Who opens it for writing waits until somebody reads; the fork may begin before or after. */
+static void a_pipe_is_read_as_it_is_written(void **state)
+{
+    char path[96], error[RECORDING_ERROR_BYTES] = "";
+    struct recording *recording = NULL;
+    struct alert_input input;
+    char directory[] = "/tmp/moonwatch-recording-XXXXXX";
+    int fd, status;
+    pid_t writer;
+
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/fifo", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    writer = fork();
+    if (writer == 0) {
+        fd = open(path, O_WRONLY);
+        dprintf(fd, "timestamp,a\n1,");
+        dprintf(fd, "2\n");
+        _exit(0);
+    }
+    if (recording_open(&recording, path, DEADLINE_MS, error) < 0)
+        fail_msg("%s", error);
+    assert_int_equal(recording_next(recording, &input, error), 1);
+    assert_float_equal(input.samples[0].value, 2, 0);
+    assert_int_equal(recording_next(recording, &input, error), 0);
+    recording_close(recording);
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    recording = NULL;
+    assert_int_equal(recording_open(&recording, path, WAIT_MS, error), -ETIMEDOUT);
+    assert_string_equal(error, "line 1: nothing was written into it for 0.001 s");
+    unlink(path);
+    rmdir(directory);
 }
 
 static void a_missing_file_is_an_error(void **state)
@@ -144,7 +185,7 @@ static void a_missing_file_is_an_error(void **state)
     char error[RECORDING_ERROR_BYTES];
     struct recording *recording;
 
-    assert_int_equal(recording_open(&recording, "/nonexistent", error), -ENOENT);
+    assert_int_equal(recording_open(&recording, "/nonexistent", WAIT_MS, error), -ENOENT);
     assert_string_equal(error, "No such file or directory");
 }
 
@@ -259,6 +300,7 @@ int main(void)
         cmocka_unit_test(columns_are_series_checks_and_events),
         cmocka_unit_test(bad_recordings_name_the_place),
         cmocka_unit_test(what_never_ends_is_an_error),
+        cmocka_unit_test(a_pipe_is_read_as_it_is_written),
         cmocka_unit_test(a_missing_file_is_an_error),
         cmocka_unit_test(the_command_prints_the_timeline),
         cmocka_unit_test(the_command_takes_a_whole_configuration),

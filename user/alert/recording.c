@@ -1,15 +1,14 @@
 #include "alert/recording.h"
 #include "alert/recording_column.h"
+#include "alert/recording_source.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* So many events in one row are a mistake in the recording. */
 #define EVENTS_PER_CELL_MAX 1000
@@ -25,6 +24,7 @@ struct row {
 
 struct recording {
     FILE *file;
+    unsigned wait_ms;
     size_t line_number;
     char *line; /* of RECORDING_LINE_BYTES */
     size_t field_count;
@@ -74,6 +74,17 @@ static int split(struct recording *r, char error[RECORDING_ERROR_BYTES])
     }
 }
 
+static int failed(const struct recording *r, int error_number, char error[RECORDING_ERROR_BYTES])
+{
+    if (error_number == ETIMEDOUT)
+        snprintf(error, RECORDING_ERROR_BYTES, "line %zu: nothing was written into it for %g s",
+                 r->line_number, r->wait_ms / 1000.0);
+    else if (error_number == EFBIG)
+        snprintf(error, RECORDING_ERROR_BYTES, "line %zu: more than %llu bytes out of a pipe",
+                 r->line_number, RECORDING_PIPE_BYTES_MAX);
+    return error_number > 0 ? -error_number : -EIO;
+}
+
 /* Without its end: its length, -1 at the end of the file, or another negative errno. */
 static ssize_t get_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
 {
@@ -91,7 +102,7 @@ static ssize_t get_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
         r->line[n++] = (char)c;
     }
     if (c == EOF && ferror(r->file))
-        return -EIO;
+        return failed(r, errno, error);
     if (c == EOF && n == 0)
         return -ENODATA;
     while (n > 0 && r->line[n - 1] == '\r')
@@ -144,29 +155,27 @@ static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
     return err < 0 ? err : 0;
 }
 
-int recording_open(struct recording **ret, const char *path, char error[RECORDING_ERROR_BYTES])
+int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
+                   char error[RECORDING_ERROR_BYTES])
 {
     struct recording *r = calloc(1, sizeof(*r));
-    int err = -ENOMEM, fd;
+    int err = -ENOMEM;
 
     error[0] = '\0';
     if (r) {
+        r->wait_ms = wait_ms;
         r->fields = calloc(RECORDING_COLUMNS_MAX + 2, sizeof(char *));
         r->line = malloc(RECORDING_LINE_BYTES);
     }
     if (r && r->fields && r->line) {
-        /* Row by row: its size does not matter. */
-        err = fd = file_open(path, SSIZE_MAX);
-        if (fd >= 0) {
-            r->file = fdopen(fd, "r");
-            err = r->file ? read_header(r, error) : -errno;
-            if (!r->file)
-                close(fd);
-        }
+        err = recording_source_open(&r->file, path, wait_ms);
+        if (err == 0)
+            err = read_header(r, error);
     }
     if (err < 0) {
         if (!error[0])
-            snprintf(error, RECORDING_ERROR_BYTES, "%s", file_error(err));
+            snprintf(error, RECORDING_ERROR_BYTES, "%s%s", file_error(err),
+                     err == FILE_NOT_REGULAR ? ", and no pipe" : "");
         recording_close(r);
         return err;
     }

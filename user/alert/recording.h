@@ -17,8 +17,10 @@
 
 struct recording;
 
-/* On errors `error` is one line that names the place. */
-int recording_open(struct recording **ret, const char *path, char error[RECORDING_ERROR_BYTES]);
+/* A regular file, a pipe or "-", standard input. Who writes into a pipe may be silent for `wait_ms`
+ * at a time. On errors `error` is one line that names the place. */
+int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
+                   char error[RECORDING_ERROR_BYTES]);
 void recording_close(struct recording *recording); /* NULL is fine */
 
 /* The next row into `ret`, valid until the call after the next, its times both being the row's. 1,

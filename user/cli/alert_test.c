@@ -15,6 +15,8 @@
 /* As in the agent, timers run every second; behind a gap of the recording nothing is known. */
 #define TICK_NS NS_PER_SECOND
 #define HELD_NS (300 * NS_PER_SECOND)
+/* As for one who fetches it from another host. */
+#define INPUT_WAIT_MS 30000
 
 struct seen {
     char id[ALERT_ID_BYTES];
@@ -241,7 +243,7 @@ int cli_alert_test(const char *config_path, const char *rules_path, const char *
 
     if (load(&config, config_path, rules_path) < 0)
         return EXIT_USAGE;
-    r = recording_open(&recording, input_path, error);
+    r = recording_open(&recording, input_path, INPUT_WAIT_MS, error);
     if (r < 0) {
         cli_error("%s: %s", input_path, error);
         config_destroy(config);
