@@ -1,4 +1,5 @@
 /* Which mounts are rows, and in which order. */
+#include "collect/mount_choice.h"
 #include "filesystems_fixture.h"
 
 /* A disk over an automount, and what each other mount hides or lets through. */
@@ -36,6 +37,47 @@ static void test_mount_tree(void **state)
     assert_null(strstr(asked, "/net"));
     assert_true(asked_automounted);
     done(t, fs);
+}
+
+static void test_what_has_no_row_has_a_reason(void **state)
+{
+    static const char text[] = "28 1 254:1 / / rw - ext4 /dev/vda1 rw\n"
+                               "29 28 0:21 / /proc rw - proc proc rw\n"
+                               "62 28 0:57 / /srv rw - nfs4 server:/export rw\n"
+                               "63 28 0:58 / /net rw - fuse.sshfs me@there: rw\n"
+                               "94 63 8:81 / /net/local rw - xfs /dev/sdf1 rw\n"
+                               "64 28 8:97 / /data rw - xfs /dev/sdg1 rw\n"
+                               "65 28 0:59 / /covered rw - nfs4 server:/covered rw\n"
+                               "66 65 8:98 / /covered rw - xfs /dev/sdg2 rw\n"
+                               "67 28 0:60 / /run/user/7 rw - tmpfs tmpfs rw\n"
+                               "68 28 0:61 / /tmp rw - tmpfs tmpfs rw\n"
+                               "69 28 7:1 / /snap/core ro - squashfs /dev/loop1 ro\n";
+    static const struct {
+        const char *root, *path, *reason;
+    } cases[] = {
+        {"/", "/srv", "behind a server"},
+        {"/", "/net", "behind a server"},
+        {"/", "/net/local", "behind a server"},
+        {"/", "/proc", "no storage"},
+        {"/", "/run/user/7", "memory"},
+        {"/", "/run/user/8", "session"},
+        {"/", "/", NULL},
+        {"/", "/data", NULL},
+        {"/", "/covered", NULL},
+        {"/", "/tmp", NULL},
+        {"/", "/snap/core", NULL},
+        {"/", "/not/mounted", NULL},
+        {"/net", "/local", NULL},
+        {"/data", "/srv", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *reason =
+            mount_hidden(scan_of(text, sizeof(text) - 1), cases[i].root, cases[i].path);
+
+        if (!reason != !cases[i].reason || (reason && !strstr(reason, cases[i].reason)))
+            fail_msg("%s: %s", cases[i].path, reason ? reason : "has a row");
+    }
 }
 
 static void test_tree_in_circles(void **state)
@@ -160,9 +202,13 @@ static void test_long_paths_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mount_tree),         cmocka_unit_test(test_tree_in_circles),
-        cmocka_unit_test(test_what_matters_first), cmocka_unit_test(test_memory_filesystems),
-        cmocka_unit_test(test_root_of_its_own),    cmocka_unit_test(test_long_paths_are_told_apart),
+        cmocka_unit_test(test_mount_tree),
+        cmocka_unit_test(test_what_has_no_row_has_a_reason),
+        cmocka_unit_test(test_tree_in_circles),
+        cmocka_unit_test(test_what_matters_first),
+        cmocka_unit_test(test_memory_filesystems),
+        cmocka_unit_test(test_root_of_its_own),
+        cmocka_unit_test(test_long_paths_are_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,8 +198,10 @@ bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t 
         value = matchers_value(matchers, index);
     if (value)
         wrong = wrong_value(rule, name, value);
+    if (!wrong && !is_negative(matchers, index))
+        wrong = doubt_mount(d, name, matchers_value(matchers, index));
     if (wrong)
         config_warning_add(d->errors, pointer, "%s with %s \"%.60s\": %s", effect(matchers, index),
-                           name, value, wrong);
+                           name, matchers_value(matchers, index), wrong);
     return wrong != NULL;
 }

@@ -14,7 +14,8 @@ static void doubt_enabled(const struct config *config, struct config_errors *err
 
 void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors)
 {
-    const struct doubts d = {plan, config, errors};
+    struct doubt_mounts mounts = {0};
+    const struct doubts d = {plan, config, errors, &mounts};
     char pointer[DOUBT_POINTER_BYTES];
 
     doubt_enabled(config, errors);
@@ -28,4 +29,5 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
         doubt_equal(&d, &plan->inhibits[i].config->equal, pointer);
     }
     doubt_mutes(&d);
+    doubt_mounts_free(&mounts);
 }

@@ -11,10 +11,18 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
 
 #define DOUBT_POINTER_BYTES 96
 
+/* The list of mounts, read when the first one is asked for. */
+struct doubt_mounts {
+    bool read;
+    char *text;
+    size_t length;
+};
+
 struct doubts {
     const struct plan *plan;
     const struct config *config;
     struct config_errors *errors;
+    struct doubt_mounts *mounts;
 };
 
 /* `rule` NULL: over the alerts of all rules; else over what this one looks at. */
@@ -31,6 +39,10 @@ bool doubt_covers(const struct doubts *d, const struct matchers *wide,
 /* What can be told from one of them alone; whether there was something. */
 bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t index,
                 const struct config_rule *rule, const char *pointer);
+/* Why there never is an alert with this value of a label, which a filesystem has; NULL: there may
+ * be. */
+const char *doubt_mount(const struct doubts *d, const char *label, const char *value);
+void doubt_mounts_free(struct doubt_mounts *mounts);
 void doubt_rules(const struct doubts *d);
 void doubt_routes(const struct doubts *d);
 void doubt_channels(const struct doubts *d);

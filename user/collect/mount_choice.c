@@ -98,6 +98,57 @@ static bool is_wanted(const struct mount_line *m, const char *target)
     return is_root(target) || ((has_storage(m) || is_used_memory(m, target)) && !mount_may_hang(m));
 }
 
+#define BEHIND_SERVER "it is behind a server, which is never asked since it may hang"
+#define NO_STORAGE "it has no storage of its own"
+#define SESSION_DIRECTORY "/run/user/"
+
+static const char *why_unwanted(const struct mount_line *m)
+{
+    if (mount_may_hang(m))
+        return BEHIND_SERVER;
+    return strcmp(m->type, "tmpfs") == 0
+               ? "it is memory by which the system hands files around, or read-only"
+               : NO_STORAGE;
+}
+
+const char *mount_hidden(struct scan list, const char *root, const char *path)
+{
+    struct mount_tree tree = {.root = root};
+    struct scan lines = list;
+    const char *ret = NULL;
+    struct mount_line line;
+
+    if (mount_tree_read(&tree, list) == 0) {
+        while (mounts_next(&lines, &line)) {
+            const char *target = mounts_host_name(root, line.target);
+
+            if (!target || strcmp(target, path) != 0 || !mount_tree_visible(&tree, line.id))
+                continue;
+            if (!is_wanted(&line, target))
+                ret = why_unwanted(&line);
+            else if (mount_tree_way(&tree, line.id) == MOUNT_WAY_SERVER)
+                ret = BEHIND_SERVER;
+        }
+    }
+    mount_tree_free(&tree);
+    if (!ret && begins_with(path, SESSION_DIRECTORY))
+        ret = "what is in " SESSION_DIRECTORY " is of one session";
+    return ret;
+}
+
+const char *mount_type_hidden(const char *type)
+{
+    static const char *const without[] = {"proc",   "sysfs",   "devtmpfs", "devpts",
+                                          "cgroup", "cgroup2", "mqueue",   "debugfs"};
+
+    if (mount_type_may_hang(type))
+        return BEHIND_SERVER;
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+        if (strcmp(type, without[i]) == 0)
+            return NO_STORAGE;
+    return NULL;
+}
+
 /* In a chroot the root is a directory of a mount that is not listed; the host's tree may be in a
  * directory of one that is. */
 static int add_directory(struct mount_choice *c, const struct mount_tree *tree, struct scan list)

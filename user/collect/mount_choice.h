@@ -33,6 +33,11 @@ int mount_choice_read(struct mount_choice *choice, struct scan own, const char *
  * subvolume) is not. */
 int mount_choice_read_host(struct mount_choice *choice, struct scan host, struct scan own,
                            const char *root);
+/* Why what is mounted at a path of the host, in the agent's own list, never gets a row; NULL: it
+ * gets one, or nothing is mounted there. */
+const char *mount_hidden(struct scan own, const char *root, const char *path);
+/* The same of every mount of a type; NULL: it depends. */
+const char *mount_type_hidden(const char *type);
 void mount_choice_free(struct mount_choice *choice);
 
 #endif

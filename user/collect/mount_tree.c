@@ -15,16 +15,21 @@ struct mount_node {
     char *target; /* owned */
 };
 
-bool mount_may_hang(const struct mount_line *m)
+bool mount_type_may_hang(const char *type)
 {
     static const char *const types[] = {
         "nfs",  "nfs4",   "cifs", "smb3",  "smbfs",  "ceph",   "9p",       "afs",      "ncpfs",
         "coda", "lustre", "gfs2", "ocfs2", "autofs", "beegfs", "virtiofs", "orangefs", "pvfs2"};
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (strcmp(m->type, types[i]) == 0)
+        if (strcmp(type, types[i]) == 0)
             return true;
-    return strncmp(m->type, "fuse", 4) == 0 && strcmp(m->type, "fusectl") != 0;
+    return strncmp(type, "fuse", 4) == 0 && strcmp(type, "fusectl") != 0;
+}
+
+bool mount_may_hang(const struct mount_line *m)
+{
+    return mount_type_may_hang(m->type);
 }
 
 static int by_place(const void *a, const void *b)

@@ -23,6 +23,7 @@ struct mount_tree {
 /* A path through one of these, or a question to it, may hang. FUSE over a block device (fuseblk)
  * does too when its daemon does. */
 bool mount_may_hang(const struct mount_line *line);
+bool mount_type_may_hang(const char *type);
 
 /* Fills a tree that is empty (zeroed but for its root) with every line; 0 or -ENOMEM. */
 int mount_tree_read(struct mount_tree *tree, struct scan mountinfo);
