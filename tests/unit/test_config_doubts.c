@@ -10,6 +10,10 @@
     "\"channels\":[{\"name\":\"a\",\"type\":\"log\"},{\"name\":\"b\",\"type\":\"log\"}],"
 #define ROUTES(inside)                                                                             \
     ALERTS(CHANNELS "\"routes\":[" inside "{\"channels\":[\"a\",\"b\"],\"group_by\":[]}]")
+#define ANY "\"matchers\":[\"severity!=info\"],"
+#define ESCALATES(match)                                                                           \
+    "\"routes\":[{" match                                                                          \
+    "\"channels\":[\"a\"],\"escalate_to\":[\"b\"]},{\"channels\":[\"a\"],\"group_by\":[]}]"
 #define UPSTREAM(sections, inside)                                                                 \
     "{" sections "\"upstreams\":[{\"name\":\"a\",\"address\":\"10.0.0.1:1\"," inside "}]}"
 #define UPSTREAM_AT(address, inside)                                                               \
@@ -167,6 +171,13 @@ static void what_pages_nobody_is_doubted(void **state)
         {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"group_wait\":60,"
                 "\"group_interval\":30},"),
          "/alert_manager/routes/0/group_wait", "60 is over group_interval 30"},
+        {ALERTS(CHANNELS "\"escalation_delay\":0," ESCALATES(ANY)),
+         "/alert_manager/routes/0/escalate_to", "escalation_delay is 0"},
+        {ALERTS(CHANNELS "\"escalation_limit\":0," ESCALATES(ANY)),
+         "/alert_manager/routes/0/escalate_to", "escalation_limit is 0"},
+        {ALERTS(CHANNELS "\"escalation_minimum_severity\":\"error\"," ESCALATES(
+             "\"match\":{\"severity\":\"warning\"},")),
+         "/alert_manager/routes/0/escalate_to", "below escalation_minimum_severity"},
         {UPSTREAM("", "\"breaker\":{\"slow_call_ms\":60000}"), "/upstreams/0/breaker/slow_call_ms",
          "failed by the timeout of 30 s"},
         {UPSTREAM("", "\"breaker\":{\"slow_call_ms\":500,\"timeout\":0.5}"),
@@ -334,6 +345,9 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        ALERTS(CHANNELS ESCALATES(ANY)),
+        ALERTS(CHANNELS "\"escalation_minimum_severity\":\"error\"," ESCALATES(ANY)),
+        ALERTS(CHANNELS "\"escalation_delay\":0"),
         RULE(USAGE ",\"matchers\":[\"mount!~\\\"/run/user/.*\\\",mount!=/proc,fstype!=nfs4\"]"),
         RULE(USAGE ",\"match\":{\"fstype\":\"ext4\"}"),
         RULE(USAGE ",\"match\":{\"mount\":\"/not/mounted/here\"}"),

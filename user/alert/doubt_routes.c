@@ -45,6 +45,33 @@ static void doubt_severities(const struct doubts *d, size_t index, const char *p
                            "(allowed: a lower one)");
 }
 
+/* Why no alert of the route is ever escalated; NULL: some are. */
+static const char *why_not_escalated(const struct doubts *d, const struct route *route)
+{
+    unsigned taken = severities_taken(d, route->match);
+
+    if (d->plan->escalation_delay_ns == 0)
+        return "alert_manager.escalation_delay is 0 (allowed: more)";
+    if (d->config->alert_manager.escalation_limit == 0)
+        return "alert_manager.escalation_limit is 0 (allowed: more)";
+    return taken && taken >> d->config->alert_manager.escalation_minimum_severity == 0
+               ? "all that the route takes is below escalation_minimum_severity (allowed: a lower "
+                 "one)"
+               : NULL;
+}
+
+static void doubt_escalation(const struct doubts *d, size_t index)
+{
+    const struct route *route = &d->plan->routes[index];
+    const char *why = route->escalate_to ? why_not_escalated(d, route) : NULL;
+    char pointer[DOUBT_POINTER_BYTES];
+
+    if (!why)
+        return;
+    snprintf(pointer, sizeof(pointer), "/alert_manager/routes/%zu/escalate_to", index);
+    config_warning_add(d->errors, pointer, "is told nothing: %s", why);
+}
+
 /* Whether an earlier route leaves nothing for this one. */
 static bool doubt_earlier(const struct doubts *d, size_t index, const char *pointer)
 {
@@ -111,6 +138,7 @@ void doubt_routes(const struct doubts *d)
         snprintf(pointer, sizeof(pointer), "/alert_manager/routes/%zu", i);
         if (!doubt_earlier(d, i, pointer))
             doubt_severities(d, i, pointer);
+        doubt_escalation(d, i);
         doubt_group_by(d, &d->plan->routes[i].config->group_by, pointer);
         doubt_matchers(d, d->plan->routes[i].match, NULL, pointer);
     }
