@@ -3,6 +3,7 @@
 #include "config_text.h"
 #include "service/row.h"
 #include "service/service.h"
+#include "service/unit_path.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -377,6 +378,30 @@ static void by_hand(void **state)
     config_destroy(off);
 }
 
+static void a_unit_is_looked_for_where_systemd_puts_it(void **state)
+{
+    static const struct {
+        const char *unit, *paths[2];
+    } cases[] = {
+        {"nginx.service", {"/system.slice/nginx.service", NULL}},
+        {"getty@tty1.service",
+         {"/system.slice/getty@tty1.service",
+          "/system.slice/system-getty.slice/getty@tty1.service"}},
+        {"serial-getty@ttyS0.service",
+         {"/system.slice/serial-getty@ttyS0.service",
+          "/system.slice/system-serial\\x2dgetty.slice/serial-getty@ttyS0.service"}},
+    };
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t p = 0; p < 2 && cases[i].paths[p]; p++) {
+            assert_true(unit_path(cases[i].unit, p, path));
+            assert_string_equal(path, cases[i].paths[p]);
+        }
+        assert_false(unit_path(cases[i].unit, cases[i].paths[1] ? 2 : 1, path));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_reload_keeps_who_keeps_the_name),
         cmocka_unit_test(breakers_that_open_meanwhile_find_the_new_configuration_whole),
         cmocka_unit_test(what_is_staged_and_dropped_changes_nothing),
+        cmocka_unit_test(a_unit_is_looked_for_where_systemd_puts_it),
         cmocka_unit_test(an_agent_that_ends_leaves_the_rows),
         cmocka_unit_test(by_hand),
     };

@@ -1,6 +1,7 @@
 #include "service/attribution.h"
 #include "abi/call.h"
 #include "probe/calls.h"
+#include "service/unit_path.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -152,17 +153,24 @@ static void add_key(struct attribution *a, enum service_key_kind kind, uint64_t 
     a->rows[a->row_of[service]].present = true;
 }
 
-/* A unit's cgroup is below the slice it is in, which for most is the system's. */
-static void add_cgroup(struct attribution *a, size_t service, const char *slice, const char *path)
+static void add_cgroup(struct attribution *a, size_t service, const char *path)
 {
     char full[PATH_MAX];
     struct stat st;
 
     if (!a->cgroup_root)
         return;
-    snprintf(full, sizeof(full), "%s%s%s", a->cgroup_root, slice, path);
+    snprintf(full, sizeof(full), "%s%s", a->cgroup_root, path);
     if (stat(full, &st) == 0 && S_ISDIR(st.st_mode))
         add_key(a, SERVICE_CGROUP, st.st_ino, service);
+}
+
+static void add_unit(struct attribution *a, size_t service, const char *unit)
+{
+    char path[PATH_MAX];
+
+    for (size_t i = 0; unit_path(unit, i, path); i++)
+        add_cgroup(a, service, path);
 }
 
 static bool runs(const struct attribution *a, uint32_t pid, const char *exe)
@@ -208,9 +216,9 @@ static void gather(struct attribution *a, const struct task_table *tasks)
         if (service->match.port)
             add_key(a, SERVICE_PORT, service->match.port, i);
         if (service->match.cgroup)
-            add_cgroup(a, i, "", service->match.cgroup);
+            add_cgroup(a, i, service->match.cgroup);
         if (service->match.unit)
-            add_cgroup(a, i, "/system.slice/", service->match.unit);
+            add_unit(a, i, service->match.unit);
     }
     if (by_process && tasks)
         task_table_for_each(tasks, match_process, a);
