@@ -86,6 +86,15 @@ static void doubt_cgroup(const struct reader *reader, const char *cgroup, const 
                            cgroup[strlen(CGROUP_MOUNT)] ? cgroup + strlen(CGROUP_MOUNT) : "/");
 }
 
+/* Processes are in the leaves, and a service is the processes of one cgroup. */
+static void doubt_slice(const struct reader *reader, const char *name, const char *pointer)
+{
+    if (name && ends_in(name, ".slice"))
+        config_warning_add(reader->errors, pointer,
+                           "matches nothing: a slice has no processes of its own, and those of the "
+                           "units in it are not taken (allowed: one of them)");
+}
+
 static void doubt_template(const struct reader *reader, const char *unit, const char *pointer)
 {
     if (unit && strstr(unit, "@."))
@@ -137,6 +146,8 @@ static void doubt_match(const struct reader *reader, const struct config_service
         void (*doubt)(const struct reader *reader, const char *value, const char *pointer);
     } parts[] = {
         {"unit", service->match.unit, doubt_template},
+        {"unit", service->match.unit, doubt_slice},
+        {"cgroup", service->match.cgroup, doubt_slice},
         {"unit", service->match.unit, doubt_pattern},
         {"cgroup", service->match.cgroup, doubt_cgroup},
         {"cgroup", service->match.cgroup, doubt_pattern},
