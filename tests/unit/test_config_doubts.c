@@ -24,7 +24,12 @@
 #define PROBE_OFF(probe) "\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},"
 #define BREAKERS_OFF "\"circuit_breaker\":{\"enabled\":false},"
 #define FALLBACK "\"fallback\":{\"strategy\":\"alternative\",\"endpoints\":[\"10.0.0.2:1\"]}"
-#define SERVICE(match) "{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{" match "}}]}"
+/* Units are looked up where there are none. */
+#define SERVICE(match)                                                                             \
+    "{\"server\":{\"host_root\":\"/"                                                               \
+    "dev\"},\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{" match "}}]}"
+#define EXE(path)                                                                                  \
+    "{\"services\":[{\"name\":\"a\",\"kind\":\"job\",\"match\":{\"exe\":\"" path "\"}}]}"
 #define RULE(inside) ALERTS("\"rules\":[{\"name\":\"X\"," inside "}]")
 
 #define UPSTREAMS "\"upstreams\":[{\"name\":\"u\",\"address\":\"192.0.2.1:443\"}]"
@@ -208,7 +213,7 @@ static void what_pages_nobody_is_doubted(void **state)
          "a slice has no processes"},
         {SERVICE("\"unit\":\"nginx*\""), "/services/0/match/unit", "is compared as it stands"},
         {SERVICE("\"comm\":\"php*\""), "/services/0/match/comm", "is compared as it stands"},
-        {SERVICE("\"exe\":\"/bin/sh\""), "/services/0/match/exe", "leads to /usr/bin/"},
+        {EXE("/bin/sh"), "/services/0/match/exe", "leads to /usr/bin/"},
         {SERVICE("\"cgroup\":\"/sys/fs/cgroup/system.slice/a.service\""),
          "/services/0/match/cgroup", "(allowed: /system.slice/a.service)"},
         {UPSTREAM("", "\"clients\":{\"cgroup\":\"/sys/fs/cgroup/a\"}"),
@@ -387,7 +392,7 @@ static void what_is_meant_is_not_doubted(void **state)
         SERVICE("\"unit\":\"worker@1\""),
         SERVICE("\"unit\":\"minecraft.server\""),
         SERVICE("\"cgroup\":\"system.slice/nginx.service\",\"comm\":\"nginx\""),
-        SERVICE("\"exe\":\"/opt/shop/bin/shop\""),
+        EXE("/opt/shop/bin/shop"),
         RULE(USAGE ",\"match\":{\"device\":\"/dev/sda1\"}"),
         RULE(USAGE ",\"match\":{\"device\":\"tank\"}"),
         RULE(USAGE ",\"matchers\":[\"mount=~\\\"/data.*\\\"\"]"),

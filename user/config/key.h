@@ -78,8 +78,10 @@ extern const struct key_table config_table;
 void check_upstreams(struct reader *reader, void *base);
 void doubt_breakers(struct reader *reader, const struct config *config);
 void doubt_services(struct reader *reader, const struct config *config);
-/* Gives the unit of a match, which the reader is at, its type. */
 struct config_service;
+/* `unit` NULL is fine. */
+void doubt_unit(const struct reader *reader, const char *unit, const char *pointer);
+/* Gives the unit of a match, which the reader is at, its type. */
 void unit_complete(struct reader *reader, struct config_service *service);
 void check_channels(struct reader *reader, void *base);
 /* Offsets in struct config. */

@@ -147,6 +147,7 @@ static void doubt_match(const struct reader *reader, const struct config_service
     } parts[] = {
         {"unit", service->match.unit, doubt_template},
         {"unit", service->match.unit, doubt_slice},
+        {"unit", service->match.unit, doubt_unit},
         {"cgroup", service->match.cgroup, doubt_slice},
         {"unit", service->match.unit, doubt_pattern},
         {"cgroup", service->match.cgroup, doubt_cgroup},
