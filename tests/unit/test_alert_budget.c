@@ -97,6 +97,23 @@ static void flap(void)
 
 #define FLAPS "\"cooldown_period\":30,\"flapping_changes\":4,\"flapping_window\":100,"
 
+/* That it flaps is held back, not that what was told is over. */
+static void what_was_told_is_over_whatever_was_held_back(void **state)
+{
+    open_with(
+        "\"cooldown_period\":0,\"flapping_changes\":4,\"flapping_window\":100,"
+        "\"max_alerts_per_hour\":1,\"channels\":[" HOOK(
+            "ops") "],"
+                   "\"routes\":[{\"channels\":[\"ops\"],\"group_wait\":0,\"group_interval\":90}]");
+    for (unsigned second = 1000; second < 1040; second += 10) {
+        set_check(&w, "cpu", NULL, (second / 10) % 2 ? STATUS_HEALTHY : STATUS_DEGRADED, "75 %");
+        run_until(&w, second + 10);
+    }
+    run_until(&w, 3000);
+    expect_log(&w, "1001 firing* ops +HostCpu\n1131 resolved ops -HostCpu\n"
+                   "1151 digest ops HostCpu=1 of 1\n");
+}
+
 static void a_rise_to_critical_breaks_flapping(void **state)
 {
     open_with("\"cooldown_period\":0,\"flapping_changes\":4,\"flapping_window\":100," OPS);
@@ -205,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(warnings_take_nothing_from_an_error),
         TEST(one_source_leaves_half_to_the_others),
+        TEST(what_was_told_is_over_whatever_was_held_back),
         TEST(a_rise_to_critical_breaks_flapping),
         TEST(a_critical_that_flaps_is_told_after_a_cooldown),
         TEST(what_got_better_for_a_cooldown_and_worse_again_is_told),

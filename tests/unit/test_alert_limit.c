@@ -86,6 +86,21 @@ static void a_digest_counts_an_alert_once(void **state)
     expect_log(&w, "1962 digest ops A=1 of 1\n");
 }
 
+/* That it still fires is held back: nobody forgets that it does. */
+static void a_repeat_that_is_held_back_ends_nothing(void **state)
+{
+    open_with("\"max_alerts_per_hour\":1,\"escalation_delay\":200,\"escalation_limit\":1,"
+              "\"channels\":[{\"name\":\"ops\",\"type\":\"webhook\",\"url\":\"http://h/\"}],"
+              "\"routes\":[{\"channels\":[\"ops\"],\"group_wait\":0,\"group_interval\":1,"
+              "\"repeat_interval\":100}]");
+    set_metric(&w, "a", NULL, 1);
+    run_until(&w, 1250);
+    expect_log(&w, "1001 firing* ops +A\n1161 digest ops A=1 of 1\n1202 escalation ops +A(1,2)\n");
+    set_metric(&w, "a", NULL, 0);
+    run_until(&w, 1260);
+    expect_log(&w, "1251 resolved ops -A\n");
+}
+
 static void an_unanswered_alert_is_escalated(void **state)
 {
     open_with("\"escalation_delay\":100,\"escalation_limit\":3," OPS_AND_BOSS);
@@ -288,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(beyond_the_limit_there_is_one_digest),
         TEST(a_digest_counts_an_alert_once),
+        TEST(a_repeat_that_is_held_back_ends_nothing),
         TEST(an_unanswered_alert_is_escalated),
         TEST(escalation_needs_no_other_channel),
         TEST(an_ack_stops_repeats_and_escalation_until_it_expires),

@@ -140,7 +140,7 @@ struct alert_manager {
     int64_t held_since;  /* NEVER */
     int64_t digested_at; /* NEVER */
     channel_set held_channels;
-    uint64_t digests; /* sent */
+    uint64_t digests, digests_noted; /* sent; as the last note has it */
     struct change recent[CHANGES_KEPT];
     size_t recent_count;            /* ever */
     struct past *past[HISTORY_MAX]; /* a ring */
@@ -277,6 +277,8 @@ enum want want_of(const struct alert_manager *m, const struct alert *alert);
 bool want_is_flapping(const struct alert *alert);
 /* It was told, and is worse than was told. */
 bool want_is_rise(const struct alert *alert);
+/* Whoever was told that it fires has to be told that it is over. */
+bool want_is_owed(const struct alert_manager *m, const struct alert *alert);
 /* Whether what the alert wants may be told now, as far as its group is concerned. */
 bool want_is_ready(const struct alert_manager *m, const struct alert *alert, enum want want);
 
@@ -298,6 +300,7 @@ channel_set deliver(struct alert_manager *m, const struct delivery *delivery, ch
 bool limit_full(const struct alert_manager *m, enum severity severity, uint64_t source);
 bool limit_reached(const struct alert_manager *m, enum severity severity); /* for any source */
 void limit_count(struct alert_manager *m, enum severity severity, uint64_t source);
+void limit_add(struct alert_manager *m, const struct sent *added); /* oldest first */
 
 /* digest.c */
 void digest_hold(struct alert_manager *m, const char *rule, uint64_t fingerprint,

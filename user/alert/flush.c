@@ -108,7 +108,9 @@ static void hold_back(struct alert_manager *m, struct flush *flush, enum list li
             alerts[kept++] = alert;
             continue;
         }
-        remember(m, alert, TOLD_HELD);
+        /* Only that it still fires was held back. */
+        remember(m, alert,
+                 list == LIST_CHANGED && alert->told == TOLD_FIRING ? TOLD_FIRING : TOLD_HELD);
         m->counters.held_back++;
         digest_hold(m, alert_name(alert), alert->node.key, alert->severity,
                     route->channels & ~route->log);

@@ -142,8 +142,8 @@ static void advance_firing(struct alert_manager *m, struct alert *alert)
 /* A resolved alert is remembered for the cooldown and for flapping. */
 static void advance_resolved(struct alert_manager *m, struct alert *alert)
 {
-    bool owed = (alert->told == TOLD_FIRING || alert->told == TOLD_FLAPPING) &&
-                alert->suppressed != SUPPRESSED_UNROUTED && m->plan->config->alert_manager.enabled;
+    bool owed = want_is_owed(m, alert) && alert->suppressed != SUPPRESSED_UNROUTED &&
+                m->plan->config->alert_manager.enabled;
 
     if (owed || alert->flapping || m->now - alert->resolved_at < m->plan->flapping_window_ns ||
         (alert->told_at != NEVER && m->now - alert->told_at < m->plan->cooldown_ns))

@@ -42,10 +42,9 @@ void registry_remove(struct alert_manager *m, struct alert *alert)
     free(alert);
 }
 
-static bool may_go(const struct alert *alert)
+static bool may_go(const struct alert_manager *m, const struct alert *alert)
 {
-    return alert->state == ALERT_RESOLVED && alert->told != TOLD_FIRING &&
-           alert->told != TOLD_FLAPPING;
+    return alert->state == ALERT_RESOLVED && !want_is_owed(m, alert);
 }
 
 /* Alerts that are only remembered make room for those that are new. */
@@ -58,7 +57,7 @@ static bool make_room(struct alert_manager *m)
         return false;
     for (struct alert *alert = m->alerts; alert; alert = next) {
         next = alert->next;
-        if (!may_go(alert))
+        if (!may_go(m, alert))
             continue;
         registry_remove(m, alert);
         any = true;

@@ -28,6 +28,14 @@ static enum want want_of_firing(const struct alert_manager *m, const struct aler
     return alert->told == TOLD_FIRING && escalation_due(m, alert) ? WANT_ESCALATION : WANT_NOTHING;
 }
 
+/* What was held back last may have been told before. */
+bool want_is_owed(const struct alert_manager *m, const struct alert *alert)
+{
+    return alert->told == TOLD_FIRING || alert->told == TOLD_FLAPPING ||
+           (alert->told != TOLD_RESOLVED && alert->group &&
+            (alert->told_channels & ~m->plan->routes[alert->group->route].log));
+}
+
 /* No notice of flapping is waited for by what must not wait. */
 static bool breaks_flapping(const struct alert *alert)
 {
@@ -49,8 +57,7 @@ enum want want_of(const struct alert_manager *m, const struct alert *alert)
         return WANT_FLAPPING;
     if (alert->state == ALERT_FIRING)
         return want_of_firing(m, alert);
-    return alert->told == TOLD_FIRING || alert->told == TOLD_FLAPPING ? WANT_RESOLVED
-                                                                      : WANT_NOTHING;
+    return want_is_owed(m, alert) ? WANT_RESOLVED : WANT_NOTHING;
 }
 
 /* As in Alertmanager, but what is CRITICAL or got worse does not wait for the interval: five
