@@ -125,8 +125,8 @@ uint64_t alert_manager_revision(const struct alert_manager *m);
 /* The whole state as a new JSON document; NULL when out of memory. `boot_id` tells whether the
  * monotonic clock goes on when it is imported: the kernel's, or NULL. */
 cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id);
-/* The alerts of which something was told since the call before, as notes to be kept until a whole
- * state is saved; NULL: none, or out of memory. */
+/* What was told since the call before, right after the tick, as a note to be kept until a whole
+ * state is saved; NULL: nothing, or out of memory. */
 cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id);
 /* After alert_manager_import(), note by note in their order: what was told since the state was
  * saved. -EINVAL. */

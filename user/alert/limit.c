@@ -38,12 +38,10 @@ bool limit_full(const struct alert_manager *m, enum severity severity, uint64_t 
     return all >= limit || own >= (limit - (all - own) + 1) / 2;
 }
 
-void limit_count(struct alert_manager *m, enum severity severity, uint64_t source)
+void limit_add(struct alert_manager *m, const struct sent *added)
 {
     size_t gone = 0, most = SEVERITY_COUNT * limit_of(m);
 
-    if (severity == SEVERITY_CRITICAL)
-        return;
     while (gone < m->sent_count &&
            (m->sent_count - gone >= most || m->now - m->sent[gone].at >= HOUR_NS))
         gone++;
@@ -60,5 +58,11 @@ void limit_count(struct alert_manager *m, enum severity severity, uint64_t sourc
         m->sent = sent;
         m->sent_capacity = capacity;
     }
-    m->sent[m->sent_count++] = (struct sent){m->now, source, severity};
+    m->sent[m->sent_count++] = *added;
+}
+
+void limit_count(struct alert_manager *m, enum severity severity, uint64_t source)
+{
+    if (severity != SEVERITY_CRITICAL)
+        limit_add(m, &(struct sent){m->now, source, severity});
 }

@@ -36,8 +36,12 @@ uint64_t state_u64_of(const cJSON *json);
 /* state_pace.c */
 void state_add_paces(cJSON *to, const struct alert_manager *m);
 void state_add_rests(cJSON *to, const struct alert_manager *m);
+/* Of what was sent at `since` or later. */
+void state_add_budget(cJSON *to, const struct alert_manager *m, int64_t since);
 void state_read_paces(struct alert_manager *m, const cJSON *json, const struct state_base *base);
 void state_read_rests(struct alert_manager *m, const cJSON *json, const struct state_base *base);
+/* Added to what is there. */
+void state_read_budget(struct alert_manager *m, const cJSON *json, const struct state_base *base);
 
 /* Of what was told of an alert; two that differ were not the same. */
 uint64_t state_told_hash(const struct alert *alert);

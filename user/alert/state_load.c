@@ -288,6 +288,20 @@ static void read_held(struct alert_manager *m, const cJSON *json, const struct s
     m->held_channels = channels_of(item(json, "channels"), m->plan);
 }
 
+/* What was held back until a digest of that number was in it. */
+static void read_digests(struct alert_manager *m, const cJSON *json, const struct state_base *base)
+{
+    uint64_t digests = state_u64_of(item(json, "digests"));
+
+    if (digests <= m->digests)
+        return;
+    m->digests = m->digests_noted = digests;
+    m->digested_at = state_past_of(item(json, "digested_at"), base);
+    held_clear(&m->held);
+    m->held_channels = 0;
+    m->held_since = NEVER;
+}
+
 static void read_recent(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     const cJSON *each;
@@ -336,38 +350,6 @@ static void read_history(struct alert_manager *m, const cJSON *json)
     }
 }
 
-static int compare_times(const void *a, const void *b)
-{
-    const struct sent *left = a, *right = b;
-
-    return (left->at > right->at) - (left->at < right->at);
-}
-
-static void read_sent(struct alert_manager *m, const cJSON *json, const struct state_base *base)
-{
-    size_t count = (size_t)cJSON_GetArraySize(json);
-    const cJSON *each;
-
-    if (count == 0 ||
-        count > SEVERITY_COUNT * (size_t)m->plan->config->alert_manager.max_alerts_per_hour)
-        return;
-    m->sent = calloc(count, sizeof(*m->sent));
-    if (!m->sent)
-        return;
-    m->sent_capacity = count;
-    cJSON_ArrayForEach (each, json) {
-        struct sent sent = {
-            .at = state_past_of(item(each, "at"), base),
-            .source = state_u64_of(item(each, "source")),
-            .severity = (enum severity)state_number_of(item(each, "severity"), SEVERITY_COUNT),
-        };
-
-        if (sent.at != NEVER)
-            m->sent[m->sent_count++] = sent;
-    }
-    qsort(m->sent, m->sent_count, sizeof(*m->sent), compare_times);
-}
-
 static struct state_base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
                                  uint64_t realtime_ns)
 {
@@ -406,20 +388,27 @@ static void begin_at(struct alert_manager *m, const struct state_base *base, uin
     m->ticked = true;
 }
 
-/* What was told is so, whatever an older state says. */
+/* What was told is so, whatever an older state says. What was held back for the digest, which is
+ * too much for a note, is held back anew. */
 static void read_told(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     struct labels *labels = labels_of(item(json, "labels"));
-    struct alert *known = labels ? registry_find(m, labels) : NULL;
+    struct alert *alert = labels ? registry_find(m, labels) : NULL;
     int64_t told_at = state_past_of(item(json, "told_at"), base);
 
-    labels_unref(labels);
-    if (known && told_at != NEVER && known->told_at < told_at) {
-        registry_remove(m, known);
-        known = NULL;
+    if (alert && told_at != NEVER && alert->told_at < told_at) {
+        registry_remove(m, alert);
+        alert = NULL;
     }
-    if (!known)
+    if (!alert) {
         read_alert(m, json, base);
+        alert = labels ? registry_find(m, labels) : NULL;
+        if (alert && alert->told == TOLD_HELD) {
+            alert->told = TOLD_NOTHING;
+            alert->flapping_told = false;
+        }
+    }
+    labels_unref(labels);
 }
 
 int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const char *boot_id,
@@ -436,8 +425,12 @@ int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const 
         return 0;
     if (!m->ticked)
         begin_at(m, &base, realtime_ns);
+    read_backwards(m, item(json, "groups"), &base, read_group);
     read_backwards(m, item(json, "alerts"), &base, read_told);
+    state_read_budget(m, item(json, "budget"), &base);
     state_read_paces(m, item(json, "paces"), &base);
+    state_read_rests(m, item(json, "rests"), &base);
+    read_digests(m, json, &base);
     m->revision++;
     return 0;
 }
@@ -459,11 +452,10 @@ int alert_manager_import(struct alert_manager *m, const cJSON *json, const char 
         read_silence(m, each);
     if (state_u64_of(item(json, "silences_made")) > m->silences_made)
         m->silences_made = state_u64_of(item(json, "silences_made"));
-    read_sent(m, item(json, "budget"), &base);
+    state_read_budget(m, item(json, "budget"), &base);
     state_read_paces(m, item(json, "paces"), &base);
     state_read_rests(m, item(json, "rests"), &base);
-    m->digests = state_u64_of(item(json, "digests"));
-    m->digested_at = state_past_of(item(json, "digested_at"), &base);
+    read_digests(m, json, &base);
     read_held(m, item(json, "held"), &base);
     read_recent(m, item(json, "changes"), &base);
     read_history(m, item(json, "history"));

@@ -1,6 +1,8 @@
-/* How fast each receiver was told, and what waits for it: a restart in a storm is no new one. */
+/* How fast each receiver was told, how much in this hour, and what waits for it: a restart in a
+ * storm is no new one. */
 #include "alert/state.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TAKEN_MAX 1e9
@@ -73,6 +75,23 @@ void state_add_rests(cJSON *to, const struct alert_manager *m)
         state_add_time(json, "good_since", m->now, rest->good_since);
         state_add_time(json, "again_since", m->now, rest->again_since);
         state_add_time(json, "told_at", m->now, rest->told_at);
+        cJSON_AddItemToArray(list, json);
+    }
+}
+
+void state_add_budget(cJSON *to, const struct alert_manager *m, int64_t since)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "budget");
+
+    for (size_t i = 0; i < m->sent_count; i++) {
+        cJSON *json;
+
+        if (m->sent[i].at < since)
+            continue;
+        json = cJSON_CreateObject();
+        state_add_time(json, "at", m->now, m->sent[i].at);
+        state_add_u64(json, "source", m->sent[i].source);
+        cJSON_AddNumberToObject(json, "severity", m->sent[i].severity);
         cJSON_AddItemToArray(list, json);
     }
 }
@@ -151,4 +170,29 @@ void state_read_rests(struct alert_manager *m, const cJSON *json, const struct s
         rest->again_since = state_past_of(item(each, "again_since"), base);
         rest->told_at = state_past_of(item(each, "told_at"), base);
     }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sent *left = a, *right = b;
+
+    return (left->at > right->at) - (left->at < right->at);
+}
+
+void state_read_budget(struct alert_manager *m, const cJSON *json, const struct state_base *base)
+{
+    const cJSON *each;
+
+    cJSON_ArrayForEach (each, json) {
+        const struct sent sent = {
+            .at = state_past_of(item(each, "at"), base),
+            .source = state_u64_of(item(each, "source")),
+            .severity = (enum severity)state_number_of(item(each, "severity"), SEVERITY_COUNT),
+        };
+
+        if (sent.at != NEVER)
+            limit_add(m, &sent);
+    }
+    if (m->sent_count > 0)
+        qsort(m->sent, m->sent_count, sizeof(*m->sent), by_time);
 }

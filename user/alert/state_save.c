@@ -207,18 +207,13 @@ static void add_held(cJSON *to, const struct alert_manager *m)
     }
 }
 
-static void add_sent(cJSON *to, const struct alert_manager *m)
+static void add_groups(cJSON *to, const struct alert_manager *m, int64_t since)
 {
-    cJSON *list = cJSON_AddArrayToObject(to, "budget");
+    cJSON *list = cJSON_AddArrayToObject(to, "groups");
 
-    for (size_t i = 0; i < m->sent_count; i++) {
-        cJSON *json = cJSON_CreateObject();
-
-        state_add_time(json, "at", m->now, m->sent[i].at);
-        state_add_u64(json, "source", m->sent[i].source);
-        cJSON_AddNumberToObject(json, "severity", m->sent[i].severity);
-        cJSON_AddItemToArray(list, json);
-    }
+    for (const struct group *group = m->groups; group; group = group->next)
+        if (group->flushed_at >= since)
+            cJSON_AddItemToArray(list, group_json(m, group));
 }
 
 static void add_recent(cJSON *to, const struct alert_manager *m)
@@ -260,9 +255,9 @@ static cJSON *document(const struct alert_manager *m, const char *boot_id)
     return json;
 }
 
-cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
+static void add_told_alerts(cJSON *to, struct alert_manager *m)
 {
-    cJSON *json = document(m, boot_id), *list = cJSON_AddArrayToObject(json, "alerts");
+    cJSON *list = cJSON_AddArrayToObject(to, "alerts");
 
     for (struct alert *alert = m->alerts; alert; alert = alert->next) {
         uint64_t told = state_told_hash(alert);
@@ -272,12 +267,31 @@ cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
         alert->told_noted = told;
         cJSON_AddItemToArray(list, alert_json(m, alert));
     }
-    if (cJSON_GetArraySize(list) > 0) {
-        state_add_paces(json, m);
-        return json;
+}
+
+static void add_digests(cJSON *to, const struct alert_manager *m)
+{
+    state_add_u64(to, "digests", m->digests);
+    state_add_time(to, "digested_at", m->now, m->digested_at);
+}
+
+cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
+{
+    cJSON *json = document(m, boot_id);
+
+    add_told_alerts(json, m);
+    if (cJSON_GetArraySize(cJSON_GetObjectItem(json, "alerts")) == 0 &&
+        m->digests == m->digests_noted) {
+        cJSON_Delete(json);
+        return NULL;
     }
-    cJSON_Delete(json);
-    return NULL;
+    m->digests_noted = m->digests;
+    add_groups(json, m, m->now);
+    state_add_budget(json, m, m->now);
+    state_add_paces(json, m);
+    state_add_rests(json, m);
+    add_digests(json, m);
+    return json;
 }
 
 cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
@@ -289,18 +303,15 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
     list = cJSON_AddArrayToObject(json, "alerts");
     for (const struct alert *alert = m->alerts; alert; alert = alert->next)
         cJSON_AddItemToArray(list, alert_json(m, alert));
-    list = cJSON_AddArrayToObject(json, "groups");
-    for (const struct group *group = m->groups; group; group = group->next)
-        cJSON_AddItemToArray(list, group_json(m, group));
+    add_groups(json, m, NEVER);
     list = cJSON_AddArrayToObject(json, "silences");
     for (size_t i = 0; i < m->silence_count; i++)
         cJSON_AddItemToArray(list, silence_json(&m->silences[i]));
     state_add_u64(json, "silences_made", m->silences_made);
-    add_sent(json, m);
+    state_add_budget(json, m, NEVER);
     state_add_paces(json, m);
     state_add_rests(json, m);
-    state_add_u64(json, "digests", m->digests);
-    state_add_time(json, "digested_at", m->now, m->digested_at);
+    add_digests(json, m);
     add_held(json, m);
     add_recent(json, m);
     add_history(json, m);
