@@ -154,6 +154,48 @@ static void rows_that_nobody_can_send_are_given_up(void **state)
     office_end(&o);
 }
 
+static bool recovered_one(struct office *o)
+{
+    return office_view(o, 0).queued == 1;
+}
+
+/* What failed and waits for its next attempt is not delivered, also when the agent that saw it fail
+ * is gone. */
+static void a_channel_that_failed_still_does(void **state)
+{
+    for (unsigned attempts = 0; attempts < 2; attempts++) {
+        struct outbox_entry row = {.channel = "hook",
+                                   .key = "mw-1",
+                                   .body = "webhook critical\n{}",
+                                   .body_bytes = 19,
+                                   .attempts = attempts};
+        char channel[512];
+        struct outbox *outbox;
+        struct peer *peer;
+        struct office o;
+
+        office_begin(&o);
+        row.created_ns = clock_realtime_ns(&o.clock);
+        row.next_attempt_ns = row.created_ns + 60 * NS_PER_SECOND;
+        assert_int_equal(outbox_create(&outbox, &(struct outbox_config){.path = o.outbox},
+                                       &(struct outbox_ops){0}),
+                         0);
+        assert_int_equal(outbox_put(outbox, &row), 0);
+        outbox_destroy(outbox);
+        peer = peer_start(o.loop, PEER_ANSWERS, OK_ANSWER);
+        webhook(channel, "hook", peer, "");
+        office_open(&o, channel);
+        office_run(&o, recovered_one);
+        assert_int_equal(office_view(&o, 0).state, attempts ? NOTIFY_FAILING : NOTIFY_OK);
+        assert_int_equal(!!*office_view(&o, 0).error, attempts);
+        office_turn_clock(&o, 60 * NS_PER_SECOND, "mw-2");
+        office_run(&o, all_sent);
+        assert_int_equal(office_view(&o, 0).state, NOTIFY_OK);
+        peer_stop(peer);
+        office_end(&o);
+    }
+}
+
 static bool flooded(struct office *o)
 {
     return office_view(o, 0).sent_total == LANE_ENTRIES_MAX;
@@ -253,6 +295,7 @@ int main(void)
         cmocka_unit_test(without_a_disk_it_is_sent_all_the_same),
         cmocka_unit_test(what_a_killed_agent_had_to_say_is_sent_by_the_next),
         cmocka_unit_test(rows_that_nobody_can_send_are_given_up),
+        cmocka_unit_test(a_channel_that_failed_still_does),
         cmocka_unit_test(a_flood_is_bounded_and_what_is_critical_stays),
         cmocka_unit_test(more_rows_than_there_is_room_for_are_recovered),
     };

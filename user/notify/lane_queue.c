@@ -301,6 +301,9 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
         wait_ns = lane->max_delay_ns;
     entry->not_before_ns = now_ns + wait_ns;
     insert(lane, entry, true);
+    /* Of its next attempt nothing may be known for long. */
+    if (stored->attempts > 0 && lane->state == NOTIFY_OK)
+        lane_set_state(lane, NOTIFY_FAILING, "it failed before the agent was started again");
 }
 
 void lane_ready(struct lane *lane, const struct outbox_entry *stored, bool recovered)

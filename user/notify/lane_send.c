@@ -9,7 +9,7 @@
 #define RETRY_AFTER_MAX_NS (3600 * NS_PER_SECOND)
 #define ANSWER_SHOWN_BYTES 120
 
-static void set_state(struct lane *lane, enum notify_state state, const char *error)
+void lane_set_state(struct lane *lane, enum notify_state state, const char *error)
 {
     enum notify_state before = lane->state;
 
@@ -43,10 +43,10 @@ void lane_look(struct lane *lane)
     attempt_end(&attempt);
     if (r < 0 && r != -ENOMEM) {
         lane->unready = true;
-        set_state(lane, NOTIFY_MISCONFIGURED, reason);
+        lane_set_state(lane, NOTIFY_MISCONFIGURED, reason);
     } else if (lane->unready) {
         lane->unready = false;
-        set_state(lane, NOTIFY_OK, "");
+        lane_set_state(lane, NOTIFY_OK, "");
     }
 }
 
@@ -90,9 +90,9 @@ static void on_success(struct lane *lane, const char *note)
     lane->unready = false;
     /* Delivered, but not to everybody. */
     if (*note)
-        set_state(lane, NOTIFY_MISCONFIGURED, note);
+        lane_set_state(lane, NOTIFY_MISCONFIGURED, note);
     else
-        set_state(lane, NOTIFY_OK, "");
+        lane_set_state(lane, NOTIFY_OK, "");
     lane_forget_first(lane);
 }
 
@@ -131,10 +131,10 @@ static void on_failure(struct lane *lane, const struct outcome *outcome, bool re
 
     lane->failed_total++;
     lane->unready = false;
-    set_state(lane,
-              outcome->class == OUTCOME_PERMANENT && !rejected ? NOTIFY_MISCONFIGURED
-                                                               : NOTIFY_FAILING,
-              reason);
+    lane_set_state(lane,
+                   outcome->class == OUTCOME_PERMANENT && !rejected ? NOTIFY_MISCONFIGURED
+                                                                    : NOTIFY_FAILING,
+                   reason);
     /* One that throttles or refuses what is said is alive. */
     if (outcome->class != OUTCOME_THROTTLED)
         breaker_call(lane->breaker, now_ns, lane->epoch, !rejected, false, NULL);

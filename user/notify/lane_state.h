@@ -78,6 +78,8 @@ void lane_give_up_first(struct lane *lane, const char *reason);
 void lane_note_delivered(struct lane *lane, const char *key);
 
 /* lane_send.c */
+/* Logs it when it changes. */
+void lane_set_state(struct lane *lane, enum notify_state state, const char *error);
 /* Whether a request could be made: what is missing is seen before it is needed. */
 void lane_look(struct lane *lane);
 /* Sends the first entry if it may be sent now, else sets the alarm for when. */
