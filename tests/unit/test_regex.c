@@ -46,6 +46,9 @@ static void expressions_mean_what_they_do_in_re2(void **state)
     } cases[] = {
         {"a|ab", "ab", true}, /* the whole value */
         {"a|ab", "abc", false},
+        {"web.*1", "web1", true},
+        {"web.*1", "web10", false}, /* a match may go on, and then comes to nothing */
+        {"web.*1", "web101", true},
         {"", "", true},
         {"", "a", false},
         {"x$", "x\n", false},
@@ -81,6 +84,34 @@ static void expressions_mean_what_they_do_in_re2(void **state)
 
         if (regex_match(regex, cases[i].value, NULL) != (cases[i].matches ? REGEX_YES : REGEX_NO))
             fail_msg("%s, %s", cases[i].pattern, cases[i].value);
+        regex_destroy(regex);
+    }
+}
+
+/* Every value of two letters up to a length. */
+static void the_whole_value_matches_or_nothing_does(void **state)
+{
+    static const char *const patterns[] = {"a.*b",     ".*a",          "a*b",   "(ab)*a",
+                                           "a|ab|abb", "(a|b)*b",      "a+b+?", "(a|aa)*?b",
+                                           "b?.?a",    "((a|b)(a|b))*"};
+
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        struct regex *regex = compiled(patterns[i]), *ended;
+        char pattern[32];
+
+        snprintf(pattern, sizeof(pattern), "(?:%s)$", patterns[i]);
+        ended = compiled(pattern);
+        for (unsigned length = 0; length <= 8; length++) {
+            for (unsigned letters = 0; letters < 1U << length; letters++) {
+                char value[9] = "";
+
+                for (unsigned at = 0; at < length; at++)
+                    value[at] = letters >> at & 1 ? 'b' : 'a';
+                if (regex_match(regex, value, NULL) != regex_match(ended, value, NULL))
+                    fail_msg("%s, %s", patterns[i], value);
+            }
+        }
+        regex_destroy(ended);
         regex_destroy(regex);
     }
 }
@@ -288,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expressions_mean_what_they_do_in_re2),
+        cmocka_unit_test(the_whole_value_matches_or_nothing_does),
         cmocka_unit_test(what_re2_has_not_is_refused),
         cmocka_unit_test(a_compiled_expression_has_a_bound),
         cmocka_unit_test(matching_does_not_explode),

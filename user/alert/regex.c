@@ -19,8 +19,8 @@
 /* Of pcre2_dfa_match(): two lists of states of three ints, and two more. */
 #define WORKSPACE(states) (6 * (size_t)(states) + 2)
 #define OPTIONS                                                                                    \
-    (PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |        \
-     PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_POSSESS)
+    (PCRE2_UTF | PCRE2_ANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C |  \
+     PCRE2_NO_AUTO_POSSESS)
 
 struct regex {
     size_t bytes;
@@ -175,9 +175,11 @@ static bool repair(char ret[VALUE_BYTES_MAX], size_t *ret_bytes, const char *val
     return true;
 }
 
+/* PCRE2_ENDANCHORED is not kept by pcre2_dfa_match(), which goes on after a match that ends before
+ * and then tells of it. The longest match is its first: if any ends with the value, that one. */
 static int match(const struct regex *regex, const char *value, uint32_t options)
 {
-    int workspace[WORKSPACE(STATES_MAX)];
+    int workspace[WORKSPACE(STATES_MAX)], r;
     char repaired[VALUE_BYTES_MAX];
     size_t bytes = strnlen(value, VALUE_BYTES_MAX + 1), states;
 
@@ -189,8 +191,9 @@ static int match(const struct regex *regex, const char *value, uint32_t options)
         value = repaired;
     }
     states = bytes > LONG_VALUE_BYTES ? LONG_VALUE_STATES_MAX : STATES_MAX;
-    return pcre2_dfa_match(regex->code, (PCRE2_SPTR)value, bytes, 0, options, regex->data,
-                           regex->limits, workspace, WORKSPACE(states));
+    r = pcre2_dfa_match(regex->code, (PCRE2_SPTR)value, bytes, 0, options, regex->data,
+                        regex->limits, workspace, WORKSPACE(states));
+    return r >= 0 && pcre2_get_ovector_pointer(regex->data)[1] < bytes ? PCRE2_ERROR_NOMATCH : r;
 }
 
 static uint64_t cpu_ns(void)
@@ -234,8 +237,7 @@ bool regex_may_begin(const char *pattern, const char *begin)
     char error[8];
     bool may;
 
-    /* Partial matching and an anchored end exclude each other. */
-    if (create(&regex, pattern, OPTIONS & ~PCRE2_ENDANCHORED, error, sizeof(error)) < 0)
+    if (create(&regex, pattern, OPTIONS, error, sizeof(error)) < 0)
         return true;
     may = match(regex, begin, PCRE2_PARTIAL_HARD) != PCRE2_ERROR_NOMATCH;
     regex_destroy(regex);
