@@ -1,5 +1,6 @@
 /* What is said to be enforced is what the kernel does at this moment. */
 #include "../unit/config_text.h"
+#include "foreign_program.h"
 #include "own_cgroup.h"
 #include "probe/breaker.h"
 #include "probe_fixture.h"
@@ -18,6 +19,15 @@ struct scene {
     int listener;
     uint16_t port;
 };
+
+#define CHILD "/in"
+
+static bool ends_in_child(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > strlen(CHILD) && strcmp(path + len - strlen(CHILD), CHILD) == 0;
+}
 
 static int setup(void **state)
 {
@@ -49,7 +59,12 @@ static int teardown(void **state)
     loop_destroy(s->loop);
     config_destroy(s->config);
     fixture_destroy(&s->probe);
-    cgroup_remove(s->cgroup);
+    for (bool more = true; more;) {
+        cgroup_remove(s->cgroup);
+        more = ends_in_child(s->cgroup);
+        if (more)
+            s->cgroup[strlen(s->cgroup) - strlen(CHILD)] = '\0';
+    }
     if (s->listener >= 0)
         close(s->listener);
     free(s);
@@ -182,12 +197,121 @@ static void a_link_that_somebody_detaches(void **state)
     is_enforced(s);
 }
 
+#define KERNEL_LIMIT 64 /* programs of one type at one cgroup */
+
+static void not_even_half_is_enforced(struct scene *s, const char *reason)
+{
+    for (int i = 0; i < 3; i++) {
+        live_tick(s->live, NULL, monotonic_ns());
+        assert_int_equal(view_of(s).enforcement, ENFORCEMENT_FAILED);
+        assert_non_null(strstr(view_of(s).not_enforced, "cgroup/connect6"));
+        assert_non_null(strstr(view_of(s).not_enforced, s->name));
+        assert_non_null(strstr(view_of(s).not_enforced, reason));
+        assert_int_equal(programs_at(s->cgroup, BPF_CGROUP_INET4_CONNECT), 0);
+        assert_int_equal(connect_of_client(s), 0);
+    }
+}
+
+static void a_cgroup_without_room_for_one_of_the_programs(void **state)
+{
+    struct scene *s = *state;
+    int foreign[KERNEL_LIMIT];
+
+    assert_true(cgroup_make(s->cgroup));
+    assert_int_equal(foreign_programs_attach(s->cgroup, BPF_CGROUP_INET6_CONNECT, BPF_F_ALLOW_MULTI,
+                                             KERNEL_LIMIT, foreign),
+                     KERNEL_LIMIT);
+    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    not_even_half_is_enforced(s, "64 programs are attached there, the most that the kernel takes");
+    foreign_programs_detach(s->cgroup, BPF_CGROUP_INET6_CONNECT, KERNEL_LIMIT, foreign);
+    is_enforced(s);
+}
+
+static void a_program_that_shares_its_place_with_none(void **state)
+{
+    struct scene *s = *state;
+    int foreign;
+
+    assert_true(cgroup_make(s->cgroup));
+    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    is_enforced(s);
+    cgroup_remove(s->cgroup);
+    assert_true(cgroup_make(s->cgroup));
+    assert_int_equal(foreign_programs_attach(s->cgroup, BPF_CGROUP_INET6_CONNECT, 0, 1, &foreign),
+                     1);
+    not_even_half_is_enforced(s, "is attached without BPF_F_ALLOW_MULTI");
+    foreign_programs_detach(s->cgroup, BPF_CGROUP_INET6_CONNECT, 1, &foreign);
+    is_enforced(s);
+}
+
+/* From now on the scene is there; teardown() removes them all. */
+static void make_child(struct scene *s)
+{
+    snprintf(s->cgroup + strlen(s->cgroup), sizeof(s->cgroup) - strlen(s->cgroup), CHILD);
+    assert_true(cgroup_make(s->cgroup));
+}
+
+/* Below ours a program cannot switch ours off, and ours switches off none that is above. */
+static void programs_that_may_be_overridden(void **state)
+{
+    struct scene *s = *state;
+    char outer[sizeof(s->cgroup)];
+    int foreign;
+
+    snprintf(outer, sizeof(outer), "%s", s->cgroup);
+    assert_true(cgroup_make(outer));
+    assert_int_equal(
+        foreign_programs_attach(outer, BPF_CGROUP_INET6_CONNECT, BPF_F_ALLOW_OVERRIDE, 1, &foreign),
+        1);
+    snprintf(s->name + strlen(s->name), sizeof(s->name) - strlen(s->name), CHILD);
+    make_child(s);
+    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    not_even_half_is_enforced(s, "is attached without BPF_F_ALLOW_MULTI");
+    foreign_programs_detach(outer, BPF_CGROUP_INET6_CONNECT, 1, &foreign);
+    is_enforced(s);
+
+    make_child(s);
+    assert_int_equal(foreign_programs_attach(s->cgroup, BPF_CGROUP_INET4_CONNECT,
+                                             BPF_F_ALLOW_OVERRIDE, 1, &foreign),
+                     1);
+    is_enforced(s);
+    foreign_programs_detach(s->cgroup, BPF_CGROUP_INET4_CONNECT, 1, &foreign);
+}
+
+static void a_program_that_somebody_replaces(void **state)
+{
+    struct scene *s = *state;
+    char why[PROBE_ERROR_BYTES] = "", path[256];
+    int foreign, link;
+    uint64_t id;
+
+    id = cgroup_make(s->cgroup);
+    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    is_enforced(s);
+    snprintf(path, sizeof(path), "%s/connect4_%" PRIu64, s->probe.pins, id);
+    link = bpf_obj_get(path);
+    foreign = foreign_program_load(BPF_CGROUP_INET4_CONNECT);
+    assert_true(link >= 0 && foreign >= 0);
+    assert_int_equal(bpf_link_update(link, foreign, NULL), 0);
+    close(link);
+    close(foreign);
+    assert_int_equal(connect_of_client(s), 0);
+    assert_false(probe_hook_attached(s->probe.probe, PROBE_HOOK_CONNECT, id, why));
+    assert_non_null(strstr(why, "cgroup/connect4 was replaced at its link by another"));
+    is_enforced(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_program_that_is_off_enforces_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cgroup_that_comes_and_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_somebody_detaches, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_that_somebody_replaces, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cgroup_without_room_for_one_of_the_programs, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_program_that_shares_its_place_with_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(programs_that_may_be_overridden, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

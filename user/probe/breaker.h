@@ -42,14 +42,15 @@ enum probe_hook {
     PROBE_HOOK_COUNT,
 };
 
-/* From now on the hook is attached to these cgroups (absolute paths of cgroup v2) and no others.
- * What a killed agent left attached is taken over without a gap. 0 or a negative errno, `error`
- * then naming the cgroup; the others are attached all the same. */
+/* From now on the hook is attached to these cgroups (absolute paths of cgroup v2) and no others, to
+ * each with all of its programs or none. What a killed agent left attached is taken over without a
+ * gap. 0 or a negative errno, `error` then naming the program, the cgroup and what is in the way;
+ * the others are attached all the same. */
 int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const *cgroups,
                    size_t count, char error[PROBE_ERROR_BYTES]);
 
-/* Whether the kernel runs the hook at the cgroup of this id (the inode number of its directory) at
- * this moment; `why` is one line if not. */
+/* Whether the kernel runs this agent's programs of the hook at the cgroup of this id (the inode
+ * number of its directory) at this moment; `why` is one line if not. */
 bool probe_hook_attached(struct probe *probe, enum probe_hook hook, uint64_t cgroup_id,
                          char why[PROBE_ERROR_BYTES]);
 

@@ -2,7 +2,8 @@
 #ifndef MOONWATCH_PROBE_STATE_H
 #define MOONWATCH_PROBE_STATE_H
 
-#include "abi/call.h"
+#include "probe/breaker.h"
+#include "probe/hook_point.h"
 #include "probe/map.h"
 #include "probe/objects.h"
 #include "probe/pin.h"
@@ -66,6 +67,15 @@ struct hook_link {
     bool wanted;
 };
 
+#define HOOK_FAILURES_MAX (PROBE_HOOK_COUNT * UPSTREAMS_MAX)
+
+/* Why a hook is not at a cgroup that it was asked for. */
+struct hook_failure {
+    enum probe_hook hook;
+    uint64_t cgroup_id; /* 0: there is no such cgroup */
+    char text[PROBE_ERROR_BYTES];
+};
+
 struct kernel_map {
     char name[PROGRAM_NAME_BYTES];
     int fd;
@@ -97,6 +107,8 @@ struct probe {
     unsigned possible_cpus;
     struct hook_link links[LINKS_MAX];
     size_t link_count;
+    struct hook_failure hook_failures[HOOK_FAILURES_MAX];
+    size_t hook_failure_count;
 
     /* Shared with the kernel; NULL when there is no such map. */
     struct breaker_row *breaker_rows;
