@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-/* Of type connect4 or connect6. Its file descriptor, or -1 with errno. */
+/* Of type connect4, connect6 or ingress. Its file descriptor, or -1 with errno. */
 static inline int foreign_program_load(enum bpf_attach_type type)
 {
     static const struct bpf_insn pass[] = {
@@ -17,7 +17,9 @@ static inline int foreign_program_load(enum bpf_attach_type type)
     };
     LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
 
-    return bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "foreign", "GPL", pass, 2, &opts);
+    return bpf_prog_load(type == BPF_CGROUP_INET_INGRESS ? BPF_PROG_TYPE_CGROUP_SKB
+                                                         : BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+                         "foreign", "GPL", pass, 2, &opts);
 }
 
 /* Attached until the cgroup goes or foreign_programs_detach(); how many could be. One program may

@@ -16,6 +16,8 @@ struct scene {
     struct live *live;
     struct config *config;
     char cgroup[128], name[48];
+    enum enforcement awaited;
+    uint64_t deadline_ns;
     int listener;
     uint16_t port;
 };
@@ -71,21 +73,34 @@ static int teardown(void **state)
     return 0;
 }
 
-static void open_scene(struct scene *s, unsigned concerns)
+#define BOTH (1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER)
+
+/* The first upstream has what `more` says, from after its clients on. */
+static void open_upstream(struct scene *s, unsigned concerns, const char *more, ...)
 {
     struct live_sources sources = {.clock = clock_system(), .host = &host_default};
-    char text[512];
+    char text[1024];
+    va_list args;
+    int len;
 
     fixture_open(&s->probe, concerns, PROBE_AUTO);
-    snprintf(text, sizeof(text),
-             "{\"upstreams\":[{\"name\":\"pay\",\"address\":\"127.0.0.1:%u\",\"clients\":{"
-             "\"cgroup\":\"/%s\"},\"breaker\":{\"mode\":\"forced_open\"}}]}",
-             s->port, s->name);
+    len = snprintf(text, sizeof(text),
+                   "{\"upstreams\":[{\"name\":\"pay\",\"clients\":{\"cgroup\":\"/%s\"},", s->name);
+    va_start(args, more);
+    vsnprintf(text + len, sizeof(text) - (size_t)len, more, args);
+    va_end(args);
     s->config = load_valid(text, NULL);
     assert_int_equal(loop_create(&s->loop, clock_system()), 0);
     sources.loop = s->loop;
     sources.probe = s->probe.probe;
     assert_int_equal(live_create(&s->live, &sources, &(struct live_ops){0}, s->config), 0);
+}
+
+static void open_scene(struct scene *s, unsigned concerns)
+{
+    open_upstream(s, concerns,
+                  "\"address\":\"127.0.0.1:%u\",\"breaker\":{\"mode\":\"forced_open\"}}]}",
+                  s->port);
 }
 
 static struct upstream_view view_of(struct scene *s)
@@ -148,7 +163,7 @@ static void a_cgroup_that_comes_and_goes(void **state)
     struct scene *s = *state;
     const char *reason;
 
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     assert_int_equal(view_of(s).enforcement, ENFORCEMENT_IDLE);
     assert_non_null(strstr(view_of(s).not_enforced, s->name));
     /* And not: everybody. */
@@ -187,7 +202,7 @@ static void a_link_that_somebody_detaches(void **state)
     uint64_t id;
 
     id = cgroup_make(s->cgroup);
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     is_enforced(s);
     assert_true(probe_hook_attached(s->probe.probe, PROBE_HOOK_CONNECT, id, why));
     detach(s, "connect4", id);
@@ -221,7 +236,7 @@ static void a_cgroup_without_room_for_one_of_the_programs(void **state)
     assert_int_equal(foreign_programs_attach(s->cgroup, BPF_CGROUP_INET6_CONNECT, BPF_F_ALLOW_MULTI,
                                              KERNEL_LIMIT, foreign),
                      KERNEL_LIMIT);
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     not_even_half_is_enforced(s, "64 programs are attached there, the most that the kernel takes");
     foreign_programs_detach(s->cgroup, BPF_CGROUP_INET6_CONNECT, KERNEL_LIMIT, foreign);
     is_enforced(s);
@@ -233,7 +248,7 @@ static void a_program_that_shares_its_place_with_none(void **state)
     int foreign;
 
     assert_true(cgroup_make(s->cgroup));
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     is_enforced(s);
     cgroup_remove(s->cgroup);
     assert_true(cgroup_make(s->cgroup));
@@ -265,7 +280,7 @@ static void programs_that_may_be_overridden(void **state)
         1);
     snprintf(s->name + strlen(s->name), sizeof(s->name) - strlen(s->name), CHILD);
     make_child(s);
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     not_even_half_is_enforced(s, "is attached without BPF_F_ALLOW_MULTI");
     foreign_programs_detach(outer, BPF_CGROUP_INET6_CONNECT, 1, &foreign);
     is_enforced(s);
@@ -286,7 +301,7 @@ static void a_program_that_somebody_replaces(void **state)
     uint64_t id;
 
     id = cgroup_make(s->cgroup);
-    open_scene(s, 1u << CONCERN_REQUEST | 1u << CONCERN_BREAKER);
+    open_scene(s, BOTH);
     is_enforced(s);
     snprintf(path, sizeof(path), "%s/connect4_%" PRIu64, s->probe.pins, id);
     link = bpf_obj_get(path);
@@ -301,6 +316,104 @@ static void a_program_that_somebody_replaces(void **state)
     is_enforced(s);
 }
 
+static void on_step(void *ctx, uint64_t now_ns)
+{
+    struct scene *s = ctx;
+
+    live_tick(s->live, NULL, now_ns);
+    if (view_of(s).enforcement == s->awaited || now_ns > s->deadline_ns)
+        loop_stop(s->loop);
+}
+
+/* Names are resolved meanwhile. */
+static void becomes(struct scene *s, enum enforcement enforcement, const char *why)
+{
+    struct loop_source *steps;
+
+    s->awaited = enforcement;
+    s->deadline_ns = monotonic_ns() + DEADLINE_NS;
+    assert_int_equal(loop_add_timer(s->loop, &steps, 2 * NS_PER_MS, on_step, s), 0);
+    assert_int_equal(loop_run(s->loop), 0);
+    loop_remove(steps);
+    assert_int_equal(view_of(s).enforcement, enforcement);
+    if (!strstr(view_of(s).not_enforced, why))
+        fail_msg("%s", view_of(s).not_enforced);
+}
+
+static void an_address_of_two_that_is_not_known(void **state)
+{
+    static const char why[] = "1 of 2 addresses is not enforced: name.invalid: ";
+    struct scene *s = *state;
+
+    setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);
+    assert_true(cgroup_make(s->cgroup));
+    open_upstream(s, BOTH,
+                  "\"address\":[\"127.0.0.1:%u\",\"name.invalid:%u\"],\"breaker\":{\"mode\":"
+                  "\"forced_open\"}}]}",
+                  s->port, s->port);
+    live_tick(s->live, NULL, monotonic_ns());
+    assert_int_equal(view_of(s).enforcement, ENFORCEMENT_PENDING);
+    becomes(s, ENFORCEMENT_IDLE, why);
+    assert_true(view_of(s).acts);
+    assert_int_equal(connect_of_client(s), ECONNREFUSED);
+}
+
+static void an_address_that_another_upstream_has(void **state)
+{
+    struct scene *s = *state;
+
+    assert_true(cgroup_make(s->cgroup));
+    open_upstream(s, BOTH,
+                  "\"address\":\"127.0.0.1:%u\",\"breaker\":{\"mode\":\"forced_open\"}},"
+                  "{\"name\":\"other\",\"address\":\"localhost:%u\"}]}",
+                  s->port, s->port);
+    becomes(s, ENFORCEMENT_IDLE,
+            "127.0.0.1: upstream \"other\" has that address too, and its breaker decides");
+    assert_false(view_of(s).acts);
+    assert_int_equal(connect_of_client(s), 0);
+}
+
+static void an_address_that_somebody_removes(void **state)
+{
+    struct scene *s = *state;
+    struct upstream_key key;
+    char path[256];
+    int map;
+
+    assert_true(cgroup_make(s->cgroup));
+    open_scene(s, BOTH);
+    is_enforced(s);
+    snprintf(path, sizeof(path), "%s/upstream_host", s->probe.pins);
+    map = bpf_obj_get(path);
+    assert_true(map >= 0);
+    assert_int_equal(bpf_map_get_next_key(map, NULL, &key), 0);
+    assert_int_equal(bpf_map_delete_elem(map, &key), 0);
+    close(map);
+    assert_int_equal(connect_of_client(s), 0);
+    is_enforced(s);
+}
+
+/* What is open is refused, and statuses open nothing. */
+static void statuses_that_cannot_be_read(void **state)
+{
+    struct scene *s = *state;
+    int foreign[KERNEL_LIMIT];
+
+    assert_true(cgroup_make(s->cgroup));
+    assert_int_equal(foreign_programs_attach(s->cgroup, BPF_CGROUP_INET_INGRESS, BPF_F_ALLOW_MULTI,
+                                             KERNEL_LIMIT, foreign),
+                     KERNEL_LIMIT);
+    open_upstream(s, BOTH,
+                  "\"kind\":\"http\",\"read_status\":true,\"address\":\"127.0.0.1:%u\","
+                  "\"breaker\":{\"mode\":\"enforce\"}}]}",
+                  s->port);
+    becomes(s, ENFORCEMENT_FAILED, "HTTP statuses are not read, and open nothing: cgroup_skb/in");
+    assert_true(view_of(s).acts);
+    foreign_programs_detach(s->cgroup, BPF_CGROUP_INET_INGRESS, KERNEL_LIMIT, foreign);
+    live_tick(s->live, NULL, monotonic_ns());
+    assert_null(view_of(s).not_enforced);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +425,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_program_that_shares_its_place_with_none, setup, teardown),
         cmocka_unit_test_setup_teardown(programs_that_may_be_overridden, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_of_two_that_is_not_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_another_upstream_has, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_somebody_removes, setup, teardown),
+        cmocka_unit_test_setup_teardown(statuses_that_cannot_be_read, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,18 +143,26 @@ static void a_breaker_that_is_not_enforced_is_said_once(void **state)
     health_set_services(f->health, s, NULL);
     fixture_ticks(f, 1);
     assert_int_equal(fixture_reason_count(f, COMPONENT_PERFORMANCE), 0); /* not looked at yet */
-    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, NULL);
-    services_set_enforcement(s, 1, ENFORCEMENT_IDLE, "no cgroup x");
+    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, true, NULL);
+    services_set_enforcement(s, 1, ENFORCEMENT_IDLE, false, "no cgroup x");
     fixture_ticks(f, 1);
     fixture_expect(f, COMPONENT_PERFORMANCE, STATUS_HEALTHY);
     fixture_expect_reason(f, COMPONENT_PERFORMANCE, "breaker b is not enforced: no cgroup x");
     for (size_t i = 0; i < 3; i++)
-        services_set_enforcement(s, i, ENFORCEMENT_FAILED, "not attached");
+        services_set_enforcement(s, i, ENFORCEMENT_FAILED, false, "not attached");
     fixture_ticks(f, 1);
     fixture_expect(f, COMPONENT_PERFORMANCE, STATUS_DEGRADED);
     fixture_expect_reason(f, COMPONENT_PERFORMANCE,
                           "breaker a is not enforced: not attached (and 1 more breaker)");
     assert_int_equal(fixture_reason_count(f, COMPONENT_PERFORMANCE), 1);
+    assert_int_equal(services_open(s, "a", f->snapshot.monotonic_ns), 0);
+    fixture_ticks(f, 1);
+    fixture_expect_reason(f, COMPONENT_PERFORMANCE,
+                          "breaker a (not enforced) forced open: by hand");
+    services_set_enforcement(s, 0, ENFORCEMENT_IDLE, true, "1 of 2 addresses is not enforced");
+    fixture_ticks(f, 1);
+    fixture_expect_reason(f, COMPONENT_PERFORMANCE,
+                          "breaker a (not wholly enforced) forced open: by hand");
     health_set_services(f->health, NULL, NULL);
     services_destroy(s);
     config_destroy(config);

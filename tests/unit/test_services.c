@@ -61,7 +61,7 @@ static struct services *create(const struct config *config, const char *rows_mis
     moves = switches = enforcement_told = 0;
     assert_int_equal(services_create(&s, config, &memory, &ops, S), 0);
     for (size_t i = 0; i < services_upstream_count(s); i++)
-        services_set_enforcement(s, i, ENFORCEMENT_ACTIVE, NULL);
+        services_set_enforcement(s, i, ENFORCEMENT_ACTIVE, true, NULL);
     return s;
 }
 
@@ -145,7 +145,7 @@ static void it_is_enforced_only_while_the_kernel_does(void **state)
     assert_false(moved_without_effect);
     assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_ENDPOINT);
 
-    services_set_enforcement(s, 0, ENFORCEMENT_FAILED, "it is not attached");
+    services_set_enforcement(s, 0, ENFORCEMENT_FAILED, false, "it is not attached");
     for (int i = 0; i < 3; i++)
         services_tick(s, 3 * S);
     assert_int_equal(enforcement_told, 1);
@@ -158,14 +158,26 @@ static void it_is_enforced_only_while_the_kernel_does(void **state)
     assert_int_equal(services_open(s, "pay", 4 * S), 0);
     assert_true(moved_without_effect);
 
-    services_set_enforcement(s, 0, ENFORCEMENT_IDLE, "no cgroup a");
+    services_set_enforcement(s, 0, ENFORCEMENT_IDLE, false, "no cgroup a");
     services_tick(s, 5 * S);
     assert_string_equal(last_enforcement, "pay 3 no cgroup a");
-    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, NULL);
+    services_set_enforcement(s, 0, ENFORCEMENT_ACTIVE, true, NULL);
     services_tick(s, 6 * S);
     assert_string_equal(last_enforcement, "pay 1 -");
     assert_int_equal(enforcement_told, 3);
     assert_null(view_of(s, "pay").not_enforced);
+
+    /* In part: those that it does know are refused, and led elsewhere. */
+    services_set_enforcement(s, 0, ENFORCEMENT_IDLE, true, "1 of 2 addresses is not enforced");
+    services_tick(s, 7 * S);
+    assert_int_equal(enforcement_told, 4);
+    assert_non_null(view_of(s, "pay").not_enforced);
+    assert_true(view_of(s, "pay").acts);
+    assert_int_equal(view_of(s, "pay").fallback.choice.offer, FALLBACK_OFFERS_ENDPOINT);
+    assert_int_equal(services_close(s, "pay", 8 * S), 0);
+    assert_false(moved_without_effect);
+    services_set_lease(s, 0);
+    assert_false(view_of(s, "pay").acts);
     services_destroy(s);
     config_destroy(config);
 }

@@ -38,9 +38,11 @@ static void say_breaker(const struct upstream_view *view, uint64_t now_ns, struc
         breaker_say(breaker->history[0], now_ns, why, sizeof(why));
     phrase_init(&p, finding->text, sizeof(finding->text));
     phrase_add(&p, "breaker %s%s ", view->config->name,
-               view->not_enforced ? " (not enforced)" : "");
+               !view->not_enforced ? ""
+               : view->acts        ? " (not wholly enforced)"
+                                   : " (not enforced)");
     phrase_add(&p, "%s", *why ? why : breaker_state_name(breaker->state));
-    if (!view->not_enforced && view->fallback.choice.refusal && view->config->fallback.given)
+    if (view->acts && view->fallback.choice.refusal && view->config->fallback.given)
         phrase_add(&p, "; connects are refused, %s", view->fallback.choice.refusal);
 }
 

@@ -233,8 +233,10 @@ void metrics_services(struct exposition *e, struct metrics *m, const struct metr
 void metrics_breakers(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
 {
     static const struct metric_column columns[] = {
-        DOUBLE_GAUGE("moonwatch_breaker_enforced", "1 when connects are refused or redirected.",
-                     struct breaker_metrics, enforced, 1),
+        DOUBLE_GAUGE(
+            "moonwatch_breaker_enforced",
+            "1 when connects to all its addresses are refused or redirected while it is open.",
+            struct breaker_metrics, enforced, 1),
         U64_COUNTER("moonwatch_breaker_opened", "Times it opened, since the agent started.",
                     struct breaker_metrics, breaker.opened_total, 1),
         U64_COUNTER("moonwatch_breaker_transitions", "Changes of state, since the agent started.",

@@ -105,7 +105,9 @@ static const struct field breaker_fields[] = {
     ROW("addresses", FIELD_STRINGS, addresses, .count_offset = offsetof(TYPE, address_count)),
     ROW("state", FIELD_STRING, state, .choices = states),
     ROW("mode", FIELD_STRING, mode, .choices = modes),
-    ROW("enforced", FIELD_BOOL, enforced, .about = "whether connects are refused or redirected"),
+    ROW("enforced", FIELD_BOOL, enforced,
+        .about =
+            "whether connects to all its addresses are refused or redirected while it is open"),
     ROW("not_enforced_because", FIELD_STRING, not_enforced, .unknown = "it is enforced"),
     ROW("since", FIELD_TIME, since_realtime_ns, .unknown = "before the agent started"),
     ROW("retry_at", FIELD_TIME, retry_realtime_ns, .unknown = "it is not open"),

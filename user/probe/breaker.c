@@ -89,6 +89,25 @@ static struct upstream_entry entry_of(const struct upstream_address *address)
     return entry;
 }
 
+static const struct kernel_map *find_upstreams(const struct probe *probe, bool prefixes)
+{
+    return map_find((struct probe *)probe, prefixes ? "upstream_addr" : "upstream_host");
+}
+
+int probe_upstream_of(const struct probe *probe, const struct upstream_address *address)
+{
+    const struct upstream_entry entry = entry_of(address);
+    struct upstream_value value;
+
+    for (int prefixes = address->prefix_bits < 128; prefixes < 2; prefixes++) {
+        const struct kernel_map *map = find_upstreams(probe, prefixes);
+
+        if (map && bpf_map_lookup_elem(map->fd, &entry.key, &value) == 0)
+            return (int)value.upstream;
+    }
+    return -ENOENT;
+}
+
 int probe_upstreams_set(struct probe *probe, const struct upstream_address *list, size_t count)
 {
     static const char *const maps[] = {"upstream_host", "upstream_addr"};

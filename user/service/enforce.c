@@ -17,6 +17,7 @@ int enforce_create(struct enforce **ret, const struct enforce_sources *sources)
     e->sources = *sources;
     e->rows = probe_breaker_rows(sources->probe, &reason);
     e->connects.hook = PROBE_HOOK_CONNECT;
+    e->statuses.hook = PROBE_HOOK_HTTP;
     *ret = e;
     return 0;
 }
@@ -26,6 +27,7 @@ void enforce_destroy(struct enforce *e)
     if (!e)
         return;
     hook_list_clear(&e->connects);
+    hook_list_clear(&e->statuses);
     free(e);
 }
 
@@ -94,8 +96,7 @@ void hook_list_clear(struct hook_list *list)
 }
 
 /* Takes one upstream's clients into the row and the lists. */
-static int take_upstream(struct enforce *e, size_t index, struct hook_list *statuses,
-                         char error[PROBE_ERROR_BYTES])
+static int take_upstream(struct enforce *e, size_t index, char error[PROBE_ERROR_BYTES])
 {
     const struct config_upstream *upstream = &e->config->upstreams.items[index];
     struct breaker_row *row = &e->rows[services_row(e->sources.services, index)];
@@ -118,7 +119,7 @@ static int take_upstream(struct enforce *e, size_t index, struct hook_list *stat
     if (enforce_is_asked(e, index))
         r = add_path(&e->connects, clients.path);
     if (r == 0 && upstream->read_status)
-        r = add_path(statuses, clients.path);
+        r = add_path(&e->statuses, clients.path);
     return r;
 }
 
@@ -136,18 +137,17 @@ void enforce_commit(struct enforce *e, const struct config *config)
 /* What becomes of enforcement is told of each breaker by itself. */
 int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
-    struct hook_list statuses = {.hook = PROBE_HOOK_HTTP};
     char of_connects[PROBE_ERROR_BYTES];
     int r = 0, one;
 
     hook_list_clear(&e->connects);
+    hook_list_clear(&e->statuses);
     for (size_t i = 0; i < e->config->upstreams.count; i++) {
-        one = take_upstream(e, i, &statuses, error);
+        one = take_upstream(e, i, error);
         r = r < 0 ? r : one;
     }
     set_hook(e, &e->connects, of_connects);
-    one = set_hook(e, &statuses, error);
-    hook_list_clear(&statuses);
+    one = set_hook(e, &e->statuses, error);
     return r < 0 ? r : one;
 }
 

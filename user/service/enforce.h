@@ -18,7 +18,7 @@ struct enforce;
 struct enforce_sources {
     struct probe *probe;
     struct services *services;
-    const struct upstream_table *table;
+    struct upstream_table *table;
     const struct responder *responder; /* NULL: nothing is answered from here */
     const char *cgroup_root;
 };

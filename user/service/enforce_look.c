@@ -7,45 +7,82 @@
 
 struct verdict {
     enum enforcement enforcement;
+    bool acts;     /* connects are refused, if not all of them */
     bool mendable; /* by putting it in force again */
+    bool lost;     /* and the addresses by telling them again */
     char why[ENFORCEMENT_WHY_BYTES];
 };
 
-/* The cgroup with the program that stops the connects of `path`; 0: there is none. */
-static uint64_t find_hooked(const struct enforce *e, const char *path)
+/* The cgroup with the program that is to be run for `path`; 0: there is none. */
+static uint64_t find_hooked(const struct hook_list *list, const char *path)
 {
     struct stat st;
 
-    for (size_t i = 0; i < e->connects.count; i++)
-        if (path_is_within(path, e->connects.paths[i]))
-            return stat(e->connects.paths[i], &st) == 0 ? st.st_ino : 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (path_is_within(path, list->paths[i]))
+            return stat(list->paths[i], &st) == 0 ? st.st_ino : 0;
     return 0;
 }
 
-static void judge_address(const struct enforce *e, size_t upstream, struct verdict *v)
+static bool is_hooked(const struct enforce *e, const struct hook_list *list, const char *path,
+                      char why[PROBE_ERROR_BYTES])
 {
-    int told = upstream_table_told(e->sources.table);
-    bool pending;
+    return probe_hook_attached(e->sources.probe, list->hook, find_hooked(list, path), why);
+}
 
-    if (told < 0) {
+/* Nothing of it is the host's fault: names that do not resolve, or that share an address. */
+static void judge_addresses(const struct enforce *e, size_t upstream, struct verdict *v)
+{
+    struct upstream_reach reach;
+
+    upstream_table_look(e->sources.table, upstream, &reach);
+    v->acts = reach.known > 0;
+    if (reach.known == reach.count)
+        return;
+    v->lost = reach.lost;
+    v->mendable = v->mendable || reach.lost;
+    v->enforcement = reach.lost      ? ENFORCEMENT_FAILED
+                     : reach.pending ? ENFORCEMENT_PENDING
+                                     : ENFORCEMENT_IDLE;
+    if (reach.count == 1)
+        snprintf(v->why, sizeof(v->why), "%s", reach.why);
+    else
+        snprintf(v->why, sizeof(v->why), "%zu of %zu addresses %s not enforced: %.170s",
+                 reach.count - reach.known, reach.count,
+                 reach.count - reach.known == 1 ? "is" : "are", reach.why);
+}
+
+/* What a breaker that enforces opens by. One that is forced open needs none of it. */
+static void judge_calls(const struct enforce *e, size_t upstream, const struct clients *clients,
+                        struct verdict *v)
+{
+    const struct config_upstream *of = &e->config->upstreams.items[upstream];
+    char why[PROBE_ERROR_BYTES];
+    const char *reason;
+
+    if (of->breaker.mode != BREAKER_MODE_ENFORCE)
+        return;
+    /* Without a probe by configuration it opens by its own check, as `check` says. */
+    if (e->config->overhead.probes.request != CONFIG_PROBE_OFF &&
+        !probe_concern_active(e->sources.probe, CONCERN_REQUEST, &reason)) {
         v->enforcement = ENFORCEMENT_FAILED;
-        snprintf(v->why, sizeof(v->why), "the kernel's table of addresses cannot be written: %s",
-                 strerror(-told));
-    } else if (!upstream_table_any(e->sources.table, upstream, &pending)) {
-        v->enforcement = pending ? ENFORCEMENT_PENDING : ENFORCEMENT_IDLE;
-        upstream_table_missing(e->sources.table, upstream, v->why, sizeof(v->why));
+        snprintf(v->why, sizeof(v->why), "calls are not followed, and open nothing: %.180s",
+                 reason);
+    } else if (of->read_status && !is_hooked(e, &e->statuses, clients->path, why)) {
+        v->enforcement = ENFORCEMENT_FAILED;
+        v->mendable = true;
+        snprintf(v->why, sizeof(v->why), "HTTP statuses are not read, and open nothing: %.190s",
+                 why);
     }
 }
 
-static void judge_attached(const struct enforce *e, size_t upstream, const struct clients *clients,
-                           struct verdict *v)
+static void judge_asked(const struct enforce *e, size_t upstream, const struct clients *clients,
+                        struct verdict *v)
 {
     const struct breaker_row *row = &e->rows[services_row(e->sources.services, upstream)];
-    uint64_t hooked = find_hooked(e, clients->path);
     char why[PROBE_ERROR_BYTES];
 
-    v->enforcement = ENFORCEMENT_FAILED;
-    if (!probe_hook_attached(e->sources.probe, PROBE_HOOK_CONNECT, hooked, why)) {
+    if (!is_hooked(e, &e->connects, clients->path, why)) {
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "%.250s", why);
     } else if (row_load(&row->clients_cgroup_id) != (clients->level ? clients->id : 0) ||
@@ -54,7 +91,9 @@ static void judge_attached(const struct enforce *e, size_t upstream, const struc
         snprintf(v->why, sizeof(v->why), "its row in the kernel is not as it was written");
     } else {
         v->enforcement = ENFORCEMENT_ACTIVE;
-        judge_address(e, upstream, v);
+        judge_addresses(e, upstream, v);
+        if (v->enforcement == ENFORCEMENT_ACTIVE)
+            judge_calls(e, upstream, clients, v);
     }
 }
 
@@ -74,31 +113,38 @@ static void judge(const struct enforce *e, size_t upstream, struct verdict *v)
         v->enforcement = ENFORCEMENT_IDLE;
         snprintf(v->why, sizeof(v->why), "no cgroup %.160s: %.64s", clients.path, strerror(-r));
     } else if (enforce_is_asked(e, upstream)) {
-        judge_attached(e, upstream, &clients, v);
+        judge_asked(e, upstream, &clients, v);
     }
 }
 
-bool enforce_judge(struct enforce *e)
+struct enforce_lack enforce_judge(struct enforce *e)
 {
-    bool mendable = false;
+    struct enforce_lack lack = {0};
 
     for (size_t i = 0; e->rows && i < e->config->upstreams.count; i++) {
         struct verdict v;
 
         judge(e, i, &v);
-        mendable = mendable || v.mendable;
-        e->active[i] = v.enforcement == ENFORCEMENT_ACTIVE;
-        services_set_enforcement(e->sources.services, i, v.enforcement, v.why);
+        lack.mendable = lack.mendable || v.mendable;
+        lack.addresses = lack.addresses || v.lost;
+        e->active[i] = v.acts;
+        services_set_enforcement(e->sources.services, i, v.enforcement, v.acts, v.why);
     }
-    return mendable;
+    return lack;
 }
 
 void enforce_look(struct enforce *e)
 {
     char error[PROBE_ERROR_BYTES];
+    struct enforce_lack lack;
 
-    if (!e->config || !enforce_judge(e) || !e->sources.cgroup_root)
+    if (!e->config)
         return;
+    lack = enforce_judge(e);
+    if (!lack.mendable || !e->sources.cgroup_root)
+        return;
+    if (lack.addresses)
+        upstream_table_tell(e->sources.table);
     enforce_put(e, error);
     enforce_judge(e);
 }

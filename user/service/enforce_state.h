@@ -19,9 +19,10 @@ struct enforce {
     /* As they were last given to the kernel, by row. */
     struct breaker_fallback given[UPSTREAMS_MAX];
     struct hook_list connects; /* where connects were last asked to be stopped */
+    struct hook_list statuses; /* and where statuses of answers to be read */
     uint64_t
         told_ids[UPSTREAMS_MAX]; /* of the cgroups of clients, by upstream; 0: there was none */
-    bool active[UPSTREAMS_MAX];  /* by upstream, as it was last read back */
+    bool active[UPSTREAMS_MAX];  /* by upstream: whether it acts, as it was last read back */
 };
 
 struct clients {
@@ -36,8 +37,13 @@ bool path_is_within(const char *path, const char *above);
 void hook_list_clear(struct hook_list *list);
 int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES]);
 
-/* enforce_look.c: reads back what is in force. Returns whether putting it in force again may mend
- * what is missing. */
-bool enforce_judge(struct enforce *e);
+/* What is missing, and may be mended by putting it in force again. */
+struct enforce_lack {
+    bool mendable;
+    bool addresses; /* of the kernel's table */
+};
+
+/* enforce_look.c: reads back what is in force. */
+struct enforce_lack enforce_judge(struct enforce *e);
 
 #endif

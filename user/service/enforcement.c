@@ -18,28 +18,25 @@ static const char *why_not_asked(const struct upstream *u, const struct breaker_
     return NULL;
 }
 
-enum enforcement enforcement_of(const struct services *s, const struct upstream *u,
-                                const struct breaker_view *breaker, uint64_t now_ns,
-                                const char **ret_why)
+struct enforcement_view enforcement_of(const struct services *s, const struct upstream *u,
+                                       const struct breaker_view *breaker, uint64_t now_ns)
 {
-    *ret_why = why_not_asked(u, breaker);
-    if (*ret_why)
-        return ENFORCEMENT_NOT_ASKED;
-    *ret_why = s->rows_missing;
-    if (*ret_why)
-        return ENFORCEMENT_FAILED;
-    if (u->enforcement == ENFORCEMENT_ACTIVE && now_ns >= s->lease_ns) {
-        *ret_why = expired;
-        return ENFORCEMENT_FAILED;
-    }
-    *ret_why = u->enforcement == ENFORCEMENT_ACTIVE ? NULL : u->why;
-    return u->enforcement;
+    const char *why = why_not_asked(u, breaker);
+
+    if (why)
+        return (struct enforcement_view){ENFORCEMENT_NOT_ASKED, false, why};
+    if (s->rows_missing)
+        return (struct enforcement_view){ENFORCEMENT_FAILED, false, s->rows_missing};
+    if (u->acts && now_ns >= s->lease_ns)
+        return (struct enforcement_view){ENFORCEMENT_FAILED, false, expired};
+    return (struct enforcement_view){u->enforcement, u->acts,
+                                     u->enforcement == ENFORCEMENT_ACTIVE ? NULL : u->why};
 }
 
 void services_set_enforcement(struct services *s, size_t upstream, enum enforcement enforcement,
-                              const char *why)
+                              bool acts, const char *why)
 {
-    upstream_set_enforcement(s->upstreams[upstream], enforcement, why);
+    upstream_set_enforcement(s->upstreams[upstream], enforcement, acts, why);
 }
 
 void services_set_lease(struct services *s, uint64_t expires_ns)
@@ -54,18 +51,20 @@ static bool is_wanting(enum enforcement enforcement)
 
 void enforcement_say(const struct services *s, struct upstream *u, uint64_t now_ns)
 {
+    struct enforcement_view now;
     struct breaker_view breaker;
-    enum enforcement now, said = u->said;
-    const char *why;
+    enum enforcement said = u->said;
 
     breaker_view(u->breaker, now_ns, &breaker);
-    now = enforcement_of(s, u, &breaker, now_ns, &why);
-    if (now == ENFORCEMENT_PENDING || (now == said && strcmp(why ? why : "", u->said_why) == 0))
+    now = enforcement_of(s, u, &breaker, now_ns);
+    u->said_acts = now.acts;
+    if (now.enforcement == ENFORCEMENT_PENDING ||
+        (now.enforcement == said && strcmp(now.why ? now.why : "", u->said_why) == 0))
         return;
-    u->said = now;
-    snprintf(u->said_why, sizeof(u->said_why), "%s", why ? why : "");
+    u->said = now.enforcement;
+    snprintf(u->said_why, sizeof(u->said_why), "%s", now.why ? now.why : "");
     /* That all is as configured is worth a word only after it was not. */
-    if (s->ops.enforcement_changed &&
-        (is_wanting(now) || (now == ENFORCEMENT_ACTIVE && is_wanting(said))))
-        s->ops.enforcement_changed(s->ops.ctx, u->name, now, why);
+    if (s->ops.enforcement_changed && (is_wanting(now.enforcement) ||
+                                       (now.enforcement == ENFORCEMENT_ACTIVE && is_wanting(said))))
+        s->ops.enforcement_changed(s->ops.ctx, u->name, now.enforcement, now.why);
 }

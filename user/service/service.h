@@ -110,7 +110,7 @@ void services_kernel_opened(struct services *s, size_t upstream, uint64_t now_ns
                             const char *address);
 /* What was read back from the kernel: `why` one line (copied) unless it is ENFORCEMENT_ACTIVE. */
 void services_set_enforcement(struct services *s, size_t upstream, enum enforcement enforcement,
-                              const char *why);
+                              bool acts, const char *why);
 /* Until when the kernel enforces anything at all; UINT64_MAX before the first call. */
 void services_set_lease(struct services *s, uint64_t expires_ns);
 /* What checks found of a fallback's endpoint, and when the last answer worth keeping came. */
@@ -146,7 +146,8 @@ struct upstream_view {
     const char *fallback_endpoint; /* in use; NULL: none */
     const struct retry_storms *retries;
     enum enforcement enforcement;
-    const char *not_enforced; /* why; NULL when it is */
+    const char *not_enforced; /* why, or why not wholly; NULL when it is */
+    bool acts;                /* connects are refused or redirected, if not all of them */
 };
 
 size_t services_count(const struct services *s);

@@ -162,6 +162,7 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
                        struct upstream_view *ret)
 {
     const struct upstream *u = s->upstreams[upstream];
+    struct enforcement_view enforcement;
 
     *ret = (struct upstream_view){.config = u->config, .missing = u->is_fed ? NULL : unmeasured(s)};
     performance_view(u->performance, &ret->performance);
@@ -172,7 +173,10 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
     if (ret->fallback.choice.offer == FALLBACK_OFFERS_ENDPOINT)
         ret->fallback_endpoint = u->config->fallback.endpoints.items[ret->fallback.choice.endpoint];
     ret->retries = u->retries;
-    ret->enforcement = enforcement_of(s, u, &ret->breaker, now_ns, &ret->not_enforced);
+    enforcement = enforcement_of(s, u, &ret->breaker, now_ns);
+    ret->enforcement = enforcement.enforcement;
+    ret->not_enforced = enforcement.why;
+    ret->acts = enforcement.acts;
 }
 
 size_t services_find_upstream(const struct services *s, const char *name)

@@ -34,10 +34,15 @@ struct services {
     struct services_next next;
 };
 
-/* enforcement.c: `*ret_why` is NULL when it is active. */
-enum enforcement enforcement_of(const struct services *s, const struct upstream *u,
-                                const struct breaker_view *breaker, uint64_t now_ns,
-                                const char **ret_why);
+struct enforcement_view {
+    enum enforcement enforcement;
+    bool acts;       /* also when it is not wholly in force */
+    const char *why; /* NULL when it is active */
+};
+
+/* enforcement.c */
+struct enforcement_view enforcement_of(const struct services *s, const struct upstream *u,
+                                       const struct breaker_view *breaker, uint64_t now_ns);
 /* Tells of a change, once. */
 void enforcement_say(const struct services *s, struct upstream *u, uint64_t now_ns);
 

@@ -20,7 +20,7 @@ static void on_moved(void *ctx, const struct breaker_transition *t)
     const struct upstream *u = ctx;
     struct breaker_transition told = *t;
 
-    told.not_enforced = u->said != ENFORCEMENT_ACTIVE && u->said != ENFORCEMENT_PENDING;
+    told.not_enforced = !u->said_acts && u->said != ENFORCEMENT_PENDING;
     if (u->ops->breaker_moved)
         u->ops->breaker_moved(u->ops->ctx, u->name, &told);
 }
@@ -74,7 +74,7 @@ int upstream_create(struct upstream **ret, const struct config *config,
     u->config = of;
     u->name = strdup(of->name);
     u->said = ENFORCEMENT_PENDING;
-    upstream_set_enforcement(u, ENFORCEMENT_PENDING, "it was not looked at yet");
+    upstream_set_enforcement(u, ENFORCEMENT_PENDING, false, "it was not looked at yet");
     describe_addresses(of, address);
     u->endpoints = make_endpoints(of);
     u->endpoint_count = of->fallback.endpoints.count;
@@ -97,9 +97,11 @@ int upstream_create(struct upstream **ret, const struct config *config,
     return 0;
 }
 
-void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, const char *why)
+void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, bool acts,
+                              const char *why)
 {
     u->enforcement = enforcement;
+    u->acts = acts;
     snprintf(u->why, sizeof(u->why), "%s", why ? why : "");
 }
 
@@ -242,8 +244,7 @@ void upstream_tick(struct upstream *u, uint64_t now_ns)
     breaker_tick(u->breaker, now_ns);
     breaker_view(u->breaker, now_ns, &view);
     retry_storms_tick(u->retries, now_ns, is_failing(&view), &storms);
-    in.open = u->enforcement == ENFORCEMENT_ACTIVE && view.enforced &&
-              view.state != BREAKER_CLOSED && view.state != BREAKER_OFF;
+    in.open = u->acts && view.enforced && view.state != BREAKER_CLOSED && view.state != BREAKER_OFF;
     fallback_tick(u->fallback, now_ns, &in, &choice);
 }
 

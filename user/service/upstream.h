@@ -21,8 +21,10 @@ struct upstream {
     struct call_figures figures;
     struct transport transport;
     enum enforcement enforcement; /* of a mode that enforces, as it was read back */
+    bool acts;
     char why[ENFORCEMENT_WHY_BYTES];
     enum enforcement said; /* and as it was told last; ENFORCEMENT_PENDING: never */
+    bool said_acts;
     char said_why[ENFORCEMENT_WHY_BYTES];
     const struct config_upstream *next_config; /* staged */
     enum endpoint_state *next_endpoints;
@@ -37,7 +39,8 @@ int upstream_create(struct upstream **ret, const struct config *config,
                     uint64_t now_ns);
 void upstream_place(struct upstream *u, size_t row_index, struct breaker_row *row);
 void upstream_destroy(struct upstream *u);
-void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, const char *why);
+void upstream_set_enforcement(struct upstream *u, enum enforcement enforcement, bool acts,
+                              const char *why);
 /* As services_stage() and so on. */
 int upstream_stage(struct upstream *u, const struct config *config,
                    const struct config_upstream *of);

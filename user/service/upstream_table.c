@@ -134,11 +134,6 @@ int upstream_table_tell(struct upstream_table *table)
     return table->told;
 }
 
-int upstream_table_told(const struct upstream_table *table)
-{
-    return table->told;
-}
-
 /* The old addresses stay in the kernel's table when the new ones do not fit. */
 static void on_resolved(void *ctx, struct resolver_name *name)
 {
@@ -255,39 +250,85 @@ bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream
     return false;
 }
 
-bool upstream_table_any(const struct upstream_table *table, size_t upstream, bool *ret_pending)
+static const char *text_of(const struct place *place, char buffer[INET6_ADDRSTRLEN])
 {
-    *ret_pending = false;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct resolver_view view;
+
+    if (!place->prefix_bits) {
+        resolver_view(place->name, &view);
+        return view.host;
+    }
+    if (memcmp(place->addr, mapped, sizeof(mapped)) == 0)
+        return inet_ntop(AF_INET, place->addr + sizeof(mapped), buffer, INET6_ADDRSTRLEN);
+    return inet_ntop(AF_INET6, place->addr, buffer, INET6_ADDRSTRLEN);
+}
+
+static const char *name_of_row(const struct services *services, int row)
+{
+    struct upstream_view view;
+
+    for (size_t i = 0; i < services_upstream_count(services); i++) {
+        if (services_row(services, i) != (size_t)row)
+            continue;
+        services_upstream(services, i, 0, &view);
+        return view.config->name;
+    }
+    return "?";
+}
+
+/* What the kernel makes of one configured address: whether it is this upstream's, wholly. */
+static bool is_known(const struct upstream_table *table, const struct place *place,
+                     struct upstream_reach *reach, char why[UPSTREAM_REACH_BYTES])
+{
+    int row = (int)services_row(table->sources.services, place->upstream);
+    struct upstream_address list[RESOLVE_ADDRESSES_MAX];
+    size_t count = add_addresses(place, (uint32_t)row, list);
+    char buffer[INET6_ADDRSTRLEN];
+    struct resolver_view view;
+
+    if (count == 0) {
+        resolver_view(place->name, &view);
+        reach->pending = reach->pending || !*view.reason;
+        snprintf(why, UPSTREAM_REACH_BYTES, "%.60s: %.120s", view.host,
+                 *view.reason ? view.reason : "not resolved yet");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int owner = probe_upstream_of(table->sources.probe, &list[i]);
+
+        if (owner == row)
+            continue;
+        reach->lost = reach->lost || owner < 0;
+        if (owner < 0)
+            snprintf(why, UPSTREAM_REACH_BYTES, "%.60s: not in the kernel's table%s%.60s",
+                     text_of(place, buffer), table->told < 0 ? ", which cannot be written: " : "",
+                     table->told < 0 ? strerror(-table->told) : "");
+        else
+            snprintf(why, UPSTREAM_REACH_BYTES,
+                     "%.60s: upstream \"%.60s\" has that address too, and its breaker decides",
+                     text_of(place, buffer), name_of_row(table->sources.services, owner));
+        return false;
+    }
+    return true;
+}
+
+void upstream_table_look(const struct upstream_table *table, size_t upstream,
+                         struct upstream_reach *ret)
+{
+    char why[UPSTREAM_REACH_BYTES] = "";
+
+    *ret = (struct upstream_reach){0};
     for (size_t i = 0; i < table->count; i++) {
         const struct place *place = &table->places[i];
-        struct resolver_view view;
+        bool known;
 
         if (place->is_endpoint || place->upstream != upstream)
             continue;
-        if (place->prefix_bits)
-            return true;
-        resolver_view(place->name, &view);
-        if (view.count > 0)
-            return true;
-        *ret_pending = *ret_pending || !*view.reason;
+        known = is_known(table, place, ret, why);
+        ret->count++;
+        ret->known += known;
+        if (!known && !*ret->why)
+            snprintf(ret->why, sizeof(ret->why), "%s", why);
     }
-    return false;
-}
-
-bool upstream_table_missing(const struct upstream_table *table, size_t upstream, char *ret,
-                            size_t size)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        const struct place *place = &table->places[i];
-        struct resolver_view view;
-
-        if (place->is_endpoint || place->upstream != upstream || place->prefix_bits)
-            continue;
-        resolver_view(place->name, &view);
-        if (view.count > 0)
-            continue;
-        snprintf(ret, size, "%s: %s", view.host, *view.reason ? view.reason : "not resolved yet");
-        return true;
-    }
-    return false;
 }

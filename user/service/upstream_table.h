@@ -29,17 +29,23 @@ void upstream_table_unstage(struct upstream_table *table);
 void upstream_table_commit(struct upstream_table *table);
 /* After services_commit(). -ENOMEM, or what the kernel said of the table. */
 int upstream_table_tell(struct upstream_table *table);
-/* What it returned last, be it that a name had other addresses. */
-int upstream_table_told(const struct upstream_table *table);
 
 /* False while the endpoint's name has no address. */
 bool upstream_table_endpoint(const struct upstream_table *table, size_t upstream, size_t endpoint,
                              struct breaker_fallback *ret);
-/* Whether any address of the upstream is known. `ret_pending`: if not, whether that is yet to be
- * found out. */
-bool upstream_table_any(const struct upstream_table *table, size_t upstream, bool *ret_pending);
-/* Why an address of the upstream is not known, as "HOST: reason"; false when all are. */
-bool upstream_table_missing(const struct upstream_table *table, size_t upstream, char *ret,
-                            size_t size);
+#define UPSTREAM_REACH_BYTES 208
+
+/* Which of an upstream's configured addresses the kernel knows for its own, read back. A name is
+ * known when each of its addresses is. */
+struct upstream_reach {
+    size_t count, known;
+    bool pending;                   /* some are being resolved for the first time */
+    bool lost;                      /* some are not in the kernel's table, and should be */
+    char why[UPSTREAM_REACH_BYTES]; /* of the first that is not known, "ADDRESS: reason"; else "" */
+};
+
+/* `probe` may not be NULL. */
+void upstream_table_look(const struct upstream_table *table, size_t upstream,
+                         struct upstream_reach *ret);
 
 #endif
