@@ -30,8 +30,9 @@ static inline int teardown(void **state)
     return 0;
 }
 
-/* Forks an agent that holds the test's pin directory until it is killed. */
-static inline void start_other_agent(void)
+/* Forks another that has done `take`, which returns 0, and holds what it took until it is killed.
+ */
+static inline void start_another(int (*take)(void))
 {
     int ready[2];
     char said = 0;
@@ -40,7 +41,7 @@ static inline void start_other_agent(void)
     other_agent = fork();
     assert_true(other_agent >= 0);
     if (other_agent == 0) {
-        if (loader_open(&loader, &flood_object, 1) < 0 || write(ready[1], "1", 1) != 1)
+        if (take() != 0 || write(ready[1], "1", 1) != 1)
             _exit(1);
         for (;;)
             pause();
@@ -48,6 +49,31 @@ static inline void start_other_agent(void)
     close(ready[1]);
     assert_int_equal(read(ready[0], &said, 1), 1);
     close(ready[0]);
+}
+
+static inline int take_pins(void)
+{
+    return loader_open(&loader, &flood_object, 1);
+}
+
+/* An agent that holds the test's pin directory. */
+static inline void start_other_agent(void)
+{
+    start_another(take_pins);
+}
+
+/* What `act` returns in a child, which ends with it. */
+static inline int in_a_child(int (*act)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(act());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }
 
 static inline void kill_other_agent(void)

@@ -1,8 +1,13 @@
 /* Pins, their directory and its lock when somebody removes them. */
+#include "base/hash.h"
 #include "pins_fixture.h"
 #include <dirent.h>
+#include <inttypes.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 static const char *what_was_lost(uint64_t after_seconds)
 {
@@ -94,28 +99,132 @@ static void test_the_lock_outlives_its_directory(void **state)
     loader_open_flood(&loader);
 }
 
+static int become_a_stranger(void)
+{
+    return setresuid(65534, 65534, 65534);
+}
+
+/* What connect() to the name that goes with the path comes to; the connection is closed again. */
+static int ask(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+
+    snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "moonwatch/pins/%016" PRIx64,
+             fnv_string(FNV_START, path));
+    err = connect(fd, (struct sockaddr *)&name,
+                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                              strlen(name.sun_path + 1))) < 0
+              ? errno
+              : 0;
+    close(fd);
+    return err;
+}
+
+/* Until as many wait as the kernel lets. */
+static int crowd(void)
+{
+    int err = 0;
+
+    for (int i = 0; i < SOMAXCONN + 2 && err == 0; i++)
+        err = ask(loader.pins);
+    return err == EAGAIN ? 0 : 1;
+}
+
+static int crowd_as_a_stranger(void)
+{
+    return become_a_stranger() == 0 ? crowd() : 1;
+}
+
+static int ask_as_a_stranger(void)
+{
+    return become_a_stranger() == 0 ? ask(loader.pins) : 1;
+}
+
+static int take_the_name_as_a_stranger(void)
+{
+    int holder = 0;
+
+    return become_a_stranger() == 0 && pin_lock_name(loader.pins, &holder) >= 0 ? crowd() : 1;
+}
+
 /* Anybody may take the name: it is no way to keep the agent from starting. */
 static void test_a_name_that_no_agent_holds_keeps_nobody_out(void **state)
 {
-    int ready[2], holder = 0;
-    char said = 0;
-
     skip_unless_root();
-    assert_int_equal(pipe(ready), 0);
-    other_agent = fork();
-    assert_true(other_agent >= 0);
-    if (other_agent == 0) {
-        if (setresuid(65534, 65534, 65534) < 0 || pin_lock_name(loader.pins, &holder) < 0 ||
-            write(ready[1], "1", 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &said, 1), 1);
-    close(ready[0]);
+    start_another(take_the_name_as_a_stranger);
     loader_open_flood(&loader);
     close(loader_map_fd(&loader, "events"));
+}
+
+static unsigned open_files(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* Anybody may ask, too, as often as they like. */
+static void test_a_crowd_keeps_nobody_from_asking(void **state)
+{
+    unsigned before;
+
+    skip_unless_root();
+    loader_open_flood(&loader);
+    before = open_files();
+    for (int i = 0; i < 2; i++) {
+        remove_everything(); /* only the name is left to tell */
+        assert_int_equal(in_a_child(crowd_as_a_stranger), 0);
+        assert_int_equal(in_a_child(ask_as_a_stranger), EAGAIN);
+        assert_int_equal(pin_holder(loader.pins), getpid());
+        what_was_lost(20);
+        assert_int_equal(in_a_child(ask_as_a_stranger), 0);
+        assert_int_equal(open_files(), before);
+    }
+}
+
+static void is_held_by_the_other(const char *spelled)
+{
+    char error[PROBE_ERROR_BYTES] = "";
+    struct pin_directory pins = {0};
+
+    if (pin_holder(spelled) != other_agent)
+        fail_msg("%s: %d", spelled, pin_holder(spelled));
+    assert_int_equal(pin_take(&pins, spelled, false, NULL, error), -EBUSY);
+}
+
+static void test_one_directory_has_one_lock_however_it_is_spelled(void **state)
+{
+    char home[] = "/tmp/moonwatch-pins-XXXXXX", above[64], itself[64], spelled[160];
+    const char *name = strrchr(loader.pins, '/') + 1;
+
+    skip_unless_root();
+    assert_non_null(mkdtemp(home));
+    snprintf(above, sizeof(above), "%s/above", home);
+    snprintf(itself, sizeof(itself), "%s/itself", home);
+    assert_int_equal(symlink("/sys/fs/bpf", above), 0);
+    snprintf(spelled, sizeof(spelled), "../..%s/", loader.pins);
+    assert_int_equal(symlink(spelled, itself), 0);
+    start_other_agent();
+    for (int there = 1; there >= 0; there--) {
+        snprintf(spelled, sizeof(spelled), "//sys/fs/./bpf//%s/", name);
+        is_held_by_the_other(spelled);
+        snprintf(spelled, sizeof(spelled), "/sys/fs/../fs/bpf/%s", name);
+        is_held_by_the_other(spelled);
+        snprintf(spelled, sizeof(spelled), "%s/%s", above, name);
+        is_held_by_the_other(spelled);
+        is_held_by_the_other(itself);
+        if (there)
+            remove_everything();
+    }
+    assert_int_equal(unlink(above), 0);
+    assert_int_equal(unlink(itself), 0);
+    assert_int_equal(rmdir(home), 0);
 }
 
 static int under_another_bpffs(void)
@@ -135,23 +244,18 @@ static int under_another_bpffs(void)
     return lost && strstr(lost, "are gone") ? 0 : 6;
 }
 
+static int under_another_bpffs_only(void)
+{
+    int result = under_another_bpffs();
+
+    loader_close(&loader);
+    return result;
+}
+
 static void test_a_bpffs_that_is_unmounted_is_said(void **state)
 {
-    int status = 0;
-    pid_t child;
-
     skip_unless_root();
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        int result = under_another_bpffs();
-
-        loader_close(&loader);
-        _exit(result);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(in_a_child(under_another_bpffs_only), 0);
 }
 
 int main(void)
@@ -164,6 +268,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_lock_outlives_its_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_name_that_no_agent_holds_keeps_nobody_out, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_crowd_keeps_nobody_from_asking, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_directory_has_one_lock_however_it_is_spelled,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bpffs_that_is_unmounted_is_said, setup, teardown),
     };
 

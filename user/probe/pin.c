@@ -86,29 +86,6 @@ __attribute__((format(printf, 2, 3))) static int unpinned(struct pin_directory *
     return 0;
 }
 
-/* Without a slash at the end, and none that says nothing: what is compared and cut is the text. */
-static int normalise(const char *path, char out[256])
-{
-    size_t len = 0;
-
-    while (*path) {
-        size_t n;
-
-        path += strspn(path, "/");
-        n = strcspn(path, "/");
-        if (n > 0 && !(n == 1 && *path == '.')) {
-            if (len + n + 2 > 256)
-                return -ENAMETOOLONG;
-            out[len++] = '/';
-            memcpy(out + len, path, n);
-            len += n;
-        }
-        path += n;
-    }
-    out[len] = '\0';
-    return len ? 0 : -EINVAL;
-}
-
 /* 0 when something can be pinned below `path`; else the reason is set. */
 static int find_bpffs(struct pin_directory *pins, const char *path, bool may_mount)
 {
@@ -176,7 +153,7 @@ int pin_take(struct pin_directory *pins, const char *path, bool may_mount,
     pins->name_fd = -1;
     if (!path)
         return unpinned(pins, "no pin directory is wanted");
-    if (*path != '/' || normalise(path, pins->path) < 0)
+    if (pin_path_resolve(path, pins->path) < 0)
         return unpinned(pins, "%.100s is not the absolute path of a directory", path);
     if (find_bpffs(pins, pins->path, may_mount) < 0)
         return 0;

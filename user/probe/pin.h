@@ -11,8 +11,10 @@
 #include "probe/probe.h"
 #include <limits.h>
 
+#define PIN_PATH_BYTES 256
+
 struct pin_directory {
-    char path[256]; /* "" when nothing is pinned */
+    char path[PIN_PATH_BYTES]; /* "" when nothing is pinned */
     char unpinned_reason[PROBE_ERROR_BYTES];
     int fd;              /* holds the lock; -1 when nothing is pinned */
     int name_fd;         /* holds the name; negative without one */
@@ -49,16 +51,22 @@ int pin_take_again(struct pin_directory *pins, char why[PROBE_ERROR_BYTES]);
 /* Unpins what is ours, removes the directory and gives up the lock. */
 void pin_release(struct pin_directory *pins);
 
+/* pin_path.c: the one path of the directory, be it there or not: without links, "." and "..", and
+ * slashes that say nothing. What is locked and compared is the text. 0, or a negative errno
+ * (-EINVAL: it is not absolute, or is the root). */
+int pin_path_resolve(const char *path, char ret[PIN_PATH_BYTES]);
+
 /* pin_lock.c: makes the directory if need be, opens and locks it. 0, -EAGAIN when it was removed
  * meanwhile, or a negative errno; with -EBUSY the holder's pid, or negative. */
 int pin_lock_directory(const char *path, int *ret_fd, int *ret_holder);
-/* A file descriptor that holds the name, or a negative errno: -EBUSY when an agent holds it, and
- * others when there is no way to have it. */
+/* Of a path that was resolved: a file descriptor that holds the name, or a negative errno: -EBUSY
+ * when an agent holds it, and others when there is no way to have it. */
 int pin_lock_name(const char *path, int *ret_holder);
 /* Lets go those who asked who has the name, before so many wait that nobody else can ask. */
 void pin_lock_answer(int name_fd);
-/* The pid of the agent that holds `path`, 0 when nobody does, or a negative errno (-ENOENT: there
- * is no such directory; -ESRCH: somebody does, but who cannot be found out). */
-int pin_holder(const char *path);
+/* The pid of the agent that holds the directory of a configured path, 0 when nobody does, or a
+ * negative errno (-ENOENT: there is no such directory; -ESRCH: somebody does, but who cannot be
+ * found out). */
+int pin_holder(const char *configured);
 
 #endif
