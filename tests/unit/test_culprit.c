@@ -41,6 +41,24 @@ static void expect_culprit(struct fixture *f, const char *said)
     assert_string_equal(text, said);
 }
 
+/* The one that is named first has the largest figure of those shown. */
+static void the_figure_is_the_one_it_is_ordered_by(void **state)
+{
+    struct fixture *f = *state;
+    struct process_row *row = burner(f, "make");
+
+    row->cpu_percent = reading_of(60);
+    row->short_children_cpu_percent = reading_of(80);
+    expect_culprit(f, "; most: make (pid 7) and many short processes of it 70 % of 2 CPUs");
+    row->cpu_percent = reading_of(80);
+    row->short_children_cpu_percent = reading_of(60);
+    expect_culprit(f, "; most: make (pid 7) and many short processes of it 70 % of 2 CPUs");
+    row->short_children_cpu_percent = reading_of(4);
+    expect_culprit(f, "; most: make (pid 7) 42 % of 2 CPUs");
+    row->short_children_cpu_percent = reading_missing("no BPF");
+    expect_culprit(f, "; most: make (pid 7) 40 % of 2 CPUs");
+}
+
 #define CC1 "many short processes named cc1 in /system.slice/ci.service 90 % of 2 CPUs"
 
 /* Nobody waits for them, so no process has their time. */
@@ -126,6 +144,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         FIXTURE_TEST(it_is_who_took_most_whoever_waited_for_it),
         FIXTURE_TEST(it_is_the_cgroup_when_nobody_in_it_stands_out),
+        FIXTURE_TEST(the_figure_is_the_one_it_is_ordered_by),
         FIXTURE_TEST(the_alert_names_it_first),
     };
 

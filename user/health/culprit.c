@@ -1,6 +1,8 @@
 #include "health/culprit.h"
 #include <math.h>
 
+/* What is less of a process's time goes without saying. */
+#define WORTH_SAYING 0.1
 /* A cgroup is named when no process or program in it says half as much. */
 #define CGROUP_TIMES 2
 
@@ -21,16 +23,23 @@ static void say_cpu_share(const struct snapshot *snapshot, double percent_of_one
         phrase_add(p, "%.0f %% of a CPU", percent_of_one);
 }
 
+/* What processes are ordered by, with what they waited for. */
+static double whole_percent(const struct process_row *row)
+{
+    return known_or_zero(row->cpu_percent) + known_or_zero(row->short_children_cpu_percent);
+}
+
 void culprit_say_cpu(const struct snapshot *snapshot, const struct process_row *row,
                      struct phrase *p)
 {
-    double own = known_or_zero(row->cpu_percent);
-    double children = known_or_zero(row->short_children_cpu_percent);
+    double whole = whole_percent(row);
+    double children = whole > 0 ? known_or_zero(row->short_children_cpu_percent) / whole : 0;
 
-    if (children > own)
-        phrase_add(p, "many short processes of ");
-    phrase_add(p, "%.*s (pid %u) ", COMM_BYTES, row->comm, row->pid);
-    say_cpu_share(snapshot, children > own ? children : own, p);
+    phrase_add(p, "%s%.*s (pid %u) ", children > 1 - WORTH_SAYING ? "many short processes of " : "",
+               COMM_BYTES, row->comm, row->pid);
+    if (children >= WORTH_SAYING && children <= 1 - WORTH_SAYING)
+        phrase_add(p, "and many short processes of it ");
+    say_cpu_share(snapshot, whole, p);
 }
 
 /* What most of it went to when that is no process of its own. */
@@ -53,9 +62,7 @@ static double top_process_percent(const struct snapshot *snapshot)
     const struct process_snapshot *process = &snapshot->process;
     const struct process_row *row = &process->top[TOP_CPU][0];
 
-    return process->top_count[TOP_CPU] == 0 ? 0
-                                            : fmax(known_or_zero(row->cpu_percent),
-                                                   known_or_zero(row->short_children_cpu_percent));
+    return process->top_count[TOP_CPU] == 0 ? 0 : whole_percent(row);
 }
 
 static void say_short(const struct snapshot *snapshot, const struct short_processes_row *row,
