@@ -60,9 +60,7 @@ int agent_config_read_again(const struct run_options *options, struct log *log, 
         r = cli_check_config(config, &errors);
     if (r < 0) {
         agent_log_config_errors(log, path, &errors);
-        snprintf(error, RELOAD_ERROR_BYTES, "%s: %s%s%s", path ? path : "moonwatch",
-                 errors.list[0].pointer, *errors.list[0].pointer ? ": " : "",
-                 errors.list[0].message);
+        config_errors_say(&errors, path ? path : "moonwatch", error, RELOAD_ERROR_BYTES);
     } else {
         agent_log_config_warnings(log, path, &errors);
         r = apply_options(options, config);

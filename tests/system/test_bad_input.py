@@ -63,19 +63,51 @@ WRONG_FILES = {
 }
 
 
+COMMANDS = [
+    "run --config",
+    "check",
+    "doctor --config",
+    "status --config",
+    "status --check --config",
+    "breaker list --config",
+    "alert list --config",
+    "alert send-test x --config",
+    "alert test --input none --config",
+    "alert test --input none --rules",
+]
+
+
 @pytest.mark.parametrize("name", WRONG_FILES)
 def test_a_wrong_file(tmp_path, name):
     make, expected = WRONG_FILES[name]
     path = tmp_path / "monitoring.json"
     make(path)
-    for command in (["run", "--config", str(path)], ["check", str(path)]):
-        code, out, errors = moonwatch(*command)
-        assert code == 2 and out == "", command
-        assert len(errors) == 1, errors
-        assert errors[0].startswith(f"{path}: ") and ": :" not in errors[0]
-        assert all(ord(c) >= 0x20 for c in errors[0])
-        for words in expected:
-            assert words in errors[0], errors[0]
+    for command in COMMANDS:
+        rules = command.endswith("--rules")
+        code, out, errors = moonwatch(*command.split(), str(path))
+        if "--check" in command:
+            assert code == 3 and not errors
+            errors = [out.removeprefix("UNKNOWN - ").rstrip()]
+        else:
+            assert code == 2 and out == "", command
+        assert len(errors) == 1 or rules, errors
+        error = errors[0].removeprefix("moonwatch: ")
+        assert error.startswith(f"{path}: ") and ": :" not in error and error.count(str(path)) == 1, error
+        assert all(ord(c) >= 0x20 for c in error)
+        for words in expected if not rules else []:
+            assert words in error, error
+
+
+def test_a_terminal_gets_no_commands_from_a_file(tmp_path):
+    """Neither from its name nor from what is in it."""
+    path = tmp_path / "\x1b[31m\u202e\x9b"
+    path.write_text('{"\u202ea\x9b": 1}')
+    for command in COMMANDS:
+        _, out, errors = moonwatch(*command.split(), str(path))
+        assert not set(out + "".join(errors)) & set("\x1b\x9b\u202e"), command
+        assert "unknown key" in out + "".join(errors)
+    _, _, errors = moonwatch("status", "--url", "http://\x1b[31m\x9b:1")
+    assert len(errors) == 1 and not set(errors[0]) & set("\x1b\x9b")
 
 
 def in_tokens(path):
@@ -191,6 +223,12 @@ WRONG_USAGE = [
     (["status", "now"], ["unexpected argument now"]),
     (["status", "--url"], ["--url wants a value"]),
     (["status", "--url", "gopher://x"], ["gopher://x", "http://HOST:PORT"]),
+    (["status", "--url", "http://127.0.0.1:99999"], ["127.0.0.1:99999", "http://HOST:PORT"]),
+    (["status", "--url", "http://127.0.0.1:0"], ["127.0.0.1:0", "http://HOST:PORT"]),
+    # What a variable that nobody set becomes.
+    (["check", ""], ["FILE is empty", "check --help"]),
+    (["run", "--config", ""], ["--config wants a value"]),
+    (["doctor", "--config="], ["--config wants a value"]),
 ]
 
 
@@ -207,6 +245,15 @@ def test_a_token_file_that_is_not_there(tmp_path):
     code, out, errors = moonwatch("status", "--token-file", str(tmp_path / "none"))
     assert code == 1 and out == "" and len(errors) == 1
     assert str(tmp_path / "none") in errors[0] and "No such file" in errors[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\x80b", b"a\0b", b"x" * 5000], ids=repr)
+def test_a_token_file_without_a_token(tmp_path, content):
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    code, out, errors = moonwatch("status", "--token-file", str(path))
+    assert code == 1 and out == "" and len(errors) == 1
+    assert f"--token-file {path}: " in errors[0] and "bearer token" in errors[0]
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ static void test_plugin_lines(void **state)
     check_line("{\"status\":\"degraded\",\"components\":{\"scheduler\":{\"status\":"
                "\"healthy\"},\"resources\":{\"status\":\"degraded\",\"reasons\":"
                "[\"a|b\\n\\u001b\"]}}}",
-               NULL, 1, "WARNING - degraded; resources: a/b??\n");
+               NULL, 1, "WARNING - degraded; resources: a/b \xef\xbf\xbd\n");
     /* What is worst stands first, whatever its component. */
     check_line("{\"status\":\"unhealthy\",\"components\":{\"scheduler\":{\"status\":"
                "\"degraded\",\"reasons\":[\"slow\"]},\"resources\":{\"status\":\"unhealthy\","

@@ -210,20 +210,18 @@ static void print_summary(const struct timeline *timeline)
 static int load(struct config **ret, const char *config_path, const char *rules_path)
 {
     struct config_errors errors = {0};
-    const char *file = config_path;
+    const char *file = config_path ? config_path : "built-in";
     struct config *config = NULL;
     int r = config_load(&config, config_path, config_path ? environ : NULL, &errors);
 
     if (r == 0 && rules_path) {
-        file = rules_path;
         r = config_add_rules(config, rules_path, &errors);
+        file = r == 0 ? rules_path : NULL;
     }
     if (r == 0)
         r = alert_check(config, &errors);
-    if (r == 0)
-        cli_print_config_errors(file ? file : "built-in", &errors);
+    cli_print_config_errors(file, &errors);
     if (r < 0) {
-        cli_print_config_errors(file ? file : "built-in", &errors);
         config_destroy(config);
         return r;
     }
@@ -245,7 +243,8 @@ int cli_alert_test(const char *config_path, const char *rules_path, const char *
         return EXIT_USAGE;
     r = recording_open(&recording, input_path, INPUT_WAIT_MS, error);
     if (r < 0) {
-        cli_error("%s: %s", input_path, error);
+        cli_error("%s: %s%s", input_path, error,
+                  r == -EINVAL ? "" : " (allowed: a readable CSV file)");
         config_destroy(config);
         return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
     }

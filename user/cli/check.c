@@ -35,20 +35,29 @@ static int print_document(void (*write)(struct text *))
     return code;
 }
 
+static void print_list(const char *file, const struct config_error *list, size_t count,
+                       const char *kind, const char *mark)
+{
+    for (size_t i = 0; i < count && i < CONFIG_ERRORS_KEPT; i++)
+        fprintf(stderr, "%s%s%s%s%s\n", file, list[i].pointer, *list[i].pointer ? ": " : "", mark,
+                list[i].message);
+    if (count > CONFIG_ERRORS_KEPT)
+        fprintf(stderr, "%sand more %s, %zu in all\n", file, kind, count);
+}
+
 void cli_print_config_errors(const char *file, const struct config_errors *errors)
 {
-    size_t i;
+    struct text prefix;
 
-    for (i = 0; i < errors->count && i < CONFIG_ERRORS_KEPT; i++)
-        fprintf(stderr, "%s: %s%s%s\n", file, errors->list[i].pointer,
-                *errors->list[i].pointer ? ": " : "", errors->list[i].message);
-    if (errors->count > CONFIG_ERRORS_KEPT)
-        fprintf(stderr, "%s: and more errors, %zu in all\n", file, errors->count);
-    for (i = 0; i < errors->warning_count && i < CONFIG_ERRORS_KEPT; i++)
-        fprintf(stderr, "%s: %s%swarning: %s\n", file, errors->warnings[i].pointer,
-                *errors->warnings[i].pointer ? ": " : "", errors->warnings[i].message);
-    if (errors->warning_count > CONFIG_ERRORS_KEPT)
-        fprintf(stderr, "%s: and more warnings, %zu in all\n", file, errors->warning_count);
+    text_init(&prefix, SIZE_MAX / 2);
+    if (file) {
+        text_add_clean(&prefix, file);
+        text_add(&prefix, ": ");
+    }
+    file = prefix.data ? prefix.data : "";
+    print_list(file, errors->list, errors->count, "errors", "");
+    print_list(file, errors->warnings, errors->warning_count, "warnings", "warning: ");
+    text_free(&prefix);
 }
 
 int cli_check_config(const struct config *config, struct config_errors *errors)
@@ -107,6 +116,10 @@ int cli_check(int argc, char **argv)
         return print_document(config_schema);
     if (reference)
         return print_document(config_reference);
+    if (!*argv[0]) {
+        cli_error("check: FILE is empty (see moonwatch check --help)");
+        return EXIT_USAGE;
+    }
     if (config_load(&config, argv[0], environ, &errors) < 0) {
         cli_print_config_errors(argv[0], &errors);
         return EXIT_USAGE;

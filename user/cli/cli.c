@@ -34,8 +34,10 @@ static const struct command commands[] = {
      "  --schema               print the JSON Schema instead\n"
      "  --reference            print the reference in Markdown instead\n",
      cli_check},
-    {"doctor", "[--json]", "say what this kernel and these privileges allow",
-     "  --json                 as JSON\n", cli_doctor},
+    {"doctor", "[--json] [--config FILE]", "say what this kernel and these privileges allow",
+     "  --json                 as JSON\n"
+     "  --config FILE          the configuration of the agent (default: as run)\n",
+     cli_doctor},
     {"alert", "list|ack|silence|unsilence|test|send-test [ARGUMENTS]",
      "list alerts, acknowledge and silence them; try rules out",
      "  list                   alerts, silences and what is over\n"

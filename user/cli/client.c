@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "http/listen.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,16 +73,33 @@ cJSON *client_read(const struct http_url *url, const char *path, struct http_ans
     return NULL;
 }
 
+/* What would not be one word in a header is no token. */
+static bool is_token(const char *text)
+{
+    size_t len = 0;
+
+    while (text[len] > ' ' && text[len] < '\x7f')
+        len++;
+    return len > 0 && !text[len];
+}
+
 static int read_token(const char *path, char **ret, char error[HTTP_ERROR_BYTES])
 {
     size_t len;
     int r = file_read_all(NULL, path, TOKEN_FILE_BYTES, ret, &len);
+    const char *why = r == -EFBIG ? "it is too large for one" : file_error(r);
 
-    if (r < 0)
-        snprintf(error, HTTP_ERROR_BYTES, "--token-file %s: %s", path, file_error(r));
-    else
+    if (r == 0) {
+        bool whole = !memchr(*ret, '\0', len);
+
         (*ret)[strcspn(*ret, " \t\r\n")] = '\0';
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+        if (whole && is_token(*ret))
+            return EXIT_DONE;
+        why = "there is none in it";
+    }
+    snprintf(error, HTTP_ERROR_BYTES, "--token-file %s: %s (allowed: a file with a bearer token)",
+             path, why);
+    return EXIT_FAILED;
 }
 
 /* "0.0.0.0:8000" is everywhere, so here too. */
@@ -121,8 +139,7 @@ static int configured_url(const char *asked, char url[URL_BYTES], char error[HTT
     if (config_load(&config, path, NULL, &errors) < 0) {
         if (!asked)
             return EXIT_DONE;
-        snprintf(error, HTTP_ERROR_BYTES, "%.200s: %.80s: %.200s", path, errors.list[0].pointer,
-                 errors.list[0].message);
+        config_errors_say(&errors, path, error, HTTP_ERROR_BYTES);
         return EXIT_USAGE;
     }
     if (config->server.tls_certificate_file) {

@@ -21,6 +21,7 @@ struct cli_option {
     const char *name; /* "--json" */
     bool *flag;
     const char **value;
+    bool may_be_empty; /* the value; elsewhere it is a variable that nobody set */
 };
 
 /* Applies the options found anywhere in `argv` and moves the operands to its front ("--" ends the
@@ -35,7 +36,8 @@ struct config_errors;
 /* What stands in a configuration that was loaded, beyond its keys: what `moonwatch check` and the
  * agent refuse, and what they warn of. 0 or a negative errno. */
 int cli_check_config(const struct config *config, struct config_errors *errors);
-/* A configuration's errors on stderr, one line each: "FILE: /pointer: what is wrong". */
+/* A configuration's errors on stderr, one line each: "FILE: /pointer: what is wrong". `file` is
+ * NULL where the pointers begin with it. */
 void cli_print_config_errors(const char *file, const struct config_errors *errors);
 
 /* One line on stderr, "moonwatch: ..." */

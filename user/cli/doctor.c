@@ -239,22 +239,21 @@ static int print_json(const struct findings *findings)
     return 0;
 }
 
-/* A broken configuration is for `moonwatch check` to explain; doctor then goes by the defaults. */
-static int load_config(struct config **ret)
+/* A broken configuration that nobody named is for `moonwatch check` to explain; doctor then goes by
+ * the defaults. */
+static int load_config(struct config **ret, const char *asked)
 {
     struct config_errors errors = {0};
-    const char *path = config_find(NULL, environ);
+    const char *path = config_find(asked, environ);
     int err = config_load(ret, path, environ, &errors);
 
-    if (err < 0 && path) {
+    if (err < 0 && path && !asked) {
         cli_error("%s cannot be used (moonwatch check %s says why): going by the defaults", path,
                   path);
         err = config_load(ret, NULL, environ, &errors);
     }
     if (err < 0)
-        cli_error("no usable configuration: %s: %s",
-                  errors.count ? errors.list[0].pointer : "defaults",
-                  errors.count ? errors.list[0].message : strerror(-err));
+        cli_print_config_errors(asked ? asked : "built-in", &errors);
     return err;
 }
 
@@ -263,12 +262,13 @@ int cli_doctor(int argc, char **argv)
     struct findings findings = {0};
     struct config *config;
     bool json = false, able;
-    const struct cli_option options[] = {{.name = "--json", .flag = &json}};
+    const char *path = NULL;
+    const struct cli_option options[] = {{.name = "--json", .flag = &json},
+                                         {.name = "--config", .value = &path}};
 
-    if (cli_parse("doctor", argc, argv, options, 1, 0) < 0)
+    if (cli_parse("doctor", argc, argv, options, sizeof(options) / sizeof(options[0]), 0) < 0 ||
+        load_config(&config, path) < 0)
         return EXIT_USAGE;
-    if (load_config(&config) < 0)
-        return EXIT_FAILED;
     examine(&findings, config);
     if (!json)
         print_table(&findings);

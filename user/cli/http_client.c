@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -43,7 +44,8 @@ static bool split_authority(struct http_url *url)
     memcpy(url->host, host, len);
     url->host[len] = '\0';
     rest += *rest == ':';
-    if (strlen(rest) >= sizeof(url->port) || strspn(rest, "0123456789") != strlen(rest))
+    if (strlen(rest) >= sizeof(url->port) || strspn(rest, "0123456789") != strlen(rest) ||
+        (*rest && (atoi(rest) < 1 || atoi(rest) > UINT16_MAX)))
         return false;
     strcpy(url->port, *rest ? rest : "80"); // NOLINT(clang-analyzer-security.insecureAPI.strcpy)
     return true;
@@ -95,7 +97,9 @@ static int connect_to(const struct http_url *url, int *ret_fd, char error[HTTP_E
     int r = getaddrinfo(url->host, url->port, &hints, &list);
 
     if (r) {
-        snprintf(error, HTTP_ERROR_BYTES, "%s: %s", url->host, gai_strerror(r));
+        snprintf(error, HTTP_ERROR_BYTES,
+                 "no address of http://%s is known: %s (allowed: --url http://HOST:PORT)",
+                 url->authority, gai_strerror(r));
         return -EHOSTUNREACH;
     }
     r = -EHOSTUNREACH;

@@ -1,17 +1,29 @@
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* What it names may be anybody's: an answer, a file, what was typed. */
 void cli_error(const char *format, ...)
 {
+    CLEANUP_FREE char *line = NULL;
+    struct text clean;
     va_list args;
+    int len;
 
-    fputs("moonwatch: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    len = vasprintf(&line, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    text_init(&clean, SIZE_MAX / 2);
+    if (len < 0)
+        line = NULL;
+    else
+        text_add_clean(&clean, line);
+    fprintf(stderr, "moonwatch: %s\n", clean.failed || !clean.data ? "out of memory" : clean.data);
+    text_free(&clean);
 }
 
 static const struct cli_option *find_option(const char *argument, size_t length,
@@ -30,6 +42,7 @@ int cli_parse(const char *command, int argc, char **argv, const struct cli_optio
 {
     const struct cli_option *option;
     bool options_ended = false;
+    const char *value;
     size_t length;
     int i, operands = 0;
 
@@ -43,6 +56,7 @@ int cli_parse(const char *command, int argc, char **argv, const struct cli_optio
             options_ended = true;
             continue;
         }
+        value = NULL;
         length = strcspn(argv[i], "=");
         option = find_option(argv[i], length, options, count);
         if (!option) {
@@ -57,10 +71,13 @@ int cli_parse(const char *command, int argc, char **argv, const struct cli_optio
             }
             *option->flag = true;
         } else if (argv[i][length]) {
-            *option->value = argv[i] + length + 1;
+            value = argv[i] + length + 1;
         } else if (i + 1 < argc) {
-            *option->value = argv[++i];
-        } else {
+            value = argv[++i];
+        }
+        if (value && (*value || option->may_be_empty)) {
+            *option->value = value;
+        } else if (option->value) {
             cli_error("%s: %s wants a value (see moonwatch %s --help)", command, option->name,
                       command);
             return -1;

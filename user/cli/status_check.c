@@ -1,4 +1,5 @@
 #include "cli/status_check.h"
+#include "base/text.h"
 #include "health/phrase.h"
 #include <math.h>
 #include <string.h>
@@ -31,11 +32,15 @@ static enum plugin_exit exit_of(const char *status)
 /* A bar begins the performance data, and a line's end ends what is shown. */
 static void print_text(FILE *out, const char *text)
 {
-    for (; *text; text++)
-        fputc((unsigned char)*text < ' ' || *text == '\x7f' ? '?'
-              : *text == '|'                                ? '/'
-                                                            : *text,
-              out);
+    struct text clean;
+
+    text_init(&clean, LINE_BYTES * sizeof(REPLACEMENT));
+    text_add_clean(&clean, text);
+    for (char *bar = clean.data; bar && (bar = strchr(bar, '|'));)
+        *bar = '/';
+    if (clean.data)
+        fputs(clean.data, out);
+    text_free(&clean);
 }
 
 /* The reasons of the components in this status. */

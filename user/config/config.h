@@ -175,6 +175,9 @@ struct config_errors {
 /* Formats and counts one; beyond the list only counts. */
 void config_error_add(struct config_errors *errors, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The first of them in one line: "FILE: /pointer: what is wrong". */
+void config_errors_say(const struct config_errors *errors, const char *file, char *out,
+                       size_t size);
 void config_warning_add(struct config_errors *errors, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

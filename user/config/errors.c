@@ -6,21 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys longer than this are not compared with the known ones, which are all shorter. */
-
 /* Errors are one line each, whatever a key or value in the file holds. */
 static void one_line(char *s)
 {
-    size_t valid, i;
+    size_t left = strlen(s);
 
-    while (*s) {
-        valid = utf8_valid_prefix(s, strlen(s));
-        for (i = 0; i < valid; i++)
-            if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-                s[i] = '?';
-        s += valid;
-        if (*s)
-            *s++ = '?';
+    for (;;) {
+        size_t clean = text_clean_prefix(s, left), harmful;
+
+        s += clean;
+        left -= clean;
+        if (!left)
+            return;
+        harmful = utf8_character_bytes(s, left);
+        harmful = harmful ? harmful : 1;
+        memset(s, '?', harmful);
+        s += harmful;
+        left -= harmful;
     }
 }
 
@@ -54,6 +56,17 @@ void config_warning_add(struct config_errors *errors, const char *pointer, const
     va_start(args, format);
     add(errors->warnings, &errors->warning_count, pointer, format, args);
     va_end(args);
+}
+
+void config_errors_say(const struct config_errors *errors, const char *file, char *out, size_t size)
+{
+    const struct config_error *first = &errors->list[0];
+
+    if (errors->count)
+        snprintf(out, size, "%s: %s%s%s", file, first->pointer, *first->pointer ? ": " : "",
+                 first->message);
+    else
+        snprintf(out, size, "%s: out of memory", file);
 }
 
 const char *key_nearest(const struct key_table *table, const char *name)

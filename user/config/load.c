@@ -139,8 +139,10 @@ int config_load(struct config **ret, const char *path, char *const *environment,
     if (err)
         return err;
     reader.config = calloc(1, sizeof(*reader.config));
-    if (!reader.config)
+    if (!reader.config) {
+        config_error_add(errors, "", "out of memory");
         return -ENOMEM;
+    }
     reader_read(&reader, json);
     if (!errors->count && !reader.out_of_memory &&
         config_read_rules_directory(reader.config, errors) == -ENOMEM)

@@ -17,9 +17,15 @@ static void cleanup_json(cJSON **json)
 /* An error about the file as a whole has to name it: the pointers of the others begin with it. */
 static void name_file(struct config_errors *errors, size_t from, const char *path)
 {
-    for (size_t i = from; i < errors->count && i < CONFIG_ERRORS_KEPT; i++)
-        if (!errors->list[i].pointer[0])
-            snprintf(errors->list[i].pointer, sizeof(errors->list[i].pointer), "%s", path);
+    for (size_t i = from; i < errors->count && i < CONFIG_ERRORS_KEPT; i++) {
+        char *pointer = errors->list[i].pointer;
+        size_t len = strlen(pointer);
+
+        if (!len)
+            snprintf(pointer, sizeof(errors->list[i].pointer), "%s", path);
+        else if (pointer[len - 1] == ' ' && pointer[len - 2] == ':')
+            pointer[len - 2] = '\0';
+    }
 }
 
 static void check_names(const struct config *config, const struct config_rule_file *file,
