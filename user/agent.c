@@ -6,6 +6,7 @@
 #include "agent_files.h"
 #include "agent_log.h"
 #include "agent_reload.h"
+#include "agent_said.h"
 #include "agent_services.h"
 #include "agent_supervisor.h"
 #include "base/host.h"
@@ -51,16 +52,10 @@ struct agent {
     struct loop_source *probe_alarm;
     struct loop_source *event_alarm; /* ticks at once after what came outside of the ring */
     uint64_t next_event_ns;          /* no tick for an event before */
-    uint64_t next_check_ns;
-    enum status logged_status;
+    struct agent_said said;
     bool ready_untold;  /* the service manager did not take it yet */
     bool event_pending; /* something happened that is acted on at once */
 };
-
-static uint64_t ns_of_seconds(double seconds)
-{
-    return (uint64_t)(seconds * (double)NS_PER_SECOND);
-}
 
 static void on_record(void *ctx, const struct record_head *record, size_t size)
 {
@@ -100,18 +95,11 @@ static void look(struct agent *agent, uint64_t now_ns)
 static void tick(struct agent *agent, uint64_t now_ns)
 {
     uint64_t probe_next_ns = 0, took_ns;
-    enum status status;
 
     look(agent, now_ns);
     agent_alerts_tick(agent->alerts, agent->server);
     agent->event_pending = false;
-    status = health_status(agent->health);
-    if (status != agent->logged_status || now_ns >= agent->next_check_ns) {
-        agent_log_health(agent->log, collectors_snapshot(agent->collectors), agent->health);
-        agent->logged_status = status;
-        agent->next_check_ns =
-            now_ns + ns_of_seconds(agent->config->health_monitor.check_interval_seconds);
-    }
+    agent_say(&agent->said, agent->log, agent->config, agent->collectors, agent->health, now_ns);
     if (agent->probe) {
         probe_tick(agent->probe, now_ns, &probe_next_ns);
         loop_set_alarm(agent->probe_alarm, probe_next_ns);
@@ -185,7 +173,7 @@ static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
                   LOG_STRING("path", path), LOG_STRING("error", error));
         return r;
     }
-    agent->next_check_ns = 0;
+    agent->said.next_check_ns = 0;
     LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
     return 0;
 }
@@ -446,7 +434,6 @@ static int create(struct agent *agent)
     /* Nor a file that may not grow: as on a full disk. */
     signal(SIGXFSZ, SIG_IGN);
     agent->clock = clock_system();
-    agent->logged_status = STATUS_COUNT;
     r = log_create(&agent->log, STDERR_FILENO, LOG_LEVEL_INFO, agent->clock);
     if (r == 0)
         r = log_adopt_stderr(agent->log);
@@ -483,8 +470,7 @@ int agent_run(const struct run_options *options)
 
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
-        agent_log_start(agent.log, server_address(agent.server), agent.config, agent.probe,
-                        collectors_visibility(agent.collectors));
+        agent_log_start(agent.log, server_address(agent.server), agent.config, agent.probe);
         agent_files_log(agent.log, agent.config, agent.server);
         tell_ready(&agent);
         if (loop_run(agent.loop) < 0)

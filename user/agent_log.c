@@ -125,8 +125,7 @@ void agent_log_pins(struct log *log, bool lost, const char *what)
 }
 
 void agent_log_start(struct log *log, const char *address, const struct config *config,
-                     const struct probe *probe,
-                     const struct visibility_part parts[VISIBILITY_PARTS])
+                     const struct probe *probe)
 {
     size_t count = probe ? probe_program_count(probe) : 0;
     uint64_t attached = 0;
@@ -141,16 +140,19 @@ void agent_log_start(struct log *log, const char *address, const struct config *
     }
     if (attached)
         log_restrictions(log, probe);
-    for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        if (parts[i].why)
-            LOG_WARNING(log, "agent", "A part of the host is not seen",
-                        LOG_STRING("what", parts[i].name), LOG_STRING("reason", parts[i].why));
     LOG_INFO(log, "agent", "Agent started", LOG_STRING("version", MOONWATCH_VERSION),
              LOG_STRING("listen", address), LOG_U64("programs_attached", attached),
              LOG_BOOL("dry_run", config->dry_run));
     if (config->dry_run)
         LOG_WARNING(log, "agent",
                     "Dry run: breakers decide and say so, and nothing acts on the host");
+}
+
+void agent_log_unseen(struct log *log, const char *what, const char *why)
+{
+    LOG_AT(log, why ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "agent",
+           why ? "A part of the host is not seen" : "All of this part of the host is seen again",
+           LOG_STRING("what", what), LOG_STRING("reason", why));
 }
 
 static struct reading fullest(const struct disk_snapshot *disk)
@@ -190,7 +192,8 @@ static void join_reasons(struct text *out, const struct health *health)
     }
 }
 
-void agent_log_health(struct log *log, const struct snapshot *snapshot, const struct health *health)
+void agent_log_health(struct log *log, const struct snapshot *snapshot, const struct health *health,
+                      bool has_samples)
 {
     static const enum log_level levels[STATUS_COUNT] = {
         [STATUS_HEALTHY] = LOG_LEVEL_INFO,
@@ -199,11 +202,15 @@ void agent_log_health(struct log *log, const struct snapshot *snapshot, const st
         [STATUS_UNHEALTHY] = LOG_LEVEL_ERROR,
     };
     enum status status = health_status(health);
+    enum log_level level = levels[status];
     struct text reasons;
+
+    if (status == STATUS_UNKNOWN && !has_samples)
+        level = LOG_LEVEL_INFO;
 
     text_init(&reasons, 4096);
     join_reasons(&reasons, health);
-    LOG_AT(log, levels[status], "health_monitor", "System health check completed",
+    LOG_AT(log, level, "health_monitor", "System health check completed",
            LOG_DOUBLE("cpu_usage", rounded(snapshot->cpu.total.usage_percent)),
            LOG_DOUBLE("memory_usage", rounded(snapshot->memory.usage_percent)),
            LOG_DOUBLE("disk_usage", rounded(fullest(&snapshot->disk))),

@@ -3,7 +3,6 @@
 #define MOONWATCH_AGENT_LOG_H
 
 #include "base/log.h"
-#include "collect/visibility.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "model/snapshot.h"
@@ -11,18 +10,21 @@
 #include "service/service.h"
 #include "transfer/check.h"
 
-/* The address served, whether it is a dry run, and one line for each program that does not run and
- * each part of the host that is not seen. `probe` may be NULL. */
+/* The address served, whether it is a dry run, and one line for each program that does not run.
+ * `probe` may be NULL. */
 void agent_log_start(struct log *log, const char *address, const struct config *config,
-                     const struct probe *probe,
-                     const struct visibility_part parts[VISIBILITY_PARTS]);
+                     const struct probe *probe);
+
+/* `why` is NULL when all of the part is seen again. */
+void agent_log_unseen(struct log *log, const char *what, const char *why);
 
 /* `what` is one line. */
 void agent_log_pins(struct log *log, bool lost, const char *what);
 
-/* "System health check completed", its level by the status. */
-void agent_log_health(struct log *log, const struct snapshot *snapshot,
-                      const struct health *health);
+/* "System health check completed", its level by the status. Not knowing is no trouble before the
+ * agent has the samples to know by. */
+void agent_log_health(struct log *log, const struct snapshot *snapshot, const struct health *health,
+                      bool has_samples);
 
 /* Logs the records worth a line, and holds the log until they are judged and kept (log_release());
  * true when the agent should judge at once. `cgroup` is where it

@@ -56,6 +56,8 @@ def test_a_figure_not_known_yet_is_null(agent):
     assert first["cpu_usage"] is None and first["status"] != "healthy"
     assert "needs two samples" in first["reasons"]
     assert first["memory_usage"] > 0
+    # Every start is like that: no trouble before two samples should have been there.
+    assert first["level"] == ("INFO" if first["status"] == "unknown" else "WARNING")
 
 
 def checks(agent):

@@ -175,10 +175,12 @@ static void test_nothing_to_read(void **state)
     struct disk_snapshot disk = sample(NULL, &t, &fs);
 
     assert_string_equal(disk.missing, "/proc/self/mountinfo: No such file or directory");
+    assert_string_equal(disk.unseen, disk.missing);
     assert_int_equal(disk.filesystem_count, 0);
     tree_write(t, "proc/self/mountinfo", debian);
     filesystems_sample(fs, t->now_ns + 6 * NS_PER_SECOND, &disk);
     assert_null(disk.missing);
+    assert_null(disk.unseen);
     done(t, fs);
     disk = sample("garbage\n1 2\n\n3 4 5:6 / / rw\n1 2 x:y / / rw - ext4 /dev/a rw\n", &t, &fs);
     assert_non_null(strstr(disk.missing, "no filesystem"));

@@ -175,6 +175,47 @@ static void test_root_of_its_own(void **state)
     done(t, fs);
 }
 
+/* The host's list has what did not come along below the root that the agent was given. */
+static void test_what_did_not_come_along(void **state)
+{
+    static const char came[] = "28 1 8:1 / %s rw - ext4 /dev/a rw\n"
+                               "29 28 8:2 / %s/data rw - ext4 /dev/b rw\n";
+    static const char later[] = "30 28 8:%d / /later%d rw - ext4 /dev/c rw\n";
+    struct disk_snapshot disk = {.missing = NULL};
+    struct tree *t = tree_create();
+    struct filesystems *fs;
+    char own[512], host[4096], own_proc[128];
+    size_t len;
+
+    snprintf(own_proc, sizeof(own_proc), "%s/own", t->root);
+    t->host.root = t->root;
+    t->host.own_proc = own_proc;
+    snprintf(own, sizeof(own), came, t->root, t->root);
+    tree_write(t, "own/self/mountinfo", own);
+    snprintf(host, sizeof(host), came, "/", "");
+    tree_write(t, "proc/1/mountinfo", host);
+    assert_int_equal(filesystems_create(&fs, &t->host, &ops), 0);
+    filesystems_sample(fs, t->now_ns, &disk);
+    assert_int_equal(disk.filesystem_count, 2);
+    assert_null(disk.unseen);
+
+    len = strlen(host);
+    for (int i = 3; i < 9; i++)
+        len += (size_t)snprintf(host + len, sizeof(host) - len, later, i, i);
+    tree_write(t, "proc/1/mountinfo", host);
+    filesystems_sample(fs, t->now_ns + 100 * NS_PER_SECOND, &disk);
+    assert_int_equal(disk.filesystem_count, 8);
+    assert_non_null(strstr(disk.unseen, "/later3, /later4, /later5, /later6 and 2 more: "));
+    assert_non_null(strstr(disk.unseen, ":ro,rslave"));
+    assert_null(strstr(disk.unseen, "/data"));
+
+    snprintf(host, sizeof(host), came, "/", "");
+    tree_write(t, "proc/1/mountinfo", host);
+    filesystems_sample(fs, t->now_ns + 200 * NS_PER_SECOND, &disk);
+    assert_null(disk.unseen);
+    done(t, fs);
+}
+
 /* Three volumes whose paths differ only beyond what a row holds. */
 static void test_long_paths_are_told_apart(void **state)
 {
@@ -208,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_what_matters_first),
         cmocka_unit_test(test_memory_filesystems),
         cmocka_unit_test(test_root_of_its_own),
+        cmocka_unit_test(test_what_did_not_come_along),
         cmocka_unit_test(test_long_paths_are_told_apart),
     };
 

@@ -3,6 +3,7 @@
 #include "base/open_files.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "collect/filesystems.h"
 #include "collect/visibility.h"
 #include "config/config.h"
 #include "http/listen.h"
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
-#define DETAIL_BYTES 256
+#define DETAIL_BYTES 1024
 
 /* One fact about the host. */
 struct fact {
@@ -103,7 +104,9 @@ static void examine_privileges(struct findings *findings)
 
 static void examine_visibility(struct findings *findings, const struct config *config)
 {
-    struct visibility_part parts[VISIBILITY_PARTS];
+    struct visibility_part found[VISIBILITY_PARTS], parts[VISIBILITY_PARTS];
+    struct filesystems *filesystems = NULL;
+    struct disk_snapshot disk = {.missing = NULL};
     char error[HOST_ERROR_BYTES];
     struct host *host;
 
@@ -111,11 +114,15 @@ static void examine_visibility(struct findings *findings, const struct config *c
         add_fact(findings, "host root", false, "server.host_root: %s", error);
         return;
     }
-    visibility_find(host, parts);
-    host_destroy(host);
+    if (filesystems_create(&filesystems, host, NULL) == 0)
+        filesystems_sample(filesystems, clock_monotonic_ns(clock_system()), &disk);
+    visibility_find(host, found);
+    visibility_now(found, &disk, parts);
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
         add_fact(findings, parts[i].name, !parts[i].why, "%s",
                  parts[i].why ? parts[i].why : "the host's are seen");
+    filesystems_destroy(filesystems);
+    host_destroy(host);
 }
 
 static void examine_limits(struct findings *findings, const struct config *config)

@@ -33,7 +33,7 @@ struct collectors {
     struct last_known *last;
     void *state[COLLECTOR_COUNT]; /* NULL: not open */
     double seconds[COLLECTOR_COUNT];
-    struct visibility_part visibility[VISIBILITY_PARTS];
+    struct visibility_part found[VISIBILITY_PARTS], visibility[VISIBILITY_PARTS];
 };
 
 void collectors_destroy(struct collectors *collectors)
@@ -79,7 +79,8 @@ int collectors_create(struct collectors **ret, const struct collector_env *env)
         c->state[i] = state;
         c->seconds[i] = NAN;
     }
-    visibility_find(env->host, c->visibility);
+    visibility_find(env->host, c->found);
+    visibility_now(c->found, &c->snapshot.disk, c->visibility);
     *ret = c;
     return 0;
 }
@@ -99,6 +100,7 @@ void collectors_sample(struct collectors *collectors, uint64_t now_ns)
         collectors->seconds[i] = (double)(after - before) / (double)NS_PER_SECOND;
         before = after;
     }
+    visibility_now(collectors->found, &collectors->snapshot.disk, collectors->visibility);
     last_known_update(collectors->last, &collectors->snapshot, now_ns);
     collectors->snapshot.sequence++;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/fitted_name.h"
 #include "collect/mount_choice.h"
+#include "collect/unseen_disks.h"
 #include "model/growth.h"
 #include <errno.h>
 #include <poll.h>
@@ -48,6 +49,7 @@ struct filesystems {
     uint64_t usage_due_ns, mounts_due_ns;
     struct row_set set;
     size_t omitted;
+    struct unseen_disks unseen;
     const char *missing;
     char reason[96];
 };
@@ -260,6 +262,10 @@ static int choose_rows(struct filesystems *fs, struct mount_choice *choice)
         qsort(choice->list, kept, sizeof(choice->list[0]), by_importance);
     for (size_t i = 0; i < room; i++)
         add_row(fs, &set, &choice->list[i]);
+    unseen_disks_begin(&fs->unseen);
+    for (size_t i = 0; i < room; i++)
+        if (!set.states[i].path)
+            unseen_disks_add(&fs->unseen, set.states[i].target);
     free_set(&fs->set);
     fs->set = set;
     fs->omitted = kept - room;
@@ -329,6 +335,7 @@ void filesystems_sample(struct filesystems *fs, uint64_t now_ns, struct disk_sna
         }
     }
     disk->missing = fs->missing;
+    disk->unseen = fs->read ? unseen_disks_say(&fs->unseen) : fs->missing;
     disk->filesystem_count = fs->set.count;
     disk->filesystems = fs->set.ranked;
     disk->filesystems_omitted = fs->omitted;

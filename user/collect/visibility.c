@@ -109,18 +109,28 @@ static const char *network_unseen(const struct host *host)
                  "namespace of its own: run the agent in the host's (docker: --network=host)";
 }
 
+enum part { PROCESSES, CGROUPS, DISKS, NETWORK };
+
 static const struct {
     const char *name;
     const char *(*unseen)(const struct host *host);
-} parts[VISIBILITY_PARTS] = {
-    {"processes", processes_unseen},
-    {"cgroups", cgroups_unseen},
-    {"disks", disks_unseen},
-    {"network", network_unseen},
+} table[VISIBILITY_PARTS] = {
+    [PROCESSES] = {"processes", processes_unseen},
+    [CGROUPS] = {"cgroups", cgroups_unseen},
+    [DISKS] = {"disks", disks_unseen},
+    [NETWORK] = {"network", network_unseen},
 };
 
 void visibility_find(const struct host *host, struct visibility_part ret[VISIBILITY_PARTS])
 {
     for (size_t i = 0; i < VISIBILITY_PARTS; i++)
-        ret[i] = (struct visibility_part){parts[i].name, parts[i].unseen(host)};
+        ret[i] = (struct visibility_part){table[i].name, table[i].unseen(host)};
+}
+
+void visibility_now(const struct visibility_part parts[VISIBILITY_PARTS],
+                    const struct disk_snapshot *disk, struct visibility_part ret[VISIBILITY_PARTS])
+{
+    memcpy(ret, parts, VISIBILITY_PARTS * sizeof(*ret));
+    if (!ret[DISKS].why)
+        ret[DISKS].why = disk->unseen;
 }

@@ -4,6 +4,7 @@
 #define MOONWATCH_COLLECT_VISIBILITY_H
 
 #include "base/host.h"
+#include "model/disk.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,5 +17,9 @@ struct visibility_part {
 
 /* Takes some system calls; what it finds does not change while the agent runs. */
 void visibility_find(const struct host *host, struct visibility_part ret[VISIBILITY_PARTS]);
+/* Single disks come and go: `parts` as found at the start with what `disk` says now. `ret` points
+ * into both. */
+void visibility_now(const struct visibility_part parts[VISIBILITY_PARTS],
+                    const struct disk_snapshot *disk, struct visibility_part ret[VISIBILITY_PARTS]);
 
 #endif

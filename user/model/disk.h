@@ -48,6 +48,7 @@ struct block_device {
 
 struct disk_snapshot {
     const char *missing; /* of the filesystems */
+    const char *unseen;  /* which of the host's have no figures, and the mend; NULL: none */
     const char *devices_missing;
     const char *traced_missing; /* why `traced` is false everywhere, else NULL */
     size_t filesystem_count;
