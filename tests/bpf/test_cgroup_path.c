@@ -125,7 +125,7 @@ static void what_is_gone_is_named_by_what_is_above(void **state)
     named = event_exit_path(shown, paths, &record, 1);
     snprintf(expected, sizeof(expected), "%s/a.service", path);
     assert_string_equal(shown, expected);
-    assert_true(named == fnv_string(FNV_START, expected));
+    assert_true(named == strong_string(STRONG_START, expected));
     assert_int_equal(stat(mount_path, &root), 0);
     record.cgroup_parent_id = root.st_ino;
     event_exit_path(shown, paths, &record, 1);

@@ -310,6 +310,32 @@ static void an_older_spelling_is_the_same_alert(void **state)
     world_close(&w);
 }
 
+/* Marked once, not at each restart. */
+static void a_name_of_any_bytes_is_the_same_alert(void **state)
+{
+    static const char *const names[] = {"x\x9b", "x\xef\xbf\xbd"
+                                                 "9b"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+        cJSON *saved;
+
+        world_open(&w, "{\"alert_manager\":{" AT_ONCE "\"rules\":[" NO_BUILT_IN
+                       ",{\"name\":\"E\",\"kind\":\"event\",\"event\":\"stall\","
+                       "\"keep_firing_for\":20}]}}");
+        for (int restarts = 0; restarts < 3; restarts++) {
+            add_event(&w, "stall", names[i], "stalled");
+            run_until(&w, 1010 + 10 * (unsigned)restarts);
+            saved = alert_manager_export(w.manager, "boot");
+            /* That of the rule above, and the built-in one. */
+            assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(saved, "alerts")), 2);
+            take_over(&w, saved, NULL);
+            cJSON_Delete(saved);
+        }
+        world_close(&w);
+    }
+}
+
 static void what_is_no_state_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -393,6 +419,7 @@ int main(void)
         cmocka_unit_test(what_was_told_is_known_by_its_note),
         cmocka_unit_test(a_note_that_is_older_than_the_state_is_nothing),
         cmocka_unit_test(an_older_spelling_is_the_same_alert),
+        cmocka_unit_test(a_name_of_any_bytes_is_the_same_alert),
         cmocka_unit_test(what_is_no_state_is_refused),
         cmocka_unit_test(a_damaged_state_does_no_harm),
     };

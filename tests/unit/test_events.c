@@ -202,6 +202,17 @@ static void fail_at(const char *unit, const char *comm, uint32_t status, uint64_
     event_collector.on_record(collector, &record.head, 1);
 }
 
+/* These two have one FNV-1a hash: whoever may choose his name would share another's loop. */
+static void names_of_one_weak_hash_are_two_services(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 80; i++)
+        fail_at(i % 2 ? "8yn0iYCKYHlIj4-BwPqk.service" : "GReLUrM4wMqfg9yzV3KQ.service", "x", 1,
+                100 + 2 * i, 1);
+    sample_at(262);
+    assert_int_equal(shot.events.crash_loop_count, 2);
+}
+
 static void a_service_that_fails_again_and_again_is_a_loop(void **state)
 {
     (void)state;
@@ -456,6 +467,7 @@ int main(void)
         FED(each_crash_of_a_burst_can_be_read_once),
         FED(three_crashes_of_one_service_are_a_loop),
         FED(a_service_that_fails_again_and_again_is_a_loop),
+        FED(names_of_one_weak_hash_are_two_services),
         FED(a_failing_job_is_no_loop),
         FED(a_supervisors_children_are_counted_apart),
         FED(an_end_of_a_stop_is_no_failure),

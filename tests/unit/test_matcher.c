@@ -1,5 +1,6 @@
 /* Label sets, fingerprints, and matchers: what they match and how bad ones are refused. */
 #include "alert/matcher.h"
+#include "base/fitted_name.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,9 +58,47 @@ static void the_fingerprint_stays_as_it_is(void **state)
 {
     struct labels *labels = labels_of(PAIRS({"alertname", "HostCpu"}));
 
-    assert_true(labels_fingerprint(labels) ==
-                fnv_bytes(FNV_START, "alertname\0HostCpu", sizeof("alertname\0HostCpu")));
+    /* head -c 8 /dev/zero, then the pairs with their NULs, | sha256sum */
+    assert_true(labels_fingerprint(labels) == 0xf81e80b202810efcULL);
     labels_unref(labels);
+}
+
+/* Who may choose his name does not take another's for it. */
+static void a_name_that_looks_like_another_is_another(void **state)
+{
+    struct labels *bad = labels_of(PAIRS({"comm", "x\x9b"}));
+    struct labels *looks = labels_of(PAIRS({"comm", "x\xef\xbf\xbd"
+                                                    "9b"}));
+    struct labels *again = NULL;
+
+    assert_false(labels_equal(bad, looks));
+    assert_string_not_equal(labels_get(bad, "comm"), labels_get(looks, "comm"));
+    for (int i = 0; i < 2; i++) {
+        struct labels *first = i ? looks : bad;
+
+        assert_int_equal(labels_create_again(&again, PAIRS({"comm", labels_get(first, "comm")})),
+                         0);
+        assert_true(labels_equal(first, again));
+        labels_unref(again);
+    }
+    labels_unref(bad);
+    labels_unref(looks);
+}
+
+static void a_long_name_ends_in_a_hash_that_nobody_forges(void **state)
+{
+    char name[302], fitted[256];
+
+    memset(name, 'x', sizeof(name));
+    name[0] = '/';
+    name[301] = '\0';
+    fitted_name(name, fitted, sizeof(fitted));
+    assert_int_equal(strlen(fitted), 255);
+    /* printf '/%0300d' 0 | tr 0 x | sha256sum */
+    assert_string_equal(fitted + 222, "~2f2e149caf438697dcb448f24724e955");
+    name[200] = '\0';
+    fitted_name(name, fitted, sizeof(fitted));
+    assert_string_equal(fitted, name);
 }
 
 static void too_many_labels_are_refused(void **state)
@@ -257,6 +296,8 @@ int main(void)
         cmocka_unit_test(fnv_gives_the_published_values),
         cmocka_unit_test(order_and_empty_values_make_no_difference),
         cmocka_unit_test(the_fingerprint_stays_as_it_is),
+        cmocka_unit_test(a_name_that_looks_like_another_is_another),
+        cmocka_unit_test(a_long_name_ends_in_a_hash_that_nobody_forges),
         cmocka_unit_test(too_many_labels_are_refused),
         cmocka_unit_test(matchers_match_as_in_prometheus),
         cmocka_unit_test(bad_matchers_say_what_and_where),

@@ -55,7 +55,7 @@ static int common_labels(const struct route *route, const struct alert *alert, s
                                                    ? severity_text(alert->severity)
                                                    : labels_get(alert->labels, name)};
     }
-    return labels_create(ret, pairs, n);
+    return labels_create_again(ret, pairs, n);
 }
 
 /* 0 also when no route matches: the alert has no group then. */

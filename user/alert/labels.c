@@ -69,7 +69,7 @@ static int create(struct labels **ret, const struct label_pair *pairs, size_t co
             at += n;
         }
     }
-    labels->fingerprint = fnv_bytes(FNV_START, text, bytes);
+    labels->fingerprint = strong_bytes(STRONG_START, text, bytes);
     *ret = labels;
     return 0;
 }
@@ -81,8 +81,14 @@ static bool is_clean(const char *value)
     return text_clean_prefix(value, n) == n;
 }
 
+static bool is_unmarked(const char *value)
+{
+    return !value || !strstr(value, REPLACEMENT);
+}
+
 /* Who reads a label takes it for the name of something: it is made safe here, once for all. */
-int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count)
+static int create_clean(struct labels **ret, const struct label_pair *pairs, size_t count,
+                        bool marked_before)
 {
     struct label_pair safe[3 * LABELS_MAX];
     struct text cleaned[3 * LABELS_MAX];
@@ -95,7 +101,7 @@ int labels_create(struct labels **ret, const struct label_pair *pairs, size_t co
         struct text *text = &cleaned[cleaned_count];
 
         safe[i] = pairs[i];
-        if (is_clean(pairs[i].value))
+        if (is_clean(pairs[i].value) && (marked_before || is_unmarked(pairs[i].value)))
             continue;
         text_init(text, LABELS_BYTES_MAX);
         text_add_name(text, pairs[i].value);
@@ -109,6 +115,16 @@ int labels_create(struct labels **ret, const struct label_pair *pairs, size_t co
     while (cleaned_count > 0)
         text_free(&cleaned[--cleaned_count]);
     return r;
+}
+
+int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count)
+{
+    return create_clean(ret, pairs, count, false);
+}
+
+int labels_create_again(struct labels **ret, const struct label_pair *pairs, size_t count)
+{
+    return create_clean(ret, pairs, count, true);
 }
 
 struct labels *labels_ref(struct labels *labels)

@@ -22,6 +22,8 @@ struct labels;
 /* Copies; values become what text_add_name() makes of them; of equal names the last counts. The
  * caller owns one reference. -E2BIG beyond the two bounds. */
 int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count);
+/* The same of values that another set had, kept meanwhile or not: those are taken as they are. */
+int labels_create_again(struct labels **ret, const struct label_pair *pairs, size_t count);
 struct labels *labels_ref(struct labels *labels);
 void labels_unref(struct labels *labels); /* NULL is fine */
 

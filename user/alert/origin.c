@@ -32,12 +32,12 @@ int origin_thing(const struct labels *alert, struct labels **ret)
 {
     struct label_pair pairs[LABELS_MAX];
 
-    return labels_create(ret, pairs, thing_pairs(alert, pairs));
+    return labels_create_again(ret, pairs, thing_pairs(alert, pairs));
 }
 
 static uint64_t hash_of(const char *name, const char *value, size_t n)
 {
-    return fnv_bytes(fnv_string(FNV_START, name), value, n);
+    return strong_bytes(strong_string(STRONG_START, name), value, n);
 }
 
 /* A user makes as many cgroups and names as he likes; the slice of his sessions is one. */
@@ -54,7 +54,7 @@ uint64_t origin_source(const struct labels *alert)
     static const char *const names[] = {"service", "unit", "upstream"};
     const char *cgroup = labels_get(alert, "cgroup");
     struct label_pair pairs[LABELS_MAX];
-    uint64_t hash = FNV_START;
+    uint64_t hash = STRONG_START;
     size_t count;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -67,6 +67,6 @@ uint64_t origin_source(const struct labels *alert)
         return hash_of("cgroup", cgroup, cgroup_bytes(cgroup));
     count = thing_pairs(alert, pairs);
     for (size_t i = 0; i < count; i++)
-        hash = fnv_string(fnv_string(hash, pairs[i].name), pairs[i].value);
+        hash = strong_string(strong_string(hash, pairs[i].name), pairs[i].value);
     return hash;
 }

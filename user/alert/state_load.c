@@ -102,7 +102,7 @@ static struct labels *labels_of(const cJSON *json)
         }
         n++;
     }
-    return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
+    return labels_create_again(&labels, pairs, n) < 0 ? NULL : labels;
 }
 
 static void read_ack(struct alert *alert, const cJSON *json, const struct state_base *base)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Copies `name`; what is too long is cut, between two UTF-8 characters, and ends in "~" and a hash
- * of the whole. `size` is 32 at least. */
+ * of the whole for which nobody finds another name. `size` is 48 at least. */
 void fitted_name(const char *name, char *out, size_t size);
 
 #endif

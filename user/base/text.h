@@ -28,16 +28,18 @@ void text_add_double(struct text *t, double v);
 /* A JSON string in quotes ("null" for NULL); at most `max_bytes` of `s` are taken. Bytes that are
  * not UTF-8 become what text_mark_byte() writes; what text_clean_prefix() stops at is escaped. */
 void text_add_json_string(struct text *t, const char *s, size_t max_bytes);
+/* The same of a name: U+FFFD itself is doubled, so that no two names become one. */
+void text_add_json_name(struct text *t, const char *s, size_t max_bytes);
 /* What comes from outside and people read: bytes that are not UTF-8 and what text_clean_prefix()
  * stops at become U+FFFD, ends of lines and tabulators a space. */
 void text_add_clean(struct text *t, const char *s);
 /* The same, but of several lines: those two stay. */
 void text_add_clean_lines(struct text *t, const char *s);
 /* A name that tells one thing from others: as text_add_clean(), but every byte that cannot stay
- * becomes what text_mark_byte() writes. A second time changes nothing. */
+ * becomes what text_mark_byte() writes, and U+FFFD itself is doubled: no two names become one. */
 void text_add_name(struct text *t, const char *s);
 #define MARKED_BYTE_BYTES 6
-/* U+FFFD and two hexadecimal digits: names that differ in such bytes only still differ. */
+/* U+FFFD and two hexadecimal digits. */
 void text_mark_byte(char out[MARKED_BYTE_BYTES], char byte);
 /* How many bytes from the start are UTF-8 without controls: C0, DEL, C1, those of the direction of
  * writing and the separators of lines and paragraphs. */

@@ -103,6 +103,21 @@ static void add_dirt(struct text *t, const char *s, size_t length, enum dirt in)
     }
 }
 
+static void add_doubled(struct text *t, const char *s, size_t n)
+{
+    const char *mark;
+
+    while ((mark = memmem(s, n, REPLACEMENT, strlen(REPLACEMENT)))) {
+        size_t run = (size_t)(mark - s) + strlen(REPLACEMENT);
+
+        text_add_n(t, s, run);
+        text_add(t, REPLACEMENT);
+        s += run;
+        n -= run;
+    }
+    text_add_n(t, s, n);
+}
+
 static void add(struct text *t, const char *s, enum dirt in)
 {
     size_t left = strlen(s);
@@ -110,7 +125,10 @@ static void add(struct text *t, const char *s, enum dirt in)
     while (left > 0) {
         size_t clean = text_clean_prefix(s, left), length;
 
-        text_add_n(t, s, clean);
+        if (in == DIRT_IN_NAME)
+            add_doubled(t, s, clean);
+        else
+            text_add_n(t, s, clean);
         s += clean;
         left -= clean;
         if (left == 0)

@@ -54,7 +54,7 @@ static void add_marked(struct text *t, char byte)
     text_add(t, mark);
 }
 
-void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
+static void add_json(struct text *t, const char *s, size_t max_bytes, bool is_name)
 {
     const unsigned char *bytes = (const unsigned char *)s;
     size_t n, i = 0, run, length;
@@ -82,11 +82,23 @@ void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
         length = utf8_character_bytes(s + i, n - i);
         if (!length)
             add_marked(t, s[i]);
-        else if (text_clean_prefix(s + i, length) == length)
-            text_add_n(t, s + i, length);
-        else
+        else if (text_clean_prefix(s + i, length) != length)
             add_escaped_character(t, bytes + i, length);
+        else
+            text_add_n(t, s + i, length);
+        if (is_name && length == strlen(REPLACEMENT) && memcmp(s + i, REPLACEMENT, length) == 0)
+            text_add(t, REPLACEMENT);
         i += length ? length : 1;
     }
     text_add_char(t, '"');
+}
+
+void text_add_json_string(struct text *t, const char *s, size_t max_bytes)
+{
+    add_json(t, s, max_bytes, false);
+}
+
+void text_add_json_name(struct text *t, const char *s, size_t max_bytes)
+{
+    add_json(t, s, max_bytes, true);
 }

@@ -50,7 +50,7 @@ static uint64_t identity_of(const struct record_exit *record, uint64_t cgroup)
 {
     return exit_heads_service(record)
                ? cgroup
-               : fnv_bytes(cgroup, record->comm, strnlen(record->comm, COMM_BYTES));
+               : strong_bytes(cgroup, record->comm, strnlen(record->comm, COMM_BYTES));
 }
 
 static bool is_oom_aftermath(const struct event_state *s, const struct record_exit *record)
@@ -72,7 +72,7 @@ static bool is_kill_of_loop(struct event_state *s, struct crash *crash, uint64_t
     if (crash->kind != ENDED_KILLED || !exit_by_kill(&crash->record) ||
         is_oom_aftermath(s, &crash->record))
         return false;
-    crash_counts_add(s->counts, fnv_string(identity, "killed"), crash);
+    crash_counts_add(s->counts, strong_string(identity, "killed"), crash);
     return crash->repeats >= KILL_LOOP_MIN;
 }
 

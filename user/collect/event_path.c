@@ -12,9 +12,9 @@ uint64_t event_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths, uin
 
     out[0] = '\0';
     if (!path)
-        return fnv_bytes(FNV_START, &id, sizeof(id));
+        return strong_bytes(STRONG_START, &id, sizeof(id));
     fitted_name(path, out, CGROUP_PATH_BYTES);
-    return fnv_string(FNV_START, path);
+    return strong_string(STRONG_START, path);
 }
 
 uint64_t event_exit_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths,
@@ -29,8 +29,8 @@ uint64_t event_exit_path(char out[CGROUP_PATH_BYTES], struct cgroup_paths *paths
         return hash;
     above = cgroup_paths_find(paths, record->cgroup_parent_id, now_ns).path;
     if (!above || len >= CGROUP_NAME_BYTES - 1)
-        return fnv_bytes(FNV_START, record->cgroup_name, len);
+        return strong_bytes(STRONG_START, record->cgroup_name, len);
     snprintf(path, sizeof(path), "%s/%.*s", above[1] ? above : "", (int)len, record->cgroup_name);
     fitted_name(path, out, CGROUP_PATH_BYTES);
-    return fnv_string(FNV_START, path);
+    return strong_string(STRONG_START, path);
 }

@@ -140,42 +140,47 @@ static int add_bool(cJSON *out, const struct field *f, const struct source *s)
     return add_item(out, f->key, cJSON_CreateBool(*(const bool *)s->at));
 }
 
+static bool is_plain(const char *value, size_t n, bool is_name)
+{
+    return text_clean_prefix(value, n) == n && !(is_name && strstr(value, REPLACEMENT));
+}
+
 /* Names of processes, cgroups and mounts may hold any bytes; cJSON passes on what it is given. */
-static cJSON *create_string(const char *value)
+static cJSON *create_string(const char *value, bool is_name)
 {
     struct text quoted;
     cJSON *item;
 
-    if (text_clean_prefix(value, strlen(value)) == strlen(value))
+    if (is_plain(value, strlen(value), is_name))
         return cJSON_CreateString(value);
     text_init(&quoted, (size_t)16 * FIELD_TEXT_BYTES);
-    text_add_json_string(&quoted, value, FIELD_TEXT_BYTES);
+    (is_name ? text_add_json_name : text_add_json_string)(&quoted, value, FIELD_TEXT_BYTES);
     item = quoted.failed ? NULL : cJSON_CreateRaw(quoted.data);
     text_free(&quoted);
     return item;
 }
 
-static int add_text(cJSON *out, const struct field *f, const char *value)
+static int add_text(cJSON *out, const struct field *f, const char *value, bool is_name)
 {
-    return value ? add_item(out, f->key, create_string(value))
+    return value ? add_item(out, f->key, create_string(value, is_name))
                  : add_unknown(out, f->key, f->unknown);
 }
 
 static int add_chars(cJSON *out, const struct field *f, const struct source *s)
 {
-    return add_text(out, f, *(const char *)s->at || !f->unknown ? s->at : NULL);
+    return add_text(out, f, *(const char *)s->at || !f->unknown ? s->at : NULL, true);
 }
 
 static int add_string(cJSON *out, const struct field *f, const struct source *s)
 {
-    return add_text(out, f, *(const char *const *)s->at);
+    return add_text(out, f, *(const char *const *)s->at, false);
 }
 
 static int add_computed(cJSON *out, const struct field *f, const struct source *s)
 {
     char buffer[FIELD_TEXT_BYTES];
 
-    return add_text(out, f, f->text(s->object, s->ctx, buffer));
+    return add_text(out, f, f->text(s->object, s->ctx, buffer), false);
 }
 
 static int add_time(cJSON *out, const struct field *f, const struct source *s)
@@ -185,17 +190,17 @@ static int add_time(cJSON *out, const struct field *f, const struct source *s)
 
     if (realtime_ns)
         clock_format_rfc3339(realtime_ns, buffer);
-    return add_text(out, f, realtime_ns ? buffer : NULL);
+    return add_text(out, f, realtime_ns ? buffer : NULL, false);
 }
 
 static int add_status(cJSON *out, const struct field *f, const struct source *s)
 {
-    return add_text(out, f, status_name(*(const enum status *)s->at));
+    return add_text(out, f, status_name(*(const enum status *)s->at), false);
 }
 
 static int add_sentence(cJSON *list, const char *sentence)
 {
-    cJSON *item = create_string(sentence);
+    cJSON *item = create_string(sentence, false);
 
     if (item && cJSON_AddItemToArray(list, item))
         return 0;
@@ -240,7 +245,7 @@ static int add_labels(cJSON *out, const struct field *f, const struct source *s)
 
     for (size_t i = 0; r == 0 && i < labels_count(labels); i++) {
         struct label_pair pair = labels_at(labels, i);
-        cJSON *value = create_string(pair.value);
+        cJSON *value = create_string(pair.value, false);
 
         if (!value || !cJSON_AddItemToObject(object, pair.name, value)) {
             cJSON_Delete(value);
