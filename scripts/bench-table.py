@@ -4,6 +4,7 @@
 A line: name, unit, ours, peer_name, peer, ratio, required (text), ok, repetitions, spread_percent.
 """
 
+import argparse
 import json
 import sys
 
@@ -14,11 +15,7 @@ def figure(value):
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-rows = [json.loads(line) for line in sys.stdin if line.startswith("{")]
-if sys.argv[1] == "json":
-    for row in rows:
-        print(json.dumps(row))
-else:
+def print_table(rows):
     table = [["what", "ours", "unit", "beside", "theirs", "ratio", "required", "met", "n", "spread"]]
     for row in rows:
         table.append(
@@ -38,6 +35,21 @@ else:
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-if not rows:
-    sys.exit("bench: no figure was measured")
-sys.exit(0 if all(row.get("ok") is not False for row in rows) else 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("format", choices=["table", "json"], help="what to make of the lines of standard input")
+    wanted = parser.parse_args().format
+    rows = [json.loads(line) for line in sys.stdin if line.startswith("{")]
+    if not rows:
+        sys.exit("bench: no figure was measured")
+    if wanted == "table":
+        print_table(rows)
+    else:
+        for row in rows:
+            print(json.dumps(row))
+    sys.exit(0 if all(row.get("ok") is not False for row in rows) else 1)
+
+
+main()

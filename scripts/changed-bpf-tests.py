@@ -6,6 +6,7 @@ is concerned by its own text, by the headers that it includes, and by the object
 names; what loads every object concerns every test.
 """
 
+import argparse
 import re
 import subprocess
 from pathlib import Path
@@ -38,6 +39,7 @@ def reached(path, seen):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     files = {ROOT / name for name in changed()}
     every = any(str(path.relative_to(ROOT)).startswith(EVERY) for path in files)
     objects = {

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """The table of probes by kernel in README.md, from what `moonwatch doctor` said in each guest.
 
-usage: kernel-table.py [--write] DIRECTORY     (DIRECTORY: build-test/vm, left by the vm stage)
-
 Without --write it only says whether the table is current, by its exit status.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -55,11 +54,12 @@ def table(directory):
 
 
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
-    if len(arguments) != 1:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write the table")
+    parser.add_argument("directory", type=Path, help="build-test/vm, left by the vm stage")
+    arguments = parser.parse_args()
     try:
-        fresh = table(Path(arguments[0]))
+        fresh = table(arguments.directory)
     except FileNotFoundError as error:
         sys.exit(f"{error.filename}: not there: run scripts/test.sh vm, which boots every kernel")
     before, begin, rest = README.read_text().partition(BEGIN)
@@ -67,7 +67,7 @@ def main():
     if not begin or not end:
         sys.exit(f"README.md: {BEGIN} and {END} must be there")
     text = f"{before}{BEGIN}\n{fresh}\n{END}{after}"
-    if "--write" in sys.argv:
+    if arguments.write:
         README.write_text(text)
     elif text != README.read_text():
         sys.exit("README.md: its table of kernels differs from what the guests said")

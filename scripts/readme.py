@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the generated parts of README.md, each between the markers <!-- NAME:begin --> and :end.
+"""Writes the generated parts of README.md, each between the markers <!-- NAME:begin --> and :end: the
+configuration reference as BINARY says it, or the answers of a running agent."""
 
-usage: readme.py [--check] BINARY     the configuration reference; --check: only says if it is old
-       readme.py --examples URL       real answers of a running agent, lists cut to their first row
-"""
-
+import argparse
 import json
 import re
 import subprocess
@@ -65,20 +63,34 @@ def example(url):
     return write
 
 
-def main(arguments):
-    text = README.read_text()
-    if arguments[:1] == ["--examples"] and len(arguments) == 2:
-        README.write_text(EXAMPLE.sub(example(arguments[1].rstrip("/")), text))
+def parsed():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say if the reference is old, by the exit status")
+    parser.add_argument("--examples", metavar="URL", help="real answers of the agent there, lists cut to their first row")
+    parser.add_argument("binary", nargs="?", metavar="BINARY", help="moonwatch, as build-test/moonwatch")
+    arguments = parser.parse_args()
+    if bool(arguments.examples) == bool(arguments.binary) or (arguments.examples and arguments.check):
+        parser.error("one of BINARY (or --check BINARY) and --examples URL")
+    return arguments
+
+
+def main():
+    arguments, text = parsed(), README.read_text()
+    if arguments.examples:
+        try:
+            README.write_text(EXAMPLE.sub(example(arguments.examples.rstrip("/")), text))
+        except (OSError, ValueError) as error:
+            sys.exit(f"readme.py: {arguments.examples}: {error}")
         return
-    check = arguments[:1] == ["--check"]
-    if len(arguments) != 1 + check:
-        sys.exit(__doc__)
-    command = [arguments[-1], "check", "--reference"]
-    reference = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = [arguments.binary, "check", "--reference"]
+    try:
+        reference = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"readme.py: {error} (allowed: a moonwatch that was built from this tree)")
     new = replaced(text, "reference", "\n" + reference + "\n")
-    if check and new != text:
+    if arguments.check and new != text:
         sys.exit("README.md: the configuration reference is old (mend: scripts/readme.py BINARY)")
     README.write_text(new)
 
 
-main(sys.argv[1:])
+main()

@@ -31,6 +31,10 @@ while [ $# -gt 0 ]; do
   case $1 in
   --rounds) ROUNDS=${2:-} ;;
   --repeats) REPEATS=${2:-} ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
   *)
     usage >&2
     exit 2
