@@ -88,19 +88,25 @@ static void test_summary(void **state)
     char *text = summary_of(
         "{\"health\":{\"status\":\"degraded\",\"version\":\"1\",\"uptime_seconds\":7200,"
         "\"components\":{\"resources\":{\"status\":\"degraded\",\"reasons\":[\"disk /var full\"]}},"
+        "\"unseen\":[{\"what\":\"disks\",\"reason\":\"/data: mount it\"}],"
         "\"probes\":[{\"program\":\"p\",\"concern\":\"oom\",\"state\":\"shed\",\"reason\":\"dear\"}"
         "]},"
         "\"resources\":{\"cpu\":{\"usage_percent\":12.3,\"cores\":[{},{}],\"top\":[{\"comm\":"
-        "\"evil\\u001b[2J\",\"pid\":7,\"cpu_percent\":99.5}]},"
+        "\"evil\\u001b[2J\",\"pid\":7,\"cpu_percent\":99.5},{\"comm\":\"make\",\"pid\":8,\"cpu_"
+        "percent\":1.5,"
+        "\"short_children_cpu_percent\":90},{\"comm\":\"x\",\"pid\":9,\"cpu_percent\":null,"
+        "\"short_children_cpu_percent\":null}]},"
         "\"memory\":{\"usage_percent\":null,\"usage_percent_reason\":\"x\"}},"
         "\"scheduler\":{\"run_queue_delay\":{\"recent\":null,\"recent_reason\":\"no probe\"}}}");
-    static const char *const parts[] = {"degraded  moonwatch 1 at 127.0.0.1:1, up 2 h",
-                                        "disk /var full",
-                                        "12.3 % of 2 cores",
-                                        "memory       unknown",
-                                        "unknown: no probe",
-                                        "evil?[2J (7) 99.5 %",
-                                        "shed: dear"};
+    static const char *const parts[] = {
+        "degraded  moonwatch 1 at 127.0.0.1:1, up 2 h",
+        "disk /var full",
+        "12.3 % of 2 cores",
+        "memory       unknown",
+        "unknown: no probe",
+        "evil?[2J (7) 99.5 %, make (8) 91.5 % with short processes of it, x (9) unknown",
+        "not seen\n  disks        /data: mount it",
+        "shed: dear"};
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(text, parts[i]))

@@ -88,6 +88,20 @@ static void print_components(const struct page *page, const cJSON *health)
     }
 }
 
+/* Before anybody trusts that all is well. */
+static void print_unseen(const struct page *page, const cJSON *health)
+{
+    const char *title = "\nParts of the host that are not seen\n";
+    const cJSON *part;
+
+    cJSON_ArrayForEach (part, at(health, "unseen")) {
+        fprintf(page->out, "%s  %-12s ", title, string_at(part, "what", "?"));
+        print_text(page, string_at(part, "reason", "no reason given"));
+        fputc('\n', page->out);
+        title = "";
+    }
+}
+
 static void print_probes(const struct page *page, const cJSON *health)
 {
     const cJSON *probe, *why = at(health, "probes_reason");
@@ -243,8 +257,32 @@ static void print_waits(const struct page *page, const cJSON *scheduler)
     print_line(page, "cpu wait", line + 1);
 }
 
+/* What the agent orders them by is the sum. */
+static void add_cpu(struct phrase *p, const cJSON *row)
+{
+    double own = number_at(row, "cpu_percent");
+    double children = number_at(row, "short_children_cpu_percent");
+
+    if (isnan(own) && isnan(children))
+        phrase_add(p, "unknown");
+    else
+        phrase_add(p, "%.1f %%", (isnan(own) ? 0 : own) + (isnan(children) ? 0 : children));
+    if (children >= 0.1)
+        phrase_add(p, " with short processes of it");
+}
+
+static void add_waiting(struct phrase *p, const cJSON *row)
+{
+    add_percent(p, row, "run_delay_percent");
+}
+
+static void add_resident(struct phrase *p, const cJSON *row)
+{
+    add_bytes(p, row, "rss_bytes");
+}
+
 static void print_top(const struct page *page, const char *label, const cJSON *rows,
-                      const char *key, bool bytes)
+                      void (*add)(struct phrase *p, const cJSON *row))
 {
     char line[LINE_BYTES] = "";
     struct phrase p;
@@ -254,10 +292,7 @@ static void print_top(const struct page *page, const char *label, const cJSON *r
     cJSON_ArrayForEach (row, rows) {
         phrase_add(&p, "%s%s (%.0f) ", row == rows->child ? "" : ", ", string_at(row, "comm", "?"),
                    number_at(row, "pid"));
-        if (bytes)
-            add_bytes(&p, row, key);
-        else
-            add_percent(&p, row, key);
+        add(&p, row);
     }
     if (*line)
         print_line(page, label, line);
@@ -311,10 +346,11 @@ int summary_print(FILE *out, const cJSON *answers, const char *address, bool col
     print_disks(&page, at(resources, "disk"));
     print_pressure(&page, at(resources, "pressure"));
     print_waits(&page, scheduler);
-    print_top(&page, "most cpu", at(at(resources, "cpu"), "top"), "cpu_percent", false);
-    print_top(&page, "most memory", at(at(resources, "memory"), "top"), "rss_bytes", true);
-    print_top(&page, "most waiting", at(scheduler, "top"), "run_delay_percent", false);
+    print_top(&page, "most cpu", at(at(resources, "cpu"), "top"), add_cpu);
+    print_top(&page, "most memory", at(at(resources, "memory"), "top"), add_resident);
+    print_top(&page, "most waiting", at(scheduler, "top"), add_waiting);
     print_events(&page, at(resources, "events"));
+    print_unseen(&page, health);
     print_probes(&page, health);
     return fflush(out) == EOF || ferror(out) ? -EIO : 0;
 }
