@@ -247,7 +247,8 @@ def test_a_token_file_that_is_not_there(tmp_path):
     assert str(tmp_path / "none") in errors[0] and "No such file" in errors[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"a\x80b", b"a\0b", b"x" * 5000], ids=repr)
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\x80b", b"a\0b", b"x" * 5000],
+                         ids=["empty", "a line", "not ASCII", "a NUL", "large"])
 def test_a_token_file_without_a_token(tmp_path, content):
     path = tmp_path / "token"
     path.write_bytes(content)
@@ -277,6 +278,25 @@ def stranger():
     yield server
     server.shutdown()
     server.server_close()
+
+
+def test_a_terminal_gets_no_commands_from_an_answer(stranger):
+    """Names of anybody's processes, and all of it where no agent answers: keys as well as values."""
+    evil = "\x1b[2J\x9b2J\u202e"
+    stranger.answer = json.dumps({
+        "status": evil, "ts": evil, "components": {evil: {"status": evil, "reasons": [evil, "x"]}},
+        "cpu": {"top": [{"comm": evil, "cpu_percent": 1}]}, "run_queue_delay": {}, "classes": [],
+        "unseen": [{"what": evil, "reason": evil}], "probes": [{"concern": evil, "reason": evil}],
+        "alerts": [{"id": evil, "labels": {evil: evil}, "summary": evil, "severity": evil, "state": evil}],
+        "silences": [{"id": evil, "matchers": evil, "comment": evil}], "history": [], "channels": [{"name": evil}],
+        "breakers": [{"name": evil, "addresses": [evil], "state": evil}],
+    }, ensure_ascii=False).replace("\x1b", "\\u001b").encode()
+    url = f"http://127.0.0.1:{stranger.server_address[1]}"
+    for command in ("status", "status --json", "status --check", "alert list", "alert list --json", "breaker list",
+                    "breaker list --json"):
+        _, out, errors = moonwatch(*command.split(), "--url", url)
+        assert "2J" in out, command
+        assert not set(out + "".join(errors)) & set(evil) - set("[2J"), (command, out)
 
 
 @pytest.mark.parametrize("answer", [b"{}", b"[]", b"3", b'{"status": "ok"}', b"null", b"<html>", b"",

@@ -26,7 +26,18 @@ const char *client_error_message(const cJSON *json)
     return message ? message : "no reason given";
 }
 
-/* Names of processes and comments of people may hold what a terminal takes for a command. */
+/* False: it is clean as it is. */
+static bool make_clean(const char *dirty, struct text *ret)
+{
+    if (!dirty || text_clean_prefix(dirty, strlen(dirty)) == strlen(dirty))
+        return false;
+    text_init(ret, SIZE_MAX / 2);
+    text_add_clean(ret, dirty);
+    return true;
+}
+
+/* Names of processes and comments of people may hold what a terminal takes for a command, and what
+ * answers may be no agent. */
 static void clean(cJSON *json)
 {
     struct text text;
@@ -34,13 +45,14 @@ static void clean(cJSON *json)
 
     cJSON_ArrayForEach (each, json)
         clean(each);
-    if (!cJSON_IsString(json) || text_clean_prefix(json->valuestring, strlen(json->valuestring)) ==
-                                     strlen(json->valuestring))
-        return;
-    text_init(&text, SIZE_MAX / 2);
-    text_add_clean(&text, json->valuestring);
-    cJSON_SetValuestring(json, text.failed ? "" : text.data);
-    text_free(&text);
+    if (make_clean(cJSON_GetStringValue(json), &text)) {
+        cJSON_SetValuestring(json, text.failed ? "" : text.data);
+        text_free(&text);
+    }
+    if (make_clean(json->string, &text)) {
+        free(json->string);
+        json->string = text_steal(&text);
+    }
 }
 
 static cJSON *parse(const char *body, size_t len)

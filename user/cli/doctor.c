@@ -1,6 +1,7 @@
 /* `moonwatch doctor`: what this kernel and these privileges allow. The probes are loaded and
  * attached for real, unpinned and next to whatever agent runs, and detached again. */
 #include "base/open_files.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "collect/filesystems.h"
@@ -44,13 +45,20 @@ __attribute__((format(printf, 4, 5))) static void
 add_fact(struct findings *findings, const char *name, bool good, const char *format, ...)
 {
     struct fact *fact = &findings->facts[findings->fact_count++];
+    char detail[DETAIL_BYTES];
+    struct text clean;
     va_list args;
 
     fact->name = name;
     fact->good = good;
     va_start(args, format);
-    vsnprintf(fact->detail, sizeof(fact->detail), format, args);
+    vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
+    /* Names of mounts may be anybody's. */
+    text_init(&clean, SIZE_MAX / 2);
+    text_add_clean(&clean, detail);
+    snprintf(fact->detail, sizeof(fact->detail), "%s", clean.data ? clean.data : "");
+    text_free(&clean);
 }
 
 static void examine_kernel(struct findings *findings)
