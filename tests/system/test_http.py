@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -260,6 +261,23 @@ def test_the_readme_tells_every_route(agent):
     for path, operations in agent.json("/openapi.json")["paths"].items():
         for method in operations:
             assert f"{method.upper()} {path}" in readme
+
+
+def keys_differ(example, answer, path):
+    """Where the two have other keys: beside reasons and old figures, which come and go."""
+    if isinstance(example, list) and isinstance(answer, list) and example and answer:
+        return keys_differ(example[0], answer[0], f"{path}[]")
+    if not isinstance(example, dict) or not isinstance(answer, dict) or path.endswith("/labels"):
+        return []
+    ours, theirs = ({k for k in o if not k.endswith(("_reason", "_stale"))} for o in (example, answer))
+    found = [f"{path}: {sorted(ours ^ theirs)}"] if ours != theirs else []
+    return found + [line for k in ours & theirs for line in keys_differ(example[k], answer[k], f"{path}/{k}")]
+
+
+def test_the_readmes_answers_have_the_keys_of_real_ones(agent):
+    examples = re.findall(r"<!-- example (\S+) -->\n```json\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len(examples) > 5
+    assert [line for path, text in examples for line in keys_differ(json.loads(text), agent.json(path), path)] == []
 
 
 def make_certificate(directory, name, algorithm="ec"):
