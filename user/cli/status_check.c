@@ -36,8 +36,9 @@ static void print_text(FILE *out, const char *text)
 
     text_init(&clean, LINE_BYTES * sizeof(REPLACEMENT));
     text_add_clean(&clean, text);
-    for (char *bar = clean.data; bar && (bar = strchr(bar, '|'));)
-        *bar = '/';
+    for (char *c = clean.data; c && *c; c++)
+        if (*c == '|')
+            *c = '/';
     if (clean.data)
         fputs(clean.data, out);
     text_free(&clean);
