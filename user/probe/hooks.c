@@ -1,7 +1,6 @@
 /* Programs that are attached to cgroups while others run, and stay when the agent is killed. */
 #include "base/cleanup.h"
-#include "probe/breaker.h"
-#include "probe/state.h"
+#include "probe/hook_row.h"
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
@@ -10,65 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* The pin of a link is "NAME_CGROUPID". */
-static const struct hook_row {
-    enum probe_hook hook;
-    const char *target;
-    struct hook_point point;
-    const char *pin_name; /* NULL: it ends with the agent */
-} hook_rows[] = {
-    {PROBE_HOOK_CONNECT,
-     "cgroup/connect4",
-     {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT},
-     "connect4"},
-    {PROBE_HOOK_CONNECT,
-     "cgroup/connect6",
-     {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT},
-     "connect6"},
-    {PROBE_HOOK_HTTP,
-     "cgroup_skb/ingress",
-     {BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS},
-     NULL},
-};
-
-#define HOOK_ROWS (sizeof(hook_rows) / sizeof(hook_rows[0]))
-
-static const struct program *find_loaded(const struct probe *probe, const char *target)
-{
-    for (size_t i = 0; i < probe->program_count; i++) {
-        if (strcmp(probe->programs[i].target, target) == 0 && probe->programs[i].prog_fd >= 0)
-            return &probe->programs[i];
-    }
-    return NULL;
-}
-
-static struct hook_link *find_link(struct probe *probe, const struct hook_row *hook, uint64_t id)
-{
-    for (size_t i = 0; i < probe->link_count; i++) {
-        struct hook_link *link = &probe->links[i];
-
-        if (link->hook == hook - hook_rows && link->cgroup_id == id)
-            return link;
-    }
-    return NULL;
-}
-
-static void pin_path(const struct probe *probe, const struct hook_row *hook, uint64_t id,
-                     char out[512])
-{
-    snprintf(out, 512, "%s/%s_%" PRIu64, probe->pins.path, hook->pin_name, id);
-}
-
-bool hook_pin_path(const struct probe *probe, const struct hook_link *link, char out[512])
-{
-    const struct hook_row *hook = &hook_rows[link->hook];
-
-    if (!hook->pin_name || probe->pins.fd < 0)
-        return false;
-    pin_path(probe, hook, link->cgroup_id, out);
-    return true;
-}
 
 /* A link that a killed agent left, now running this agent's program; -1: there is none. */
 static int take_over(const char *path, int prog_fd)
@@ -113,7 +53,7 @@ static int reserve(const struct hook_row *hook, const char *cgroup, const char *
 static int attach_one(struct probe *probe, const struct hook_row *hook, const char *cgroup,
                       uint64_t id, char why[HOOK_WHY_BYTES])
 {
-    const struct program *program = find_loaded(probe, hook->target);
+    const struct program *program = hook_loaded(probe, hook->target);
     char path[512] = "";
     int fd = -1;
 
@@ -124,7 +64,7 @@ static int attach_one(struct probe *probe, const struct hook_row *hook, const ch
     if (probe->link_count == LINKS_MAX)
         return -ENOBUFS;
     if (hook->pin_name && probe->pins.fd >= 0) {
-        pin_path(probe, hook, id, path);
+        hook_row_pin_path(probe, hook, id, path);
         fd = take_over(path, program->prog_fd);
     }
     if (fd < 0) {
@@ -145,7 +85,7 @@ static void detach_one(struct probe *probe, struct hook_link *link)
     char path[512];
 
     if (hook->pin_name && probe->pins.fd >= 0) {
-        pin_path(probe, hook, link->cgroup_id, path);
+        hook_row_pin_path(probe, hook, link->cgroup_id, path);
         unlink(path);
     }
     bpf_link_detach(link->fd); /* now, not when the kernel lets go of it */
@@ -167,49 +107,23 @@ static void remove_stale_pins(struct probe *probe, const struct hook_row *hook)
         uint64_t id;
 
         if (strncmp(entry->d_name, hook->pin_name, len) == 0 && entry->d_name[len] == '_' &&
-            sscanf(entry->d_name + len + 1, "%" SCNu64, &id) == 1 && !find_link(probe, hook, id))
+            sscanf(entry->d_name + len + 1, "%" SCNu64, &id) == 1 && !hook_find(probe, hook, id))
             pin_drop(&probe->pins, entry->d_name);
     }
     if (directory)
         closedir(directory);
 }
 
-/* A link whose cgroup was removed, or that somebody detached, names no cgroup any more. */
-static struct bpf_link_info look_at(const struct hook_link *link)
-{
-    struct bpf_link_info info = {0};
-    uint32_t size = sizeof(info);
-
-    if (bpf_obj_get_info_by_fd(link->fd, &info, &size) < 0)
-        info = (struct bpf_link_info){0};
-    return info;
-}
-
-static bool is_at(const struct bpf_link_info *info, const struct hook_row *hook, uint64_t id)
-{
-    return info->cgroup.cgroup_id == id && info->cgroup.attach_type == hook->point.attach;
-}
-
-/* 0 without one. */
-static uint32_t program_id(const struct probe *probe, const struct hook_row *hook)
-{
-    const struct program *program = find_loaded(probe, hook->target);
-    struct bpf_prog_info info = {0};
-    uint32_t size = sizeof(info);
-
-    return program && bpf_obj_get_info_by_fd(program->prog_fd, &info, &size) == 0 ? info.id : 0;
-}
-
 static int want(struct probe *probe, const struct hook_row *hook, const char *cgroup, uint64_t id,
                 char why[HOOK_WHY_BYTES])
 {
-    struct hook_link *link = find_link(probe, hook, id);
+    struct hook_link *link = hook_find(probe, hook, id);
 
     if (link) {
-        const struct bpf_link_info info = look_at(link);
+        const struct bpf_link_info info = hook_look(link);
 
         link->wanted = true;
-        if (is_at(&info, hook, id))
+        if (hook_is_at(&info, hook, id))
             return 0;
         detach_one(probe, link);
     }
@@ -220,14 +134,14 @@ static int want(struct probe *probe, const struct hook_row *hook, const char *cg
 static int put_in_force(struct probe *probe, const struct hook_row *hook, uint64_t id,
                         char why[HOOK_WHY_BYTES])
 {
-    const struct program *program = find_loaded(probe, hook->target);
-    const struct hook_link *link = find_link(probe, hook, id);
+    const struct program *program = hook_loaded(probe, hook->target);
+    const struct hook_link *link = hook_find(probe, hook, id);
     struct bpf_link_info info;
 
     if (!program || !link)
         return -ENOENT;
-    info = look_at(link);
-    if (info.prog_id == program_id(probe, hook) ||
+    info = hook_look(link);
+    if (info.prog_id == hook_program_id(probe, hook) ||
         bpf_link_update(link->fd, program->prog_fd, NULL) == 0)
         return 0;
     snprintf(why, HOOK_WHY_BYTES, "%s", strerror(errno));
@@ -315,83 +229,6 @@ int probe_hook_set(struct probe *probe, enum probe_hook hook, const char *const 
             remove_stale_pins(probe, &hook_rows[h]);
     }
     return first_error;
-}
-
-static const char *why_not_loaded(const struct probe *probe, const char *target)
-{
-    for (size_t i = 0; i < probe->program_count; i++)
-        if (strcmp(probe->programs[i].target, target) == 0)
-            return probe->programs[i].reason;
-    return "this build has no such program";
-}
-
-static const char *find_failure(const struct probe *probe, enum probe_hook hook, uint64_t id)
-{
-    for (size_t i = 0; i < probe->hook_failure_count; i++)
-        if (probe->hook_failures[i].hook == hook && probe->hook_failures[i].cgroup_id == id)
-            return probe->hook_failures[i].text;
-    return NULL;
-}
-
-static bool row_attached(struct probe *probe, const struct hook_row *hook, uint64_t id,
-                         char why[PROBE_ERROR_BYTES])
-{
-    const struct hook_link *link = find_link(probe, hook, id);
-    const char *failure = find_failure(probe, hook->hook, id);
-    struct bpf_link_info info = {0};
-
-    if (!find_loaded(probe, hook->target)) {
-        snprintf(why, PROBE_ERROR_BYTES, "the program %s is not loaded: %s", hook->target,
-                 why_not_loaded(probe, hook->target));
-        return false;
-    }
-    if (link)
-        info = look_at(link);
-    if (!link || !is_at(&info, hook, id)) {
-        if (failure)
-            snprintf(why, PROBE_ERROR_BYTES, "%s", failure);
-        else
-            snprintf(why, PROBE_ERROR_BYTES, "the program %s is not attached", hook->target);
-        return false;
-    }
-    if (info.prog_id != program_id(probe, hook)) {
-        snprintf(why, PROBE_ERROR_BYTES,
-                 "the program %s was replaced at its link by another (id %u)", hook->target,
-                 info.prog_id);
-        return false;
-    }
-    return true;
-}
-
-bool probe_hook_attached(struct probe *probe, enum probe_hook hook, uint64_t cgroup_id,
-                         char why[PROBE_ERROR_BYTES])
-{
-    for (size_t h = 0; h < HOOK_ROWS; h++) {
-        if (hook_rows[h].hook == hook && !row_attached(probe, &hook_rows[h], cgroup_id, why))
-            return false;
-    }
-    return true;
-}
-
-bool hook_names_pin(const char *name)
-{
-    for (size_t h = 0; h < HOOK_ROWS; h++) {
-        size_t len = hook_rows[h].pin_name ? strlen(hook_rows[h].pin_name) : 0;
-
-        if (len && strncmp(name, hook_rows[h].pin_name, len) == 0 && name[len] == '_' &&
-            name[len + 1] && !name[len + 1 + strspn(name + len + 1, "0123456789")])
-            return true;
-    }
-    return false;
-}
-
-bool hook_attached(const struct probe *probe, const struct program *program)
-{
-    for (size_t i = 0; i < probe->link_count; i++) {
-        if (strcmp(hook_rows[probe->links[i].hook].target, program->target) == 0)
-            return true;
-    }
-    return false;
 }
 
 void hooks_close(struct probe *probe)
