@@ -155,7 +155,7 @@ def test_shell(configured):
 
 def not_enforced(agent):
     said = agent.wait_log(lambda e: e.get("msg") == "Circuit breaker is not enforced")
-    (breaker,) = agent.json("/breakers")["breakers"]
+    breaker = agent.json("/breakers/pay")
     assert breaker["enforced"] is False and breaker["not_enforced_because"] == said["reason"]
     assert agent.metric("moonwatch_breaker_enforced", upstream="pay") == 0
     health = wait_until(
@@ -192,6 +192,14 @@ def test_without_clients_there_is_nothing_to_enforce(make_agent, cgroup2):
         assert " yes " in cli(agent, "list").stdout
     finally:
         inside.rmdir()
+
+
+def test_what_is_enforced_in_part_is_said_so(make_agent, cgroup2):
+    clients = {"cgroup": str(cgroup2.path.relative_to(cgroup2_mount()))}
+    pay = {"name": "pay", "address": ["127.0.0.1:9", "192.0.2.1:9"], "clients": clients, "breaker": {"mode": "enforce"}}
+    agent = make_agent(config={"upstreams": [pay, {"name": "other", "address": "localhost:9"}]}).start()
+    reason = not_enforced(agent)[0]
+    assert reason.startswith('1 of 2 addresses is not enforced: 127.0.0.1: upstream "other" has that address too')
 
 
 def test_a_reload_keeps_the_state(configured):
