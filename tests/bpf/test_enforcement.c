@@ -183,6 +183,24 @@ static void a_cgroup_that_comes_and_goes(void **state)
     is_enforced(s);
 }
 
+static void a_row_that_somebody_changes(void **state)
+{
+    struct scene *s = *state;
+    struct breaker_row *row;
+    const char *reason;
+
+    assert_true(cgroup_make(s->cgroup));
+    open_scene(s, BOTH);
+    row = probe_breaker_rows(s->probe.probe, &reason);
+    is_enforced(s);
+    row->clients_level = 7;
+    assert_int_equal(connect_of_client(s), 0);
+    is_enforced(s);
+    row->clients_cgroup_id = 7;
+    assert_int_equal(connect_of_client(s), 0);
+    is_enforced(s);
+}
+
 static void detach(const struct scene *s, const char *program, uint64_t id)
 {
     char path[256];
@@ -419,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_program_that_is_off_enforces_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cgroup_that_comes_and_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_row_that_somebody_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_somebody_detaches, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_that_somebody_replaces, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cgroup_without_room_for_one_of_the_programs, setup,

@@ -86,7 +86,7 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "%.250s", why);
     } else if (row_load(&row->clients_cgroup_id) != (clients->level ? clients->id : 0) ||
-               !row_load(&row->enforce)) {
+               row_load(&row->clients_level) != clients->level || !row_load(&row->enforce)) {
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "its row in the kernel is not as it was written");
     } else {
