@@ -10,6 +10,10 @@
     "\"channels\":[{\"name\":\"a\",\"type\":\"log\"},{\"name\":\"b\",\"type\":\"log\"}],"
 #define ROUTES(inside)                                                                             \
     ALERTS(CHANNELS "\"routes\":[" inside "{\"channels\":[\"a\",\"b\"],\"group_by\":[]}]")
+#define SLIGHT(rule)                                                                               \
+    "\"channels\":[{\"name\":\"a\",\"type\":\"log\",\"minimum_severity\":\"critical\"}],"          \
+    "\"rules\":[{"                                                                                 \
+    "\"name\":\"X\"," USAGE "," rule "}]"
 #define ANY "\"matchers\":[\"severity!=info\"],"
 #define ESCALATES(match)                                                                           \
     "\"routes\":[{" match                                                                          \
@@ -176,6 +180,9 @@ static void what_pages_nobody_is_doubted(void **state)
         {ROUTES("{\"channels\":[\"a\"],\"match\":{\"severity\":\"info\"},\"group_wait\":60,"
                 "\"group_interval\":30},"),
          "/alert_manager/routes/0/group_wait", "60 is over group_interval 30"},
+        {ALERTS(SLIGHT("\"severity\":\"info\"")), "/alert_manager/rules/0", "is told to nobody"},
+        {ALERTS("\"escalation_limit\":1," SLIGHT("\"severity\":\"warning\"")),
+         "/alert_manager/rules/0", "is told to nobody"},
         {ALERTS(CHANNELS "\"escalation_delay\":0," ESCALATES(ANY)),
          "/alert_manager/routes/0/escalate_to", "escalation_delay is 0"},
         {ALERTS(CHANNELS "\"escalation_limit\":0," ESCALATES(ANY)),
@@ -353,6 +360,8 @@ static void what_is_meant_is_not_doubted(void **state)
     static const char *const cases[] = {
         "{}",
         ALERTS(OFF),
+        ALERTS(SLIGHT("\"severity\":\"warning\"")),
+        ALERTS(SLIGHT("\"severity\":\"info\",\"enabled\":false")),
         ALERTS(CHANNELS ESCALATES(ANY)),
         ALERTS(CHANNELS "\"escalation_minimum_severity\":\"error\"," ESCALATES(ANY)),
         ALERTS(CHANNELS "\"escalation_delay\":0"),

@@ -148,6 +148,43 @@ void doubt_routes(const struct doubts *d)
                            "without match and matchers)");
 }
 
+/* The most severe that an alert of the rule becomes. */
+static enum severity worst_of(const struct doubts *d, const struct rule *rule)
+{
+    unsigned steps = d->config->alert_manager.escalation_limit, severities = severities_of(rule);
+    unsigned worst = 0;
+
+    while (severities >> (worst + 1))
+        worst++;
+    if (d->plan->escalation_delay_ns > 0 &&
+        worst >= d->config->alert_manager.escalation_minimum_severity)
+        worst += steps;
+    return worst < SEVERITY_CRITICAL ? (enum severity)worst : SEVERITY_CRITICAL;
+}
+
+/* Without routes every channel is told all that it wants. */
+void doubt_slight_rules(const struct doubts *d)
+{
+    enum severity wanted = SEVERITY_CRITICAL;
+    char pointer[DOUBT_POINTER_BYTES];
+
+    for (size_t c = 0; c < d->plan->channel_count; c++)
+        if (d->plan->channels[c].minimum_severity < wanted)
+            wanted = d->plan->channels[c].minimum_severity;
+    for (size_t i = 0; i < d->config->alert_manager.rules.count; i++) {
+        const struct config_rule *config = &d->config->alert_manager.rules.items[i];
+        const struct rule *rule = rule_set_find(d->plan->rules, config->name);
+
+        if (d->config->alert_manager.routes.count > 0 || !config->enabled || !rule ||
+            worst_of(d, rule) >= wanted)
+            continue;
+        snprintf(pointer, sizeof(pointer), "/alert_manager/rules/%zu", i);
+        config_warning_add(d->errors, pointer,
+                           "is told to nobody: its severity is below minimum_severity of every "
+                           "channel (allowed: a higher one)");
+    }
+}
+
 void doubt_channels(const struct doubts *d)
 {
     channel_set named = 0;

@@ -21,6 +21,7 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
     doubt_enabled(config, errors);
     doubt_rules(&d);
     doubt_routes(&d);
+    doubt_slight_rules(&d);
     doubt_channels(&d);
     for (size_t i = 0; i < plan->inhibit_count; i++) {
         snprintf(pointer, sizeof(pointer), "/alert_manager/inhibit/%zu", i);

@@ -45,6 +45,7 @@ const char *doubt_mount(const struct doubts *d, const char *label, const char *v
 void doubt_mounts_free(struct doubt_mounts *mounts);
 void doubt_rules(const struct doubts *d);
 void doubt_routes(const struct doubts *d);
+void doubt_slight_rules(const struct doubts *d);
 void doubt_channels(const struct doubts *d);
 void doubt_mutes(const struct doubts *d);
 
