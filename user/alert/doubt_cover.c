@@ -13,6 +13,7 @@ bool doubt_may_be(const struct matchers *matchers, const char *label, const char
 }
 
 struct cover {
+    struct doubts_state *state;
     const struct matchers *wide, *narrow;
     size_t index; /* in `wide` */
     bool any, all;
@@ -20,6 +21,10 @@ struct cover {
 
 static void try_value(struct cover *c, const char *value)
 {
+    if (!c->all)
+        return;
+    /* Not known is not covered. */
+    c->all = c->state->values_tried++ < DOUBT_VALUES_MAX;
     if (!doubt_may_be(c->narrow, matchers_name(c->wide, c->index), value))
         return;
     c->any = true;
@@ -53,7 +58,7 @@ static bool try_values(const struct doubts *d, struct cover *c)
 bool doubt_covers(const struct doubts *d, const struct matchers *wide,
                   const struct matchers *narrow)
 {
-    struct cover c = {.wide = wide, .narrow = narrow, .all = true};
+    struct cover c = {.state = d->state, .wide = wide, .narrow = narrow, .all = true};
 
     for (c.index = 0; c.index < matchers_count(wide); c.index++) {
         if (matchers_have(narrow, wide, c.index))

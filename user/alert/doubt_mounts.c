@@ -10,17 +10,18 @@
 
 static struct scan mounts_of(const struct doubts *d)
 {
-    struct doubt_mounts *mounts = d->mounts;
+    struct doubts_state *state = d->state;
 
-    if (!mounts->read)
-        file_read_all(NULL, MOUNTINFO, MOUNTINFO_BYTES_MAX, &mounts->text, &mounts->length);
-    mounts->read = true;
-    return scan_of(mounts->text, mounts->length);
+    if (!state->mounts.read)
+        file_read_all(NULL, MOUNTINFO, MOUNTINFO_BYTES_MAX, &state->mounts.text,
+                      &state->mounts.length);
+    state->mounts.read = true;
+    return scan_of(state->mounts.text, state->mounts.length);
 }
 
-void doubt_mounts_free(struct doubt_mounts *mounts)
+void doubt_mounts_free(struct doubts_state *state)
 {
-    free(mounts->text);
+    free(state->mounts.text);
 }
 
 const char *doubt_mount(const struct doubts *d, const char *label, const char *value)

@@ -14,8 +14,8 @@ static void doubt_enabled(const struct config *config, struct config_errors *err
 
 void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors)
 {
-    struct doubt_mounts mounts = {0};
-    const struct doubts d = {plan, config, errors, &mounts};
+    struct doubts_state state = {0};
+    const struct doubts d = {plan, config, errors, &state};
     char pointer[DOUBT_POINTER_BYTES];
 
     doubt_enabled(config, errors);
@@ -30,5 +30,5 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
         doubt_equal(&d, &plan->inhibits[i].config->equal, pointer);
     }
     doubt_mutes(&d);
-    doubt_mounts_free(&mounts);
+    doubt_mounts_free(&state);
 }

@@ -11,18 +11,23 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
 
 #define DOUBT_POINTER_BYTES 96
 
-/* The list of mounts, read when the first one is asked for. */
-struct doubt_mounts {
-    bool read;
-    char *text;
-    size_t length;
+/* A reload waits for the doubts: so many values of labels are tried in all. */
+#define DOUBT_VALUES_MAX 100000
+
+struct doubts_state {
+    unsigned values_tried;
+    struct {
+        bool read; /* when the first one is asked for */
+        char *text;
+        size_t length;
+    } mounts;
 };
 
 struct doubts {
     const struct plan *plan;
     const struct config *config;
     struct config_errors *errors;
-    struct doubt_mounts *mounts;
+    struct doubts_state *state;
 };
 
 /* `rule` NULL: over the alerts of all rules; else over what this one looks at. */
@@ -42,7 +47,7 @@ bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t 
 /* Why there never is an alert with this value of a label, which a filesystem has; NULL: there may
  * be. */
 const char *doubt_mount(const struct doubts *d, const char *label, const char *value);
-void doubt_mounts_free(struct doubt_mounts *mounts);
+void doubt_mounts_free(struct doubts_state *state);
 void doubt_rules(const struct doubts *d);
 void doubt_routes(const struct doubts *d);
 void doubt_slight_rules(const struct doubts *d);
