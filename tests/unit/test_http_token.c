@@ -263,6 +263,8 @@ static void test_hosts(void **state)
                                         "[fe80::1]:8000",
                                         "db7",
                                         "DB7.example.org:8000",
+                                        "localhost:",
+                                        "[::1]:65535",
                                         "mon.example.com:443"};
     static const char *const foreign[] = {"",
                                           "evil.example",
@@ -278,7 +280,14 @@ static void test_hosts(void **state)
                                           "mon.example.co",
                                           "[::1",
                                           "[127.0.0.1]",
-                                          "0x7f000001"};
+                                          "0x7f000001",
+                                          "localhost:80/evil",
+                                          "127.0.0.1:80, evil.example",
+                                          "localhost:80@evil.example",
+                                          "localhost:123456",
+                                          "[::1]evil",
+                                          "[::1]:x",
+                                          "mon.example.com:443.evil"};
 
     assert_int_equal(auth_hosts_set(&hosts, allowed, 1), 0);
     for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)

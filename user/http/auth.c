@@ -35,14 +35,25 @@ static bool is_machine(const char *host, size_t len, const char *machine)
            (equals(host, len, machine) || (len == first && strncasecmp(host, machine, len) == 0));
 }
 
+/* What follows the host: nothing, or a port. */
+static bool is_end(const char *rest)
+{
+    size_t digits = *rest == ':' ? strspn(rest + 1, "0123456789") : 0;
+
+    return !*rest || (*rest == ':' && digits <= 5 && !rest[1 + digits]);
+}
+
 bool auth_host_is_ours(const struct auth_hosts *hosts, const char *host)
 {
     size_t len = strcspn(host, ":");
 
     if (*host == '[') {
         len = strcspn(host, "]");
-        return host[len] == ']' && is_address(host + 1, len - 1, AF_INET6);
+        return host[len] == ']' && is_address(host + 1, len - 1, AF_INET6) &&
+               is_end(host + len + 1);
     }
+    if (!is_end(host + len))
+        return false;
     for (size_t i = 0; i < hosts->count; i++)
         if (equals(host, len, hosts->allowed[i]))
             return true;
@@ -64,7 +75,8 @@ static bool origin_is_other(const struct auth_hosts *hosts, const struct auth_he
         return false;
     /* A proxy may change Host, and browsers never Origin. */
     for (size_t i = 0; i < hosts->count; i++)
-        if (equals(rest, strcspn(rest, ":"), hosts->allowed[i]))
+        if (equals(rest, strcspn(rest, ":"), hosts->allowed[i]) &&
+            is_end(rest + strcspn(rest, ":")))
             return false;
     return true;
 }
