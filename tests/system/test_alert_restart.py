@@ -154,6 +154,41 @@ def test_a_damaged_state_is_moved_aside(start, make_agent, content):
     assert json.loads((state / "alerts.json").read_text())["alerts"]
 
 
+def test_no_link_in_the_state_directory_is_followed(make_agent, receiver, tmp_path):
+    agent = make_agent(config=with_rules({**CRASH, "keep_firing_for": 600}, **told_at_once(receiver)))
+    state, names = agent.directory / "state", ("alerts.json", "outbox.sqlite")
+    state.mkdir()
+    for name in names:
+        (tmp_path / name).write_text("of somebody else")
+        (state / name).symlink_to(tmp_path / name)
+    agent.start()
+    wait_for(lambda: agent.request("/alerts")[0] == 200, what="a first sample")
+    crash(ours("linked"))
+    wait_for(lambda: receiver.of("firing", ours("linked")), what="the notification all the same")
+    for msg in "The saved alerts cannot be read, beginning anew", "Notifications are sent without being kept on the disk first":
+        line = agent.wait_log(lambda e: e.get("msg") == msg)
+        assert line["level"] == "ERROR" and "symbolic link, which is not followed" in line["error"]
+    wait_for(lambda: saved(agent, ours("linked")), what="the state in a file of its own")
+    agent.stop(signal.SIGTERM)
+    assert [(tmp_path / name).read_text() for name in names] == ["of somebody else"] * 2
+
+
+def test_an_outbox_that_somebody_removed_keeps_what_is_told(start, receiver):
+    agent = start({**CRASH, "keep_firing_for": 600}, **told_at_once(receiver))
+    crash(ours("before"))
+    wait_for(lambda: receiver.of("firing", ours("before")), what="a notification")
+    for path in (agent.directory / "state").glob("outbox.sqlite*"):
+        path.unlink()
+    receiver.status = 503
+    crash(ours("after"))
+    wait_for(lambda: receiver.of("firing", ours("after")), what="an attempt")
+    agent.stop(signal.SIGKILL)
+    receiver.status = 200
+    agent.start()
+    wait_for(lambda: 200 in [answer for answer, _ in receiver.of("firing", ours("after"))], what="delivery by the next")
+    assert len({key for _, key in receiver.of("firing", ours("after"))}) == 1
+
+
 def test_a_state_that_cannot_be_written_is_said_once(make_agent):
     agent = make_agent(config=with_rules(ALWAYS))
     (agent.directory / "state").write_text("not a directory")
