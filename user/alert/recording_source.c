@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,19 +50,23 @@ static int close_source(void *cookie)
     return r;
 }
 
-/* A descriptor, or a negative errno. */
-static int open_pipe(const char *path)
+static bool is_pipe(const char *path)
 {
     struct stat st;
+
+    return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* A descriptor, or a negative errno. A pipe is opened once: who writes goes on then, and loses what
+ * nobody holds it open for. */
+static int open_input(const char *path, bool pipe)
+{
     int fd;
 
-    /* Without waiting for who writes; and nothing that is no pipe is opened, which may do things.
-     */
-    if (stat(path, &st) < 0)
-        return -errno;
-    if (!S_ISFIFO(st.st_mode))
-        return FILE_NOT_REGULAR;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (!pipe)
+        return file_open(path, SSIZE_MAX);
+    fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
 
@@ -69,24 +74,15 @@ int recording_source_open(FILE **ret, const char *path, unsigned wait_ms)
 {
     static const cookie_io_functions_t functions = {.read = read_source, .close = close_source};
     struct source *source = calloc(1, sizeof(*source));
+    bool pipe;
     int fd;
 
     if (!source)
         return -ENOMEM;
-    *source = (struct source){.wait_ms = wait_ms, .left_bytes = UINT64_MAX};
-    if (strcmp(path, "-") == 0) {
-        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-        fd = fd < 0 ? -errno : fd;
-        source->left_bytes = RECORDING_PIPE_BYTES_MAX;
-    } else {
-        /* Row by row: its size does not matter. */
-        fd = file_open(path, SSIZE_MAX);
-    }
-    if (fd == FILE_NOT_REGULAR) {
-        fd = open_pipe(path);
-        source->left_bytes = RECORDING_PIPE_BYTES_MAX;
-    }
-    source->fd = fd;
+    pipe = is_pipe(path) || strcmp(path, "-") == 0;
+    fd = open_input(path, pipe);
+    *source = (struct source){
+        .fd = fd, .wait_ms = wait_ms, .left_bytes = pipe ? RECORDING_PIPE_BYTES_MAX : UINT64_MAX};
     *ret = fd < 0 ? NULL : fopencookie(source, "r", functions);
     if (*ret)
         return 0;
