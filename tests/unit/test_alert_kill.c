@@ -100,6 +100,20 @@ static void what_was_held_back_is_in_the_digest(void **state)
     expect_log(&w, "1063 digest ops E=1 of 1\n");
 }
 
+static void an_end_that_was_told_is_not_told_again(void **state)
+{
+    open_with(AT_ONCE, "{\"name\":\"E\",\"kind\":\"event\",\"event\":\"stall\","
+                       "\"keep_firing_for\":20}");
+    stall("x");
+    live_until(1010);
+    save();
+    live_until(1030);
+    expect_log(&w, "1001 firing ops +E/x\n1021 resolved ops -E/x\n");
+    kill_it();
+    live_until(1100);
+    expect_log(&w, "");
+}
+
 static void a_digest_is_not_sent_again(void **state)
 {
     open_with(AT_ONCE "\"max_alerts_per_hour\":1,", STALL);
@@ -191,9 +205,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, clean_up)
     const struct CMUnitTest tests[] = {
-        TEST(what_was_held_back_is_in_the_digest), TEST(a_digest_is_not_sent_again),
-        TEST(the_budget_of_the_hour_goes_on),      TEST(what_is_told_again_has_a_key_of_its_own),
-        TEST(a_group_waits_for_its_interval),      TEST(what_is_gathered_waits_as_if_nothing_was),
+        TEST(what_was_held_back_is_in_the_digest),
+        TEST(an_end_that_was_told_is_not_told_again),
+        TEST(a_digest_is_not_sent_again),
+        TEST(the_budget_of_the_hour_goes_on),
+        TEST(what_is_told_again_has_a_key_of_its_own),
+        TEST(a_group_waits_for_its_interval),
+        TEST(what_is_gathered_waits_as_if_nothing_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

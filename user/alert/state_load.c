@@ -388,25 +388,20 @@ static void begin_at(struct alert_manager *m, const struct state_base *base, uin
     m->ticked = true;
 }
 
-/* What was told is so, whatever an older state says. What was held back for the digest, which is
- * too much for a note, is held back anew. */
+/* A note is newer than the state. What was held back for the digest, which is too much for a note,
+ * is held back anew. */
 static void read_told(struct alert_manager *m, const cJSON *json, const struct state_base *base)
 {
     struct labels *labels = labels_of(item(json, "labels"));
     struct alert *alert = labels ? registry_find(m, labels) : NULL;
-    int64_t told_at = state_past_of(item(json, "told_at"), base);
 
-    if (alert && told_at != NEVER && alert->told_at < told_at) {
+    if (alert)
         registry_remove(m, alert);
-        alert = NULL;
-    }
-    if (!alert) {
-        read_alert(m, json, base);
-        alert = labels ? registry_find(m, labels) : NULL;
-        if (alert && alert->told == TOLD_HELD) {
-            alert->told = TOLD_NOTHING;
-            alert->flapping_told = false;
-        }
+    read_alert(m, json, base);
+    alert = labels ? registry_find(m, labels) : NULL;
+    if (alert && alert->told == TOLD_HELD) {
+        alert->told = TOLD_NOTHING;
+        alert->flapping_told = false;
     }
     labels_unref(labels);
 }
