@@ -294,9 +294,12 @@ void agent_log_config_warnings(struct log *log, const char *path,
                                const struct config_errors *errors)
 {
     for (size_t i = 0; i < errors->warning_count && i < CONFIG_ERRORS_KEPT; i++)
-        LOG_WARNING(log, "config", "Configured without effect", LOG_STRING("path", path),
+        LOG_WARNING(log, "config", "Doubt about the configuration", LOG_STRING("path", path),
                     LOG_STRING("pointer", errors->warnings[i].pointer),
                     LOG_STRING("reason", errors->warnings[i].message));
+    if (errors->warning_count > CONFIG_ERRORS_KEPT)
+        LOG_WARNING(log, "config", "And more doubts about the configuration",
+                    LOG_STRING("path", path), LOG_U64("in_all", errors->warning_count));
 }
 
 static void log_restart_key(void *ctx, const char *pointer)

@@ -240,10 +240,16 @@ def test_a_misspelt_metric_is_said(start):
     agent = start(NEVER, rule, {**NEVER, "name": "Disk", "metric": "moonwatch_filesystem_usage_ratio"})
     said = lambda: [e for e in agent.events() if "there is no metric" in str(e.get("reason"))]
     (line,) = wait_for(said, what="the line")
-    assert line["level"] == "WARNING" and line["msg"] == "Configured without effect"
+    assert line["level"] == "WARNING" and line["msg"] == "Doubt about the configuration"
     assert "the nearest is moonwatch_filesystem_usage_ratio" in line["reason"]
     reload(agent, with_rules({**rule, "name": "Typo2"}))
     wait_for(lambda: len(said()) == 2, what="the line after the reload")
+
+
+def test_doubts_beyond_those_shown_are_counted(start):
+    agent = start(*({**NEVER, "name": f"Typo{i}", "metric": f"no_such_metric_{i}"} for i in range(40)))
+    (line,) = wait_for(lambda: [e for e in agent.events() if "in_all" in e], what="the line")
+    assert line["level"] == "WARNING" and line["in_all"] == 40
 
 
 def test_a_breaker_is_an_event(start, cgroup2):

@@ -192,7 +192,8 @@ static const struct key match_keys[] = {
      .type = KEY_STRING,
      IN_SERVICE(match.cgroup),
      .format = &format_cgroup,
-     .doc = "The cgroup, as in /proc/PID/cgroup; the first / may be left out"},
+     .doc =
+         "That very cgroup, not those below, as in /proc/PID/cgroup; the first / may be left out"},
     {.name = "comm",
      .type = KEY_STRING,
      IN_SERVICE(match.comm),
@@ -260,7 +261,9 @@ static const struct key service_keys[] = {
      .type = KEY_OBJECT,
      .table = &match_table,
      .required = true,
-     .doc = "Which processes it is; all that is given has to fit"},
+     .doc =
+         "Which processes it is: those of the unit, those of the cgroup, who serves the port, and "
+         "those that comm and exe fit, both where both are given"},
     {.name = "priority",
      .type = KEY_CHOICE,
      IN_SERVICE(priority),
