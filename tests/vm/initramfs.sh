@@ -67,11 +67,15 @@ make_system() {
   cp "$build/moonwatch" "$tree/bin/moonwatch"
   find "$build/tests" -maxdepth 1 -type f -executable \( -name 'bpf_test_*' -o -name 'vm_test_*' \) \
     -exec cp -t "$tree/tests" {} +
-  copy_libraries "$tree" "$root" "$triplet" "$tree"/bin/moonwatch "$tree"/sbin/* "$tree"/tests/* ||
-    return 1
+  # Nothing asks for it until a name is to be resolved.
+  mkdir -p "$tree/lib/$triplet"
+  cp -L "$root/usr/lib/$triplet/libcares.so.2" "$tree/lib/$triplet/" || return 1
+  copy_libraries "$tree" "$root" "$triplet" "$tree"/bin/moonwatch "$tree"/sbin/* "$tree"/tests/* \
+    "$tree/lib/$triplet/libcares.so.2" || return 1
   # Debug information is nine tenths of the archive.
   "$strip" --strip-debug "$tree"/bin/moonwatch "$tree"/tests/* || return 1
   printf 'root:x:0:0:root:/:/bin/sh\n' >"$tree/etc/passwd"
+  printf '127.0.0.1 localhost\n' >"$tree/etc/hosts"
   (cd "$tree" && find . | cpio --quiet -o -H newc) >"$output"
 }
 
