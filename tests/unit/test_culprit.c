@@ -139,9 +139,28 @@ static void the_alert_names_it_first(void **state)
     config_destroy(config);
 }
 
+static void what_is_cut_says_so(void **state)
+{
+    char text[12];
+    struct phrase p;
+
+    phrase_init(&p, text, sizeof(text));
+    phrase_add(&p, "exactly");
+    phrase_add(&p, "full");
+    assert_string_equal(text, "exactlyfull");
+    phrase_add(&p, "!");
+    assert_string_equal(text, "exactlyf...");
+    phrase_add(&p, "!");
+    assert_string_equal(text, "exactlyf...");
+    phrase_init(&p, text, sizeof(text));
+    phrase_add(&p, "exactly\xc3\xa4\xc3\xa4\xc3\xa4");
+    assert_string_equal(text, "exactly...");
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
+        cmocka_unit_test(what_is_cut_says_so),
         FIXTURE_TEST(it_is_who_took_most_whoever_waited_for_it),
         FIXTURE_TEST(it_is_the_cgroup_when_nobody_in_it_stands_out),
         FIXTURE_TEST(the_figure_is_the_one_it_is_ordered_by),

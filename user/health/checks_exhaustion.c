@@ -16,6 +16,8 @@
 #define STUCK_EACH_SECONDS 60
 #define STUCK_CRITICAL_SECONDS 300
 #define STUCK_MANY 3
+/* No further task is named from here on: room for the level has to stay. */
+#define STUCK_NAMES_BYTES 90
 
 static uint64_t age_ns(const struct snapshot *snapshot, uint64_t ns)
 {
@@ -201,7 +203,7 @@ static void say_stuck(const struct health_input *in, const struct check_definiti
         count++;
     phrase_add(p, "%zu%s task%s stuck in uninterruptible sleep", count,
                count == TOP_COUNT ? " or more" : "", count == 1 ? " is" : "s are");
-    for (size_t i = 0; i < count && i < STUCK_MANY; i++) {
+    for (size_t i = 0; i < count && i < STUCK_MANY && p->len < STUCK_NAMES_BYTES; i++) {
         const struct stuck_task *task = &process->stuck[i];
 
         phrase_add(p, "%s %.*s (pid %u", i ? "," : ":", COMM_BYTES, task->comm, task->tgid);

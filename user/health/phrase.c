@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define PATH_SHOWN_BYTES 80
+#define CUT_MARK "..."
 
 void phrase_init(struct phrase *p, char *out, size_t size)
 {
@@ -11,19 +12,33 @@ void phrase_init(struct phrase *p, char *out, size_t size)
     out[0] = '\0';
 }
 
+/* Nobody takes for the end what is none. */
+static void mark_cut(struct phrase *p)
+{
+    size_t end = p->size - 1 < strlen(CUT_MARK) ? 0 : p->size - 1 - strlen(CUT_MARK);
+
+    while (end > 0 && ((unsigned char)p->out[end] & 0xc0) == 0x80)
+        end--;
+    snprintf(p->out + end, p->size - end, CUT_MARK);
+    p->len = p->size - 1;
+}
+
 void phrase_add(struct phrase *p, const char *format, ...)
 {
     va_list args;
     int n;
 
+    if (p->cut)
+        return;
     va_start(args, format);
     n = vsnprintf(p->out + p->len, p->size - p->len, format, args);
     va_end(args);
     if (n < 0)
         return;
     p->len += (size_t)n;
-    if (p->len >= p->size)
-        p->len = p->size - 1;
+    p->cut = p->len >= p->size;
+    if (p->cut)
+        mark_cut(p);
 }
 
 struct scale {

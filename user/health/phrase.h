@@ -1,12 +1,15 @@
-/* Sentences for people, built piece by piece in a fixed buffer; what does not fit is cut. */
+/* Sentences for people, built piece by piece in a fixed buffer; what does not fit is cut, and
+ * the last it shows is "...". */
 #ifndef MOONWATCH_HEALTH_PHRASE_H
 #define MOONWATCH_HEALTH_PHRASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct phrase {
     char *out; /* always NUL-terminated */
     size_t size, len;
+    bool cut;
 };
 
 void phrase_init(struct phrase *p, char *out, size_t size);
