@@ -67,6 +67,7 @@ static void check(const char *channel, const char *key, const char *says)
     check_for(channel, key, says, false);
 }
 
+#define WEBHOOK "{\"name\":\"c\",\"type\":\"webhook\",\"url\":"
 #define SLACK "{\"name\":\"c\",\"type\":\"slack\",\"url_file\":\"%/good\""
 #define MAIL                                                                                       \
     "{\"name\":\"c\",\"type\":\"email\",\"smtp\":\"h:25\",\"from\":\"a@b\",\"to\":\"c@d\","        \
@@ -91,6 +92,15 @@ static void files_that_are_missing_are_found(void **state)
     check(MAIL "\"%/fifo\"}", "password_file", "not a regular file");
 }
 
+static void receivers_of_another_type_are_found(void **state)
+{
+    check(WEBHOOK "\"https://hooks.slack.com/services/T0/B0/x\"}", "url", "the type slack");
+    check(WEBHOOK "\"https://discord.com/api/webhooks/1/x\"}", "url", "the type discord");
+    check(WEBHOOK "\"http://am:9093/api/v2/alerts\"}", "url", "the type alertmanager");
+    check(WEBHOOK "\"https://hooks.example.org/api/v2/alerts/7\"}", NULL, NULL);
+    check(WEBHOOK "\"https://hooks.example.org/https://discord.com/\"}", NULL, NULL);
+}
+
 static void templates_that_make_no_sense_are_found(void **state)
 {
     check(SLACK ",\"template\":\"{{ $labels.any }} {{$summary}} {{ $value }} {{ $reason }}\"}",
@@ -104,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_that_are_missing_are_found),
+        cmocka_unit_test(receivers_of_another_type_are_found),
         cmocka_unit_test(templates_that_make_no_sense_are_found),
     };
 

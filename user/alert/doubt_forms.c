@@ -1,4 +1,5 @@
 /* Matchers whose value is written in a form that no value of the label has. */
+#include "abi/record.h"
 #include "alert/doubts.h"
 #include <ctype.h>
 #include <string.h>
@@ -47,6 +48,21 @@ static const char *wrong_cgroup(const char *value)
                : NULL;
 }
 
+/* Bytes that are no character are shown as three. */
+static bool is_ascii(const char *value)
+{
+    while (*value > 0)
+        value++;
+    return *value == '\0';
+}
+
+static const char *wrong_comm(const char *value)
+{
+    if (is_ascii(value) && strlen(value) >= COMM_BYTES)
+        return "a process has a name of at most 15 bytes, which the kernel cuts";
+    return value[0] == '/' ? "a process is named without its path" : NULL;
+}
+
 /* "sda", "nvme0n1"; `*ret_partition` for "sda1", "nvme0n1p1". */
 static bool is_disk(const char *value, bool *ret_partition)
 {
@@ -93,7 +109,10 @@ static const char *wrong_value(const struct config_rule *rule, const char *label
     static const struct {
         const char *label;
         const char *(*wrong)(const char *value);
-    } forms[] = {{"mount", wrong_mount}, {"unit", wrong_unit}, {"cgroup", wrong_cgroup}};
+    } forms[] = {{"mount", wrong_mount},
+                 {"unit", wrong_unit},
+                 {"cgroup", wrong_cgroup},
+                 {"comm", wrong_comm}};
 
     if (strcmp(label, "device") == 0)
         return wrong_device(rule, value);

@@ -81,20 +81,21 @@ static bool any_check_is(const struct matchers *matchers, size_t index)
     return matchers_may_hold(matchers, index, "");
 }
 
-static void doubt_label(const struct doubts *d, const struct matchers *matchers, size_t index,
+static bool doubt_label(const struct doubts *d, const struct matchers *matchers, size_t index,
                         const struct config_rule *rule, const char *pointer)
 {
     const char *name = matchers_name(matchers, index);
     bool has = rule ? has_label(rule, name, rule_source_has_label) : any_rule_has_label(d, name);
 
     if (has || matchers_may_hold(matchers, index, ""))
-        return;
+        return false;
     if (rule && rule->metric)
         config_warning_add(d->errors, pointer, "matches nothing: %s has no label \"%s\"",
                            rule->metric, name);
     else
         config_warning_add(d->errors, pointer, "matches nothing: no alert %shas a label \"%s\"",
                            rule ? "of this kind " : "", name);
+    return true;
 }
 
 void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
@@ -120,8 +121,8 @@ void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                     d->errors, pointer,
                     "matches nothing: no health check has such a name (see the label "
                     "`check` of moonwatch_health_check_severity in GET /metrics)");
-        } else {
-            doubt_label(d, matchers, i, rule, pointer);
+        } else if (!doubt_label(d, matchers, i, rule, pointer)) {
+            doubt_value(d, matchers, i, rule, pointer);
         }
     }
 }

@@ -1,4 +1,5 @@
 #include "alert/doubts.h"
+#include "base/log.h"
 #include <stdio.h>
 
 static void doubt_enabled(const struct config *config, struct config_errors *errors)
@@ -12,6 +13,20 @@ static void doubt_enabled(const struct config *config, struct config_errors *err
                            "(allowed: true)");
 }
 
+/* Where lines are all that is told of alerts, those of the usual severity are needed. */
+static void doubt_log_level(const struct plan *plan, const struct config *config,
+                            struct config_errors *errors)
+{
+    if (config->server.log_level <= LOG_LEVEL_WARNING || !config->alert_manager.enabled)
+        return;
+    for (size_t c = 0; c < plan->channel_count; c++)
+        if (plan->channels[c].type != CHANNEL_LOG)
+            return;
+    config_warning_add(errors, "/server/log_level",
+                       "hides alerts: the log is all that tells of them, in lines of their "
+                       "severity (allowed: at most \"warning\")");
+}
+
 void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors)
 {
     struct doubts_state state = {0};
@@ -19,6 +34,7 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
     char pointer[DOUBT_POINTER_BYTES];
 
     doubt_enabled(config, errors);
+    doubt_log_level(plan, config, errors);
     doubt_rules(&d);
     doubt_routes(&d);
     doubt_slight_rules(&d);

@@ -44,6 +44,9 @@ bool doubt_covers(const struct doubts *d, const struct matchers *wide,
 /* What can be told from one of them alone; whether there was something. */
 bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t index,
                 const struct config_rule *rule, const char *pointer);
+/* What can be told where all values of its label are known; whether there was something. */
+bool doubt_value(const struct doubts *d, const struct matchers *matchers, size_t index,
+                 const struct config_rule *rule, const char *pointer);
 /* Why there never is an alert with this value of a label, which a filesystem has; NULL: there may
  * be. */
 const char *doubt_mount(const struct doubts *d, const char *label, const char *value);

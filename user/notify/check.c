@@ -51,10 +51,36 @@ static void check_url_file(const struct place *place, const char *path)
     secret_free(url);
 }
 
+/* Receivers that refuse what a webhook sends. */
+static void check_receiver(const struct place *place, const struct config_channel *channel)
+{
+    static const struct {
+        const char *part, *type;
+    } receivers[] = {
+        {"://hooks.slack.com/", "slack, with the URL in url_file"},
+        {"://discord.com/api/webhooks/", "discord, with the URL in url_file"},
+        {"://discordapp.com/api/webhooks/", "discord, with the URL in url_file"},
+        {"/api/v2/alerts", "alertmanager, with what is before /api/v2 in urls"},
+    };
+
+    if (channel->type != CHANNEL_WEBHOOK || !channel->url)
+        return;
+    for (size_t i = 0; i < sizeof(receivers) / sizeof(receivers[0]); i++) {
+        const char *at = strstr(channel->url, receivers[i].part);
+        char pointer[POINTER_BYTES];
+
+        if (at && (*receivers[i].part == ':' || !at[strlen(receivers[i].part)]))
+            config_warning_add(place->errors, pointer_to(place, "url", pointer),
+                               "refuses what a webhook sends (allowed: the type %s)",
+                               receivers[i].type);
+    }
+}
+
 static void check_channel(const struct place *place, const struct config_channel *channel)
 {
     char error[TEMPLATE_ERROR_BYTES], reason[SECRET_REASON_BYTES], pointer[POINTER_BYTES];
 
+    check_receiver(place, channel);
     check_url_file(place, channel->url_file);
     check_secret(place, "token_file", channel->token_file);
     check_secret(place, "secret_file", channel->secret_file);
