@@ -135,7 +135,7 @@ def test_a_container_of_its_own(make_agent):
     _, out, _ = doctor("--json", prefix=prefix)
     host = json.loads(out)["host"]
     assert not host["processes"]["ok"] and "--pid=host" in host["processes"]["detail"]
-    # Whose network it is cannot be told where the host's first process is not seen.
+    assert not host["network"]["ok"] and "--network=host" in host["network"]["detail"]
     prefix = ["unshare", "--net"]
     _, out, _ = doctor("--json", prefix=prefix)
     host = json.loads(out)["host"]

@@ -53,17 +53,17 @@ static void cgroups_of_its_own(void **state)
     tree_destroy(t);
 }
 
+/* It is told without the host's processes: a container has its own network mostly with its own
+ * processes. */
 static void a_network_of_its_own(void **state)
 {
     struct tree *t = tree_create();
 
-    tree_write(t, "proc/2/comm", "kthreadd\n");
     check_seen(&t->host, "network", true); /* not to be told */
-    link_to(t, "self/ns/net", "net:[4026531833]");
-    link_to(t, "2/ns/net", "net:[4026531833]");
-    check_seen(&t->host, "network", true);
-    link_to(t, "self/ns/net", "net:[4026532001]");
+    tree_write(t, "proc/sys/net/core/somaxconn", "4096\n");
     check_seen(&t->host, "network", false);
+    tree_write(t, "proc/sys/net/core/dev_weight", "64\n");
+    check_seen(&t->host, "network", true);
     tree_destroy(t);
 }
 
@@ -101,11 +101,11 @@ static void below_a_root_of_its_own(void **state)
     link_to(t, "1/root", "/");
     check_seen(&t->host, "disks", false);
 
-    link_to(t, "2/ns/net", "net:[4026531833]");
-    link_to(t, "../own/self/ns/net", "net:[4026532001]");
-    check_seen(&t->host, "network", false);
-    link_to(t, "../own/self/ns/net", "net:[4026531833]");
+    tree_write(t, "proc/sys/net/core/somaxconn", "4096\n");
+    tree_write(t, "proc/sys/net/core/dev_weight", "64\n");
     check_seen(&t->host, "network", true);
+    tree_write(t, "own/sys/net/core/somaxconn", "4096\n");
+    check_seen(&t->host, "network", false);
     tree_destroy(t);
 }
 

@@ -89,18 +89,20 @@ static const char *disks_unseen(const struct host *host)
                  "and mount the host's /proc without hidepid";
 }
 
-/* Kernel threads stay in the initial network namespace; init itself may not be ours to look at. */
+/* Of net.core each network namespace has some, and the initial one all
+ * (net/core/sysctl_net_core.c); proc shows those of who looks, whatever else a container hides. */
+static bool has_initial_network(const struct host *host)
+{
+    char of_each[PATH_MAX], of_initial[PATH_MAX];
+
+    snprintf(of_each, sizeof(of_each), "%s/sys/net/core/somaxconn", host->own_proc);
+    snprintf(of_initial, sizeof(of_initial), "%s/sys/net/core/dev_weight", host->own_proc);
+    return access(of_each, F_OK) < 0 || access(of_initial, F_OK) == 0;
+}
+
 static const char *network_unseen(const struct host *host)
 {
-    char own[64], initial[64], path[PATH_MAX];
-    ssize_t n, m;
-
-    snprintf(path, sizeof(path), "%s/self/ns/net", host->own_proc);
-    n = readlink(path, own, sizeof(own));
-    snprintf(path, sizeof(path), "%s/2/ns/net", host->proc);
-    m = readlink(path, initial, sizeof(initial));
-    if (!has_kernel_threads(host->proc) || n <= 0 || m <= 0 ||
-        (n == m && memcmp(own, initial, (size_t)n) == 0))
+    if (has_initial_network(host))
         return NULL;
     return host_is_own(host)
                ? "interfaces and TCP figures are those of a network namespace of its own: run the "
