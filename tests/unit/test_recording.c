@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "http/metrics.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -101,7 +102,8 @@ static void bad_recordings_name_the_place(void **state)
         {"timestamp,a\n2026-01-01T00:00:00+1,2\n", "line 2, column 1"},
         {"timestamp,a\n5,1\n4,1\n", "line 3, column 1: \"4\" is not accepted (allowed: a time not"},
         {"timestamp,a\n5,x\n", "line 2, column 2: \"x\" is not accepted (allowed: a number"},
-        {"timestamp,check:a\n5,ill\n",
+        {"timestamp,check:dsk:/var\n", "check:dsk:/var: there is no such check (see"},
+        {"timestamp,check:cpu\n5,ill\n",
          "line 2, column 2: \"ill\" is not accepted (allowed: healthy"},
         {"timestamp,event:oom\n5,1.5\n", "(allowed: a whole number up to 1000)"},
         {"timestamp,event:oom\n5,1e9\n", "(allowed: a whole number up to 1000)"},
@@ -125,6 +127,37 @@ static void bad_recordings_name_the_place(void **state)
         recording_close(recording);
         close(fd);
     }
+}
+
+static void a_spreadsheet_may_have_written_it(void **state)
+{
+    char path[64], error[RECORDING_ERROR_BYTES];
+    struct recording *recording = NULL;
+    struct alert_input row;
+    int fd = file_of("\xef\xbb\xbftimestamp,m\r\n5,1\r\n", path);
+
+    if (recording_open(&recording, path, WAIT_MS, error) < 0)
+        fail_msg("%s", error);
+    assert_int_equal(recording_next(recording, &row, error), 1);
+    assert_string_equal(row.samples[0].metric, "m");
+    recording_close(recording);
+    close(fd);
+}
+
+/* What no rule can look at is a slip; what is no metric of the agent's is not its business. */
+static void slips_in_metrics_are_found(void **state)
+{
+    char path[64], error[RECORDING_ERROR_BYTES];
+    struct recording *recording = NULL;
+    size_t cursor = 0;
+    int fd = file_of("timestamp,node_load1,moonwatch_load1,moonwatch_lod1,check:cpu\n", path);
+
+    if (recording_open(&recording, path, WAIT_MS, error) < 0)
+        fail_msg("%s", error);
+    assert_string_equal(recording_unknown_metric(recording, &cursor), "moonwatch_lod1");
+    assert_null(recording_unknown_metric(recording, &cursor));
+    recording_close(recording);
+    close(fd);
 }
 
 static void what_never_ends_is_an_error(void **state)
@@ -306,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_series_checks_and_events),
         cmocka_unit_test(bad_recordings_name_the_place),
+        cmocka_unit_test(a_spreadsheet_may_have_written_it),
+        cmocka_unit_test(slips_in_metrics_are_found),
         cmocka_unit_test(what_never_ends_is_an_error),
         cmocka_unit_test(a_pipe_is_read_as_it_is_written),
         cmocka_unit_test(a_missing_file_is_an_error),
@@ -314,5 +349,6 @@ int main(void)
         cmocka_unit_test(the_command_refuses_what_is_wrong),
     };
 
+    metrics_destroy(NULL); /* links what declares the metrics, as in the command */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "model/metric.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 /* So many events in one row are a mistake in the recording. */
 #define EVENTS_PER_CELL_MAX 1000
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 /* A row of as many columns as there may be, of 1 KiB each. */
 #define RECORDING_LINE_BYTES (RECORDING_COLUMNS_MAX << 10)
 
@@ -126,6 +128,13 @@ static int read_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
     return err < 0 ? err : 1;
 }
 
+/* As spreadsheets begin a file. */
+static void skip_byte_order_mark(struct recording *r)
+{
+    if (strncmp(r->fields[0], BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        r->fields[0] += strlen(BYTE_ORDER_MARK);
+}
+
 static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
 {
     int err = read_line(r, error);
@@ -136,6 +145,7 @@ static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
     }
     if (err < 0)
         return err;
+    skip_byte_order_mark(r);
     if (strcmp(r->fields[0], "timestamp") != 0 || r->field_count < 2) {
         snprintf(error, RECORDING_ERROR_BYTES,
                  "line %zu: the header is not timestamp,SERIES[,SERIES...]", r->line_number);
@@ -200,6 +210,19 @@ void recording_close(struct recording *r)
     free(r->fields);
     free(r->line);
     free(r);
+}
+
+const char *recording_unknown_metric(const struct recording *r, size_t *cursor)
+{
+    struct metric metric;
+
+    while (metric_any_declared() && *cursor < r->column_count) {
+        const char *name = r->columns[(*cursor)++].metric;
+
+        if (name && strncmp(name, "moonwatch_", 10) == 0 && !metric_find(name, &metric))
+            return name;
+    }
+    return NULL;
 }
 
 static int bad_cell(const struct recording *r, size_t column, const char *allowed,

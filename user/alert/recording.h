@@ -23,6 +23,10 @@ int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
                    char error[RECORDING_ERROR_BYTES]);
 void recording_close(struct recording *recording); /* NULL is fine */
 
+/* The next of the columns from `*cursor` on, which begins at 0, whose name is a slip: of a metric
+ * of Moonwatch that there is not. NULL: there are no more. Borrowed. */
+const char *recording_unknown_metric(const struct recording *recording, size_t *cursor);
+
 /* The next row into `ret`, valid until the call after the next, its times both being the row's. 1,
  * 0 at the end, or a negative errno with `error`. */
 int recording_next(struct recording *recording, struct alert_input *ret,

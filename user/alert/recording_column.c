@@ -1,6 +1,7 @@
 #include "alert/recording_column.h"
 #include "alert/matcher_parse.h"
 #include "alert/rule.h"
+#include "health/health.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,13 +53,24 @@ static int parse_labels(struct recording_column *column, const char *text, const
 }
 
 /* "check:NAME" or "check:NAME:SUBJECT". */
-static int parse_check(struct recording_column *column, const char *name)
+static int parse_check(struct recording_column *column, const char *name,
+                       char error[RECORDING_ERROR_BYTES])
 {
-    const char *colon = strchr(name, ':');
+    const char *colon = strchr(name, ':'), *known;
     char check[64];
+    size_t i = 0;
     int r;
 
     snprintf(check, sizeof(check), "%.*s", (int)(colon ? colon - name : (long)strlen(name)), name);
+    while ((known = health_check_name(i)) && strcmp(known, check) != 0)
+        i++;
+    if (!known) {
+        snprintf(error, RECORDING_ERROR_BYTES,
+                 "check:%.60s: there is no such check (see the label `check` of "
+                 "moonwatch_health_check_severity in GET /metrics)",
+                 name);
+        return -EINVAL;
+    }
     column->kind = COLUMN_CHECK;
     r = add_label(column, "check", check);
     return r == 0 && colon ? add_label(column, "subject", colon + 1) : r;
@@ -94,7 +106,7 @@ int recording_column_parse(struct recording_column *ret, const char *header,
 
     *ret = (struct recording_column){.kind = COLUMN_METRIC};
     if (strncmp(header, "check:", 6) == 0)
-        return parse_check(ret, header + 6);
+        return parse_check(ret, header + 6, error);
     if (strncmp(header, "event:", 6) == 0)
         return parse_event(ret, header + 6, header, error);
     if (n == 0) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "model/metric.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -229,6 +230,20 @@ static int load(struct config **ret, const char *config_path, const char *rules_
     return 0;
 }
 
+/* Other programs' metrics may be in a recording too. */
+static void doubt_columns(const struct recording *recording, const char *file)
+{
+    char nearest[METRIC_NAME_BYTES];
+    size_t cursor = 0;
+    const char *name;
+
+    while ((name = recording_unknown_metric(recording, &cursor))) {
+        metric_nearest(name, nearest);
+        cli_error("%s: warning: there is no metric \"%.120s\"%s%s", file, name,
+                  *nearest ? ", the nearest is " : "", nearest);
+    }
+}
+
 int cli_alert_test(const char *config_path, const char *rules_path, const char *input_path)
 {
     char error[RECORDING_ERROR_BYTES];
@@ -248,6 +263,7 @@ int cli_alert_test(const char *config_path, const char *rules_path, const char *
         config_destroy(config);
         return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
     }
+    doubt_columns(recording, input_path);
     r = alert_manager_create(&timeline.manager, config, &ops, &errors);
     if (r == 0) {
         r = run(&timeline, recording, input_path);
