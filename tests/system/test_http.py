@@ -242,13 +242,14 @@ def test_status_is_a_monitoring_plugin(agent, tmp_path):
     ):
         code, line = plugin(*arguments)
         assert code == 3 and line.startswith("UNKNOWN - "), (arguments, line)
+    assert "either --check or --json" in plugin("--json")[1]
 
 
 def test_colours(agent):
     # What is unknown has no colour.
     wait_for(lambda: agent.json("/health")["status"] != "unknown", what="a state with a colour")
     command = ["script", "-qec", f"{BINARY} status --url {agent.url}", "/dev/null"]
-    for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+    for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         shown = subprocess.run(
             command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, env={"PATH": os.environ["PATH"], **environment}
         ).stdout

@@ -23,12 +23,12 @@ static const struct part {
     {"priority", "/health/priority", "classes"},
 };
 
-/* https://no-color.org: set to anything but nothing. */
+/* https://no-color.org: set to anything but nothing. Some terminals show the codes themselves. */
 static bool no_colour(void)
 {
-    const char *value = getenv("NO_COLOR");
+    const char *value = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
-    return value && *value;
+    return (value && *value) || (terminal && strcmp(terminal, "dumb") == 0);
 }
 
 static void cleanup_json(cJSON **json)
@@ -119,6 +119,8 @@ int cli_status(int argc, char **argv)
     if (cli_parse("status", argc, argv, options, sizeof(options) / sizeof(options[0]), 0) < 0)
         return plugin ? status_check_fail(stdout, "wrong usage (see moonwatch status --help)")
                       : EXIT_USAGE;
+    if (plugin && json)
+        return status_check_fail(stdout, "wrong usage: either --check or --json");
     code = client_find_agent(&client, &agent, error);
     if (code != EXIT_DONE) {
         if (plugin)
