@@ -11,16 +11,31 @@
 
 #define KNOWN_BYTES 256
 #define VALUES_MAX 4
+/* Looking up the labels of a rule takes as long as so many values. */
+#define RULE_VALUES 32
 
 struct search {
+    struct doubts_state *state;
     const struct matchers *matchers;
     size_t index;
     bool may_hold;
     struct text known;
 };
 
+/* Whether so many more may be tried; else nothing is doubted. */
+static bool count(struct search *s, unsigned values)
+{
+    if (s->state->values_tried >= DOUBT_VALUES_MAX)
+        s->may_hold = true;
+    else
+        s->state->values_tried += values;
+    return !s->may_hold;
+}
+
 static void try_value(struct search *s, const char *value)
 {
+    if (!count(s, 1))
+        return;
     s->may_hold |= matchers_may_hold(s->matchers, s->index, value);
     text_printf(&s->known, "%s%s", s->known.len ? ", " : "", value);
 }
@@ -136,10 +151,15 @@ static void try_pairs(struct search *s, const struct config_map *map, const char
  * which is in no table here. */
 static bool try_rules(struct search *s, const struct doubts *d, const char *label, bool in_table)
 {
+    bool known = label_is_known(label);
+
+    if (known && !in_table)
+        return false;
     for (size_t i = 0; i < rule_set_count(d->plan->rules); i++) {
         const struct config_rule *rule = rule_set_at(d->plan->rules, i)->config;
 
-        if ((rule->metric || !in_table) && source_has(rule, label))
+        if (!count(s, known ? RULE_VALUES : 1) ||
+            (known && rule->metric && source_has(rule, label)))
             return false;
         try_pairs(s, &rule->labels, label);
         if (rule->kind == RULE_ABSENT)
@@ -160,7 +180,7 @@ bool doubt_value(const struct doubts *d, const struct matchers *matchers, size_t
                  const struct config_rule *rule, const char *pointer)
 {
     const char *label = matchers_name(matchers, index);
-    struct search s = {.matchers = matchers, .index = index};
+    struct search s = {.state = d->state, .matchers = matchers, .index = index};
     bool wrong;
 
     text_init(&s.known, KNOWN_BYTES);
