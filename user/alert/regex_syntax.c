@@ -10,12 +10,16 @@
 #define ESCAPES "AbBzEpPdDsSwWaftnrvx0"
 #define CLASS_ESCAPES "pPdDsSwWaftnrvx0"
 #define GROUP_FLAGS "imsU-"
+/* The compiler goes through the ranges of classes in search of other cases: 10 ns a character. */
+#define CASELESS_CHARACTERS_MAX 0x8000
 
 struct scan {
     const char *at;
     bool repeated;                        /* what is before `at` has its repeat */
     unsigned last;                        /* repeats in what is before `at`, by their product */
     unsigned depth;                       /* open groups */
+    bool caseless;                        /* some of what is before `at` */
+    unsigned long caseless_characters;    /* in ranges of classes */
     unsigned most[REGEX_NESTING_MAX + 1]; /* the largest product in each of them */
     char *error;
     size_t error_bytes;
@@ -57,23 +61,68 @@ static int scan_escape(struct scan *scan, const char *allowed)
     return 0;
 }
 
+/* Its number; 0 for an escape other than \x, which stands for a small one at most. */
+static unsigned long character_at(const char *s)
+{
+    const unsigned char *byte = (const unsigned char *)s;
+    unsigned long number = *byte;
+
+    if (strncmp(s, "\\x", 2) == 0)
+        return strtoul(s + (s[2] == '{' ? 3 : 2), NULL, 16);
+    if (*s == '\\')
+        return 0;
+    if (number < 0xc0)
+        return number;
+    number &= number >= 0xf0 ? 0x07 : number >= 0xe0 ? 0x0f : 0x1f;
+    while ((*++byte & 0xc0) == 0x80)
+        number = number << 6 | (*byte & 0x3f);
+    return number;
+}
+
+static int scan_class_item(struct scan *scan)
+{
+    const char *named = strncmp(scan->at, "[:", 2) == 0 ? strstr(scan->at, ":]") : NULL;
+    const char *number = strncmp(scan->at, "\\x{", 3) == 0 ? strchr(scan->at, '}') : NULL;
+
+    if (number)
+        scan->at = number + 1;
+    else if (*scan->at == '\\')
+        return scan_escape(scan, CLASS_ESCAPES);
+    else if (named)
+        scan->at = named + 2;
+    else if (*scan->at)
+        do
+            scan->at++;
+        while ((*scan->at & 0xc0) == 0x80);
+    return 0;
+}
+
+static int scan_range(struct scan *scan)
+{
+    unsigned long first = character_at(scan->at), last;
+    int r = scan_class_item(scan);
+
+    if (r < 0 || *scan->at != '-' || scan->at[1] == ']')
+        return r;
+    scan->at++;
+    last = character_at(scan->at);
+    if (scan->caseless && last > first && last <= 0x10ffff)
+        scan->caseless_characters += last - first + 1;
+    if (scan->caseless_characters > CASELESS_CHARACTERS_MAX)
+        return refuse(scan, "ranges of more than %d characters in all after (?i)",
+                      CASELESS_CHARACTERS_MAX);
+    return scan_class_item(scan);
+}
+
 static int scan_class(struct scan *scan)
 {
-    const char *named;
-    int r = 0;
+    int r;
 
     scan->at++;
     scan->at += *scan->at == '^';
-    scan->at += *scan->at == ']';
-    while (r == 0 && *scan->at && *scan->at != ']') {
-        named = strncmp(scan->at, "[:", 2) == 0 ? strstr(scan->at, ":]") : NULL;
-        if (named)
-            scan->at = named + 2;
-        else if (*scan->at == '\\')
-            r = scan_escape(scan, CLASS_ESCAPES);
-        else
-            scan->at++;
-    }
+    do
+        r = scan_range(scan);
+    while (r == 0 && *scan->at && *scan->at != ']');
     scan->at += *scan->at == ']';
     return r;
 }
@@ -88,6 +137,7 @@ static int scan_open(struct scan *scan)
     if (*after == '?') {
         after++;
         flags = strspn(after, GROUP_FLAGS);
+        scan->caseless |= memchr(after, 'i', flags) != NULL;
         if (after[flags] == ')') {
             scan->at = after + flags + 1;
             return 0;
