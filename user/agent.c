@@ -57,6 +57,19 @@ struct agent {
     bool event_pending; /* something happened that is acted on at once */
 };
 
+/* What a part of the agent could not be made for, and the mend where it is known. */
+static int say_failed(const char *part, int error)
+{
+    bool scarce = error == -ENOMEM || error == -EAGAIN; /* EAGAIN: of a thread and its stack */
+
+    fprintf(stderr, "moonwatch: %s: %s%s\n", part, strerror(-error),
+            scarce
+                ? " (allow the agent more memory or tasks: LimitAS=, LimitDATA=, LimitNPROC= and "
+                  "TasksMax= of the unit, ulimit -v, -d and -u)"
+                : "");
+    return EXIT_FAILED;
+}
+
 static void on_record(void *ctx, const struct record_head *record, size_t size)
 {
     struct agent *agent = ctx;
@@ -296,10 +309,8 @@ static int create_services(struct agent *agent)
     };
     int r = agent_services_create(&agent->services, &sources, agent->config);
 
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: services: %s\n", strerror(-r));
-        return EXIT_FAILED;
-    }
+    if (r < 0)
+        return say_failed("services", r);
     agent->live = agent_services_live(agent->services);
     return EXIT_DONE;
 }
@@ -314,15 +325,11 @@ static int create_parts(struct agent *agent)
     };
     int r = collectors_create(&agent->collectors, &env);
 
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: collectors: %s\n", strerror(-r));
-        return EXIT_FAILED;
-    }
+    if (r < 0)
+        return say_failed("collectors", r);
     r = health_create(&agent->health, agent->config);
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: health: %s\n", strerror(-r));
-        return EXIT_FAILED;
-    }
+    if (r < 0)
+        return say_failed("health", r);
     health_set_services(agent->health, live_services(agent->live), live_checks(agent->live));
     return EXIT_DONE;
 }
@@ -343,9 +350,7 @@ static int create_alerts(struct agent *agent)
     };
     int r = agent_alerts_create(&agent->alerts, &sources, agent->config);
 
-    if (r < 0)
-        fprintf(stderr, "moonwatch: alerts: %s\n", strerror(-r));
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+    return r < 0 ? say_failed("alerts", r) : EXIT_DONE;
 }
 
 static int create_server(struct agent *agent)
@@ -397,9 +402,7 @@ static int take_signals(struct agent *agent)
 
     for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(*signals); i++)
         r = loop_add_signal(agent->loop, NULL, signals[i].signo, signals[i].fn, agent);
-    if (r < 0)
-        fprintf(stderr, "moonwatch: signals: %s\n", strerror(-r));
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+    return r < 0 ? say_failed("signals", r) : EXIT_DONE;
 }
 
 static int add_sources(struct agent *agent)
@@ -416,9 +419,7 @@ static int add_sources(struct agent *agent)
         /* It also bounds how long a lazy record waits. */
         r = loop_add_timer(agent->loop, NULL,
                            agent->config->overhead.sample_interval_ms * NS_PER_MS, on_tick, agent);
-    if (r < 0)
-        fprintf(stderr, "moonwatch: event loop: %s\n", strerror(-r));
-    return r < 0 ? EXIT_FAILED : EXIT_DONE;
+    return r < 0 ? say_failed("event loop", r) : EXIT_DONE;
 }
 
 static int create(struct agent *agent)
@@ -439,10 +440,8 @@ static int create(struct agent *agent)
         r = log_adopt_stderr(agent->log);
     if (r == 0)
         r = loop_create(&agent->loop, agent->clock);
-    if (r < 0) {
-        fprintf(stderr, "moonwatch: %s\n", strerror(-r));
-        return EXIT_FAILED;
-    }
+    if (r < 0)
+        return say_failed("the log and the loop", r);
     for (size_t i = 0; exit_code == EXIT_DONE && i < sizeof(steps) / sizeof(*steps); i++)
         exit_code = steps[i](agent);
     return exit_code;

@@ -295,6 +295,14 @@ def test_too_few_open_files(make_agent):
     assert "open files is 40" in errors[0] and "LimitNOFILE" in errors[0]
 
 
+def test_too_little_memory_for_a_thread(make_agent):
+    agent = make_agent()
+    agent.command = ["prlimit", f"--data={8 << 20}", f"--stack={8 << 20}", *agent.command]
+    code, errors = agent.run_to_end()
+    assert code == 1 and len(errors) == 1
+    assert "moonwatch: the log and the loop: " in errors[0] and "LimitDATA=" in errors[0]
+
+
 def test_nobody_can_be_accepted(make_agent):
     """The host runs out of files: no client is served meanwhile, all else goes on, without haste."""
     agent = make_agent().start()
