@@ -11,6 +11,41 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* No shorter wait is doubted: most have no look-up to pay for. */
+#define DOUBTED_NS (1000 * 1000)
+
+/* Who was moved to another CPU in its sleep, and how often it had run by then. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 2048);
+    __type(key, u32);
+    __type(value, u64);
+    __uint(pinning, LIBBPF_PIN_BY_NAME);
+} runq_moved SEC(".maps");
+
+/* From 6.12 on a task can stay in the queue for some of its sleep. One that is moved meanwhile gets
+ * a new stamp, and what remains of the sleep looks like a wait. */
+SEC("tp_btf/sched_migrate_task")
+int BPF_PROG(runq_migrate, struct task_struct *task)
+{
+    u32 pid = task->pid;
+    u64 runs;
+
+    if (!bpf_core_field_exists(task->se.sched_delayed) || !task->se.sched_delayed)
+        return 0;
+    runs = task->sched_info.pcount;
+    bpf_map_update_elem(&runq_moved, &pid, &runs, BPF_ANY);
+    return 0;
+}
+
+static __noinline bool was_moved_asleep(struct task_struct *task)
+{
+    u32 pid = task->pid;
+    u64 *runs = bpf_map_lookup_elem(&runq_moved, &pid);
+
+    return runs && *runs == task->sched_info.pcount;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(runq_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
              unsigned int prev_state)
@@ -38,6 +73,8 @@ int BPF_PROG(runq_switch, bool preempt, struct task_struct *prev, struct task_st
             return 0;
         coming.since_ns = next->sched_info.last_queued;
         coming.run_delay_ns = next->sched_info.run_delay;
+        if ((s64)(now_ns - coming.since_ns) >= DOUBTED_NS && was_moved_asleep(next))
+            coming.since_ns = 0;
         count_coming(&coming, prev, now_ns, stats);
     }
     return 0;

@@ -152,13 +152,15 @@ static __always_inline void count_coming(const struct side *coming, struct task_
                                          u64 now_ns, struct runq_stats *stats)
 {
     u64 since_ns = coming->since_ns;
-    u64 wait_ns = since_ns && now_ns > since_ns ? now_ns - since_ns : 0;
+    u64 wait_ns = now_ns > since_ns ? now_ns - since_ns : 0;
 
-    count_latency(&stats->delay, wait_ns);
-    if (count_cgroups)
-        count_cgroup(&runq_cgroup, cgroup_id_of(coming->task), wait_ns, MAP_DROP_RUNQ_CGROUP);
-    if (slow_wait_ns && wait_ns >= slow_wait_ns)
-        report_slow_wait(coming->task, prev, wait_ns);
+    if (since_ns) {
+        count_latency(&stats->delay, wait_ns);
+        if (count_cgroups)
+            count_cgroup(&runq_cgroup, cgroup_id_of(coming->task), wait_ns, MAP_DROP_RUNQ_CGROUP);
+        if (slow_wait_ns && wait_ns >= slow_wait_ns)
+            report_slow_wait(coming->task, prev, wait_ns);
+    }
     /* Set by the kernel at each sleep: true while the last one was uninterruptible. */
     if (BPF_CORE_READ_BITFIELD(coming->task, sched_contributes_to_load))
         end_blocked(coming);

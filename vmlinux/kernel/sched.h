@@ -9,6 +9,7 @@ struct cfs_rq {
 
 struct sched_entity {
     u64 sum_exec_runtime;
+    unsigned char sched_delayed; /* "sched/fair: Implement delayed dequeue", 6.12 */
     struct cfs_rq *cfs_rq;
 };
 
