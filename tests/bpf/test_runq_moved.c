@@ -64,7 +64,7 @@ static void burn_and_sleep(int index)
             ;
         slept_ns = SLEEP_MIN_NS + (uint64_t)rand_r(&seed) % SLEEP_MIN_NS;
         sleep.tv_nsec = (long)slept_ns;
-        nanosleep(&sleep, NULL);
+        nanosleep(&sleep, NULL); /* on purpose: a sleep of known length is what is judged */
         spent_ns = monotonic_ns() - began_ns - slept_ns - (cpu_ns() - began_cpu_ns);
         late_ns = spent_ns > late_ns ? spent_ns : late_ns;
     }
