@@ -23,21 +23,6 @@ struct {
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } runq_moved SEC(".maps");
 
-/* From 6.12 on a task can stay in the queue for some of its sleep. One that is moved meanwhile gets
- * a new stamp, and what remains of the sleep looks like a wait. */
-SEC("tp_btf/sched_migrate_task")
-int BPF_PROG(runq_migrate, struct task_struct *task)
-{
-    u32 pid = task->pid;
-    u64 runs;
-
-    if (!bpf_core_field_exists(task->se.sched_delayed) || !task->se.sched_delayed)
-        return 0;
-    runs = task->sched_info.pcount;
-    bpf_map_update_elem(&runq_moved, &pid, &runs, BPF_ANY);
-    return 0;
-}
-
 static __noinline bool was_moved_asleep(struct task_struct *task)
 {
     u32 pid = task->pid;
@@ -77,6 +62,21 @@ int BPF_PROG(runq_switch, bool preempt, struct task_struct *prev, struct task_st
             coming.since_ns = 0;
         count_coming(&coming, prev, now_ns, stats);
     }
+    return 0;
+}
+
+/* From 6.12 on a task can stay in the queue for some of its sleep. One that is moved meanwhile gets
+ * a new stamp, and what remains of the sleep looks like a wait. */
+SEC("tp_btf/sched_migrate_task")
+int BPF_PROG(runq_migrate, struct task_struct *task)
+{
+    u32 pid = task->pid;
+    u64 runs;
+
+    if (!bpf_core_field_exists(task->se.sched_delayed) || !task->se.sched_delayed)
+        return 0;
+    runs = task->sched_info.pcount;
+    bpf_map_update_elem(&runq_moved, &pid, &runs, BPF_ANY);
     return 0;
 }
 
