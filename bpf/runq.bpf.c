@@ -2,7 +2,7 @@
  *
  * The kernel stamps sched_info.last_queued at every enqueue and last_arrival when a task gets the
  * CPU, and updates the run queue's clock before it picks the next task. All three can be read here,
- * which spares a hook at each wakeup, a clock call and a map keyed by pid. The clock does not
+ * which spares a hook at each wakeup, a clock call and a map of all tasks. The clock does not
  * always move between an enqueue and the switch, so many short waits read 0: the histogram is for
  * tails, not for the shape below 8 us.
  */

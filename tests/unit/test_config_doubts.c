@@ -1,7 +1,6 @@
 /* Configurations that are allowed and page nobody: each is a warning, and those that are meant are
  * none. */
-#include "alert/alert.h"
-#include "config_text.h"
+#include "doubt_scene.h"
 #include "http/metrics.h"
 #include <errno.h>
 
@@ -43,17 +42,6 @@
 #define WITHOUT(probe, rule)                                                                       \
     "{\"overhead\":{\"probes\":{\"" probe "\":\"off\"}},\"alert_manager\":{\"rules\":[{\"name\":"  \
     "\"X\"," rule "}]}}"
-
-static void load(const char *text, struct config_errors *errors)
-{
-    struct config *config = NULL;
-
-    if (load_bytes(&config, text, strlen(text), NULL, errors) < 0)
-        fail_msg("%s: %s: %s", text, errors->list[0].pointer, errors->list[0].message);
-    if (alert_check(config, errors) < 0)
-        fail_msg("%s: %s: %s", text, errors->list[0].pointer, errors->list[0].message);
-    config_destroy(config);
-}
 
 static void what_pages_nobody_is_doubted(void **state)
 {
@@ -256,16 +244,8 @@ static void what_pages_nobody_is_doubted(void **state)
          "/alert_manager/rules/0", "partitions have no figures"},
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct config_errors errors = {0};
-
-        load(cases[i].text, &errors);
-        if (errors.warning_count != 1 ||
-            strcmp(errors.warnings[0].pointer, cases[i].pointer) != 0 ||
-            !strstr(errors.warnings[0].message, cases[i].message))
-            fail_msg("%s: %zu, %s: %s", cases[i].text, errors.warning_count,
-                     errors.warnings[0].pointer, errors.warnings[0].message);
-    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        expect_doubt(cases[i].text, cases[i].pointer, cases[i].message);
 }
 
 static void what_cannot_fire_is_doubted(void **state)
@@ -343,16 +323,8 @@ static void what_cannot_fire_is_doubted(void **state)
          "circuit_breaker.enabled is false"},
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct config_errors errors = {0};
-
-        load(cases[i].text, &errors);
-        if (errors.warning_count != 1 ||
-            strcmp(errors.warnings[0].pointer, "/alert_manager/rules/0") != 0 ||
-            !strstr(errors.warnings[0].message, cases[i].message))
-            fail_msg("%s: %zu, %s: %s", cases[i].text, errors.warning_count,
-                     errors.warnings[0].pointer, errors.warnings[0].message);
-    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        expect_doubt(cases[i].text, "/alert_manager/rules/0", cases[i].message);
 }
 
 static void what_is_meant_is_not_doubted(void **state)
@@ -461,14 +433,7 @@ static void what_is_meant_is_not_doubted(void **state)
                      "\"10.0.0.2:1\"]}"),
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct config_errors errors = {0};
-
-        load(cases[i], &errors);
-        if (errors.warning_count != 0)
-            fail_msg("%s: %s: %s", cases[i], errors.warnings[0].pointer,
-                     errors.warnings[0].message);
-    }
+    expect_no_doubts(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)

@@ -1,6 +1,5 @@
 /* Matchers for a value that their label never has, and the like that are meant. */
-#include "alert/alert.h"
-#include "config_text.h"
+#include "doubt_scene.h"
 #include "http/metrics.h"
 
 #define TWO_CHANNELS                                                                               \
@@ -17,50 +16,35 @@
 #define TEAM(more)                                                                                 \
     "\"rules\":[{\"name\":\"X\"," ABOVE("load1") ",\"labels\":{\"team\":\"sre\"" more "}}],"
 
-static void load(const char *text, struct config_errors *errors)
-{
-    struct config *config = NULL;
-
-    if (load_bytes(&config, text, strlen(text), NULL, errors) < 0 ||
-        alert_check(config, errors) < 0)
-        fail_msg("%s: %s: %s", text, errors->list[0].pointer, errors->list[0].message);
-    config_destroy(config);
-}
-
 static void what_never_is_is_doubted(void **state)
 {
     static const struct {
         const char *text, *pointer, *message;
     } cases[] = {
-        {CRASH("\"signal\":\"11\""), "/rules/0", "\"signal\" never is \"11\" (allowed: SIGQUIT, "},
-        {CRASH("\"event\":\"Crash\""), "/rules/0", "\"event\" never is \"Crash\""},
-        {CRASH("\"comm\":\"systemd-resolved\""), "/rules/0", "at most 15 bytes"},
-        {CRASH("\"comm\":\"/usr/bin/shop\""), "/rules/0", "named without its path"},
-        {RULE("\"kind\":\"status\",\"match\":{\"component\":\"cpu\"}"), "/rules/0",
+        {CRASH("\"signal\":\"11\""), "/alert_manager/rules/0",
+         "\"signal\" never is \"11\" (allowed: SIGQUIT, "},
+        {CRASH("\"event\":\"Crash\""), "/alert_manager/rules/0", "\"event\" never is \"Crash\""},
+        {CRASH("\"comm\":\"systemd-resolved\""), "/alert_manager/rules/0", "at most 15 bytes"},
+        {CRASH("\"comm\":\"/usr/bin/shop\""), "/alert_manager/rules/0", "named without its path"},
+        {RULE("\"kind\":\"status\",\"match\":{\"component\":\"cpu\"}"), "/alert_manager/rules/0",
          "\"component\" never is \"cpu\" (allowed: scheduler, "},
-        {RULE(ABOVE("pressure_ratio") ",\"match\":{\"resource\":\"mem\"}"), "/rules/0",
-         "\"resource\" never is \"mem\" (allowed: cpu, io, memory)"},
+        {RULE(ABOVE("pressure_ratio") ",\"match\":{\"resource\":\"mem\"}"),
+         "/alert_manager/rules/0", "\"resource\" never is \"mem\" (allowed: cpu, io, memory)"},
         {RULE(ABOVE("run_queue_delay_seconds_count") ",\"matchers\":[\"class=~\\\"nomral|hgih\\\""
                                                      "\"]"),
-         "/rules/0", "\"class\" never is \"nomral|hgih\""},
-        {BREAKER("\"upstream\":\"v\""), "/rules/0", "\"upstream\" never is \"v\" (allowed: u)"},
-        {BREAKER("\"state\":\"OPEN\""), "/rules/0", "\"state\" never is \"OPEN\""},
-        {ALERTS(ROUTE("\"match\":{\"component\":\"cpu\"}")), "/routes/0",
+         "/alert_manager/rules/0", "\"class\" never is \"nomral|hgih\""},
+        {BREAKER("\"upstream\":\"v\""), "/alert_manager/rules/0",
+         "\"upstream\" never is \"v\" (allowed: u)"},
+        {BREAKER("\"state\":\"OPEN\""), "/alert_manager/rules/0", "\"state\" never is \"OPEN\""},
+        {ALERTS(ROUTE("\"match\":{\"component\":\"cpu\"}")), "/alert_manager/routes/0",
          "\"component\" never is \"cpu\""},
-        {ALERTS(TEAM("") ROUTE("\"match\":{\"team\":\"sr\"}")), "/routes/0",
+        {ALERTS(TEAM("") ROUTE("\"match\":{\"team\":\"sr\"}")), "/alert_manager/routes/0",
          "\"team\" never is \"sr\" (allowed: sre)"},
         {"{\"server\":{\"log_level\":\"error\"}}", "/server/log_level", "hides alerts"},
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct config_errors errors = {0};
-
-        load(cases[i].text, &errors);
-        if (errors.warning_count != 1 || !strstr(errors.warnings[0].pointer, cases[i].pointer) ||
-            !strstr(errors.warnings[0].message, cases[i].message))
-            fail_msg("%s: %zu, %s: %s", cases[i].text, errors.warning_count,
-                     errors.warnings[0].pointer, errors.warnings[0].message);
-    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        expect_doubt(cases[i].text, cases[i].pointer, cases[i].message);
 }
 
 static void what_may_be_is_not_doubted(void **state)
@@ -84,14 +68,7 @@ static void what_may_be_is_not_doubted(void **state)
                    ROUTE("\"matchers\":[\"team=~\\\"s.*\\\"\",\"component=shop\"]")),
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct config_errors errors = {0};
-
-        load(cases[i], &errors);
-        if (errors.warning_count != 0)
-            fail_msg("%s: %s: %s", cases[i], errors.warnings[0].pointer,
-                     errors.warnings[0].message);
-    }
+    expect_no_doubts(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)

@@ -1,31 +1,14 @@
 /* Log lines: the field names of the contract, escaping, the cap, a reader that stalls, the journal.
  */
-#include "base/log.h"
-#include "program.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "log_fixture.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
-#include <cmocka.h>
 
 /* More than the log keeps for its reader, and than a pipe holds. */
 #define STORM_LINES 8000
 #define DROPPED_BYTES 400 /* of one line of it, at least */
-
-struct fixture {
-    int read_fd, write_fd;
-    struct log *log;
-    char line[2 * LOG_LINE_BYTES];
-};
 
 static uint64_t fixed_ns(void *ctx)
 {
@@ -36,40 +19,19 @@ static const struct clock fixed = {fixed_ns, fixed_ns, NULL};
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    int fds[2];
-
-    if (!f || pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
-        return -1;
-    f->read_fd = fds[0];
-    f->write_fd = fds[1];
-    *state = f;
-    return log_create(&f->log, fds[1], LOG_LEVEL_INFO, &fixed);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    log_destroy(f->log);
-    close(f->read_fd);
-    close(f->write_fd);
-    free(f);
-    return 0;
+    return log_fixture_open(state, &fixed);
 }
 
 /* What was written, which must be one line; "" for nothing. */
 static const char *written(struct fixture *f)
 {
-    ssize_t n;
+    const char *line;
 
     assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
-    n = read(f->read_fd, f->line, sizeof(f->line) - 1);
-
-    f->line[n > 0 ? n : 0] = '\0';
-    if (n > 0)
-        assert_ptr_equal(strchr(f->line, '\n'), f->line + n - 1);
-    return f->line;
+    line = log_fixture_read(f);
+    if (*line)
+        assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+    return line;
 }
 
 static cJSON *written_json(struct fixture *f)
@@ -77,7 +39,7 @@ static cJSON *written_json(struct fixture *f)
     cJSON *json = cJSON_Parse(written(f));
 
     if (!json)
-        fail_msg("not JSON: %s", f->line);
+        fail_msg("not JSON: %s", f->text);
     return json;
 }
 
@@ -167,7 +129,7 @@ static void long_strings_are_cut(void **state)
     lengthy[sizeof(lengthy) - 1] = '\0';
     LOG_INFO(f->log, "x", lengthy, LOG_STRING("s", lengthy), LOG_U64("n", 7));
     json = written_json(f);
-    assert_true(strlen(f->line) <= LOG_LINE_BYTES);
+    assert_true(strlen(f->text) <= LOG_LINE_BYTES);
     assert_int_equal(strlen(cJSON_GetObjectItem(json, "msg")->valuestring), 1024);
     assert_int_equal(strlen(cJSON_GetObjectItem(json, "s")->valuestring), 1024);
     assert_int_equal(cJSON_GetObjectItem(json, "n")->valueint, 7);
@@ -186,7 +148,7 @@ static void escapes_do_not_pass_the_cap(void **state)
     control[sizeof(control) - 1] = '\0';
     LOG_INFO(f->log, "x", control, LOG_STRING("s", control), LOG_U64("n", 7));
     json = written_json(f);
-    assert_true(strlen(f->line) <= LOG_LINE_BYTES);
+    assert_true(strlen(f->text) <= LOG_LINE_BYTES);
     assert_non_null(cJSON_GetObjectItem(json, "msg"));
     assert_non_null(cJSON_GetObjectItem(json, "func"));
     assert_int_equal(cJSON_GetObjectItem(json, "n")->valueint, 7);
@@ -208,8 +170,8 @@ static void fields_that_do_not_fit_are_left_out(void **state)
         fields[i] = LOG_STRING("field", value);
     log_write(f->log, LOG_LEVEL_INFO, "x", "f.c", "g", "m", fields, 64);
     json = written_json(f);
-    assert_true(strlen(f->line) <= LOG_LINE_BYTES);
-    assert_true(strlen(f->line) > LOG_LINE_BYTES / 2);
+    assert_true(strlen(f->text) <= LOG_LINE_BYTES);
+    assert_true(strlen(f->text) > LOG_LINE_BYTES / 2);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(json, "truncated")));
     cJSON_Delete(json);
 }

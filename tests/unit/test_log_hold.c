@@ -1,56 +1,10 @@
 /* Lines that wait for what they tell to be on the disk. */
-#include "base/log.h"
-#include "program.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "log_fixture.h"
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    int read_fd, write_fd;
-    struct log *log;
-    char text[4 * LOG_LINE_BYTES];
-};
 
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    int fds[2];
-
-    if (!f || pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
-        return -1;
-    f->read_fd = fds[0];
-    f->write_fd = fds[1];
-    *state = f;
-    return log_create(&f->log, fds[1], LOG_LEVEL_INFO, clock_system());
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    log_destroy(f->log);
-    close(f->read_fd);
-    close(f->write_fd);
-    free(f);
-    return 0;
-}
-
-/* What is there to read now. */
-static const char *written(struct fixture *f)
-{
-    ssize_t n = read(f->read_fd, f->text, sizeof(f->text) - 1);
-
-    f->text[n > 0 ? n : 0] = '\0';
-    return f->text;
+    return log_fixture_open(state, clock_system());
 }
 
 static void held_lines_wait_for_their_release(void **state)
@@ -66,14 +20,14 @@ static void held_lines_wait_for_their_release(void **state)
     assert_false(log_flush(f->log, NS_PER_MS));
     log_release(f->log, mark);
     assert_int_equal(poll(&readable, 1, -1), 1);
-    assert_non_null(strstr(written(f), "first"));
+    assert_non_null(strstr(log_fixture_read(f), "first"));
     assert_null(strstr(f->text, "second"));
     log_release(f->log, log_mark(f->log));
     assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
-    assert_non_null(strstr(written(f), "second"));
+    assert_non_null(strstr(log_fixture_read(f), "second"));
     LOG_INFO(f->log, "x", "third");
     assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
-    assert_non_null(strstr(written(f), "third"));
+    assert_non_null(strstr(log_fixture_read(f), "third"));
 }
 
 static void a_hold_is_bounded(void **state)
@@ -83,7 +37,7 @@ static void a_hold_is_bounded(void **state)
     log_hold(f->log);
     LOG_INFO(f->log, "x", "late");
     assert_true(log_flush(f->log, PROGRAM_DEADLINE_NS));
-    assert_non_null(strstr(written(f), "late"));
+    assert_non_null(strstr(log_fixture_read(f), "late"));
 }
 
 static void an_end_writes_what_is_held(void **state)
@@ -94,7 +48,7 @@ static void an_end_writes_what_is_held(void **state)
     LOG_INFO(f->log, "x", "held");
     log_destroy(f->log);
     f->log = NULL;
-    assert_non_null(strstr(written(f), "held"));
+    assert_non_null(strstr(log_fixture_read(f), "held"));
 }
 
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

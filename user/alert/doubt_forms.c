@@ -1,13 +1,9 @@
 /* Matchers whose value is written in a form that no value of the label has. */
 #include "abi/record.h"
 #include "alert/doubts.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <string.h>
-
-static bool begins_with(const char *s, const char *begin)
-{
-    return strncmp(s, begin, strlen(begin)) == 0;
-}
 
 static bool is_negative(const struct matchers *matchers, size_t index)
 {
@@ -43,7 +39,7 @@ static const char *wrong_unit(const char *value)
 
 static const char *wrong_cgroup(const char *value)
 {
-    return begins_with(value, CGROUP_MOUNT)
+    return text_begins(value, CGROUP_MOUNT)
                ? "cgroups are named from their mount on, without " CGROUP_MOUNT
                : NULL;
 }
@@ -51,7 +47,7 @@ static const char *wrong_cgroup(const char *value)
 /* Bytes that are no character are shown as three. */
 static bool is_ascii(const char *value)
 {
-    while (*value > 0)
+    while (*value && !(*value & 0x80))
         value++;
     return *value == '\0';
 }
@@ -71,7 +67,7 @@ static bool is_disk(const char *value, bool *ret_partition)
     const char *at = NULL;
 
     for (size_t i = 0; i < sizeof(lettered) / sizeof(lettered[0]); i++)
-        if (begins_with(value, lettered[i]))
+        if (text_begins(value, lettered[i]))
             at = value + strlen(lettered[i]);
     if (at) {
         size_t letters = strspn(at, "abcdefghijklmnopqrstuvwxyz");
@@ -81,7 +77,7 @@ static bool is_disk(const char *value, bool *ret_partition)
                at[letters + strspn(at + letters, "0123456789")] == '\0';
     }
     for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
-        if (begins_with(value, numbered[i]))
+        if (text_begins(value, numbered[i]))
             at = value + strlen(numbered[i]);
     if (!at || !isdigit((unsigned char)*at))
         return false;
@@ -95,11 +91,11 @@ static const char *wrong_device(const struct config_rule *rule, const char *valu
 
     if (!rule || !rule->metric)
         return NULL;
-    if (begins_with(rule->metric, "moonwatch_filesystem_"))
+    if (text_begins(rule->metric, "moonwatch_filesystem_"))
         return disk ? "the device of a filesystem is a path, e.g. /dev/sda1" : NULL;
-    if (!begins_with(rule->metric, "moonwatch_block_"))
+    if (!text_begins(rule->metric, "moonwatch_block_"))
         return NULL;
-    if (begins_with(value, "/dev/"))
+    if (text_begins(value, "/dev/"))
         return "a disk is named without /dev/, e.g. sda";
     return disk && partition ? "partitions have no figures, their disk has, e.g. sda" : NULL;
 }

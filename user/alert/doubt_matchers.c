@@ -1,28 +1,14 @@
 /* Matchers that match nothing there can be. */
 #include "alert/doubts.h"
 #include "alert/rule_table.h"
-#include "base/text.h"
 #include "health/health.h"
 #include <stdio.h>
 #include <string.h>
 
-static bool has_label(const struct config_rule *rule, const char *name,
-                      bool (*has_fn)(const struct config_rule *rule, const char *label,
-                                     struct text *allowed))
-{
-    struct text allowed;
-    bool has;
-
-    text_init(&allowed, 1024);
-    has = has_fn(rule, name, &allowed);
-    text_free(&allowed);
-    return has;
-}
-
 static bool any_rule_has_label(const struct doubts *d, const char *name)
 {
     for (size_t i = 0; i < rule_set_count(d->plan->rules); i++)
-        if (has_label(rule_set_at(d->plan->rules, i)->config, name, rule_has_label))
+        if (rule_has_label(rule_set_at(d->plan->rules, i)->config, name, NULL))
             return true;
     return false;
 }
@@ -85,7 +71,7 @@ static bool doubt_label(const struct doubts *d, const struct matchers *matchers,
                         const struct config_rule *rule, const char *pointer)
 {
     const char *name = matchers_name(matchers, index);
-    bool has = rule ? has_label(rule, name, rule_source_has_label) : any_rule_has_label(d, name);
+    bool has = rule ? rule_source_has_label(rule, name, NULL) : any_rule_has_label(d, name);
 
     if (has || matchers_may_hold(matchers, index, ""))
         return false;

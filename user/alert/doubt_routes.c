@@ -1,4 +1,4 @@
-/* Routes, channels and mute windows that leave somebody without what was meant for him. */
+/* Routes, channels and slight rules that leave somebody without what was meant for him. */
 #include "alert/doubts.h"
 #include <stdio.h>
 #include <stdlib.h>

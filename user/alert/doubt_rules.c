@@ -1,6 +1,7 @@
 /* Rules that never fire, or always do. */
 #include "alert/doubts.h"
 #include "alert/rule_table.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,23 +19,16 @@ static bool says_more(const struct config_rule *rule)
     return rule->metric || rule->match.count > 0 || rule->matchers.count > 0;
 }
 
-static bool ends_in(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-
-    return n > m && strcmp(name + n - m, end) == 0;
-}
-
 /* What all programs take is of one core, and they may run on many. */
 static bool is_share(const char *metric)
 {
-    return ends_in(metric, "_ratio") && strncmp(metric, "moonwatch_bpf_", 14) != 0;
+    return text_ends(metric, "_ratio") && strncmp(metric, "moonwatch_bpf_", 14) != 0;
 }
 
 static void doubt_level(const struct doubts *d, const struct config_rule *rule, const char *pointer)
 {
     bool share = is_share(rule->metric);
-    bool from_0 = share || ends_in(rule->metric, "_total") || ends_in(rule->metric, "_bytes");
+    bool from_0 = share || text_ends(rule->metric, "_total") || text_ends(rule->metric, "_bytes");
     const char *problem = NULL;
 
     if (share && rule->above >= 1)

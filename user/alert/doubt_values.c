@@ -129,17 +129,6 @@ static bool try_upstreams(struct search *s, const struct doubts *d, const char *
     return true;
 }
 
-static bool source_has(const struct config_rule *rule, const char *label)
-{
-    struct text allowed;
-    bool has;
-
-    text_init(&allowed, KNOWN_BYTES);
-    has = rule_source_has_label(rule, label, &allowed);
-    text_free(&allowed);
-    return has;
-}
-
 static void try_pairs(struct search *s, const struct config_map *map, const char *label)
 {
     for (size_t i = 0; i < map->count; i++)
@@ -159,7 +148,7 @@ static bool try_rules(struct search *s, const struct doubts *d, const char *labe
         const struct config_rule *rule = rule_set_at(d->plan->rules, i)->config;
 
         if (!count(s, known ? RULE_VALUES : 1) ||
-            (known && rule->metric && source_has(rule, label)))
+            (known && rule->metric && rule_source_has_label(rule, label, NULL)))
             return false;
         try_pairs(s, &rule->labels, label);
         if (rule->kind == RULE_ABSENT)

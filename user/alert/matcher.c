@@ -203,7 +203,7 @@ bool matchers_may_begin(const struct matchers *matchers, size_t index, const cha
 
     if (matcher->op == MATCHER_EQUAL)
         return strncmp(matcher->value, begin, strlen(begin)) == 0;
-    return matcher->op != MATCHER_REGEX || regex_may_begin(matcher->value, begin);
+    return matcher->op != MATCHER_REGEX || regex_may_begin(matcher->regex, begin);
 }
 
 const char *matchers_only_value(const struct matchers *matchers, size_t index)

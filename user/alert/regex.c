@@ -92,8 +92,7 @@ static int explain(int code, PCRE2_SIZE at, char *error, size_t error_bytes)
     return -EINVAL;
 }
 
-static int compile(struct regex *regex, const char *pattern, uint32_t options, char *error,
-                   size_t error_bytes)
+static int compile(struct regex *regex, const char *pattern, char *error, size_t error_bytes)
 {
     pcre2_compile_context *context;
     PCRE2_SIZE at = 0;
@@ -106,7 +105,7 @@ static int compile(struct regex *regex, const char *pattern, uint32_t options, c
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit(context, REGEX_NESTING_MAX);
     regex->code =
-        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, context);
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, OPTIONS, &code, &at, context);
     pcre2_compile_context_free(context);
     if (!regex->code)
         return explain(code, at, error, error_bytes);
@@ -121,8 +120,7 @@ static int compile(struct regex *regex, const char *pattern, uint32_t options, c
     return 0;
 }
 
-static int create(struct regex **ret, const char *pattern, uint32_t options, char *error,
-                  size_t error_bytes)
+int regex_compile(struct regex **ret, const char *pattern, char *error, size_t error_bytes)
 {
     struct regex *regex;
     int r = regex_check_syntax(pattern, error, error_bytes);
@@ -132,18 +130,13 @@ static int create(struct regex **ret, const char *pattern, uint32_t options, cha
     regex = calloc(1, sizeof(*regex));
     if (!regex)
         return -ENOMEM;
-    r = compile(regex, pattern, options, error, error_bytes);
+    r = compile(regex, pattern, error, error_bytes);
     if (r < 0) {
         regex_destroy(regex);
         return r;
     }
     *ret = regex;
     return 0;
-}
-
-int regex_compile(struct regex **ret, const char *pattern, char *error, size_t error_bytes)
-{
-    return create(ret, pattern, OPTIONS, error, error_bytes);
 }
 
 size_t regex_bytes(const struct regex *regex)
@@ -231,17 +224,9 @@ enum regex_answer regex_match(const struct regex *regex, const char *value, uint
     return REGEX_UNDECIDED;
 }
 
-bool regex_may_begin(const char *pattern, const char *begin)
+bool regex_may_begin(const struct regex *regex, const char *begin)
 {
-    struct regex *regex;
-    char error[8];
-    bool may;
-
-    if (create(&regex, pattern, OPTIONS, error, sizeof(error)) < 0)
-        return true;
-    may = match(regex, begin, PCRE2_PARTIAL_HARD) != PCRE2_ERROR_NOMATCH;
-    regex_destroy(regex);
-    return may;
+    return match(regex, begin, PCRE2_PARTIAL_HARD) != PCRE2_ERROR_NOMATCH;
 }
 
 uint64_t regex_undecided_total(void)

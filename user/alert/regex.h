@@ -28,8 +28,8 @@ size_t regex_bytes(const struct regex *regex);
 /* Bytes that are no UTF-8 count as U+FFFD each. `*left_ns` is what may be used of the processor and
  * becomes less; NULL: a few milliseconds at most. */
 enum regex_answer regex_match(const struct regex *regex, const char *value, uint64_t *left_ns);
-/* Whether a value that begins so may match; also when the pattern is none. */
-bool regex_may_begin(const char *pattern, const char *begin);
+/* Whether a value that begins so may match. */
+bool regex_may_begin(const struct regex *regex, const char *begin);
 /* Answers that were REGEX_UNDECIDED, ever. */
 uint64_t regex_undecided_total(void);
 

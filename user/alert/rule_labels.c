@@ -34,9 +34,15 @@ static const struct row *find_row(const struct config_rule *rule)
     return rule->kind == RULE_EVENT ? &events[rule->event] : NULL;
 }
 
+static void add_allowed(struct text *allowed, const char *name, size_t n)
+{
+    if (allowed)
+        text_printf(allowed, "%s%.*s", allowed->len ? ", " : "", (int)n, name);
+}
+
 static bool is_name(const char *name, const char *label, struct text *allowed)
 {
-    text_printf(allowed, "%s%s", allowed->len ? ", " : "", name);
+    add_allowed(allowed, name, strlen(name));
     return strcmp(name, label) == 0;
 }
 
@@ -51,7 +57,7 @@ static bool in_map(const struct config_map *map, const char *label, struct text 
 static bool in_metric(const struct metric *metric, const char *label, struct text *allowed)
 {
     for (const char *at = metric->labels; *at; at += strcspn(at, " ") + 1)
-        text_printf(allowed, "%s%.*s", allowed->len ? ", " : "", (int)strcspn(at, " "), at);
+        add_allowed(allowed, at, strcspn(at, " "));
     return metric_has_label(metric, label);
 }
 

@@ -13,7 +13,7 @@ bool rule_source_has_label(const struct config_rule *rule, const char *label, st
 /* Whether anything that a rule may look at has it. */
 bool label_is_known(const char *label);
 /* Whether the alerts of a rule have a label of this name; of a metric that is not known any may
- * be there. `allowed` gets the names there are when not. */
+ * be there. `allowed`, unless NULL, gets the names there are when not. */
 bool rule_has_label(const struct config_rule *rule, const char *label, struct text *allowed);
 
 #endif

@@ -7,6 +7,18 @@
 
 #define TEXT_FIRST_BYTES 256
 
+bool text_begins(const char *s, const char *begin)
+{
+    return strncmp(s, begin, strlen(begin)) == 0;
+}
+
+bool text_ends(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
 void text_init(struct text *t, size_t limit)
 {
     *t = (struct text){.limit = limit};

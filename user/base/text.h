@@ -15,6 +15,9 @@ struct text {
     bool failed; /* the cap was met or memory ran out: the content is incomplete */
 };
 
+bool text_begins(const char *s, const char *begin);
+bool text_ends(const char *s, const char *end);
+
 void text_init(struct text *t, size_t limit);
 void text_reset(struct text *t); /* empties, keeps the memory */
 void text_free(struct text *t);

@@ -20,8 +20,7 @@
 #define ROWS_MAX 1024
 
 static const char not_below_root[] =
-    "mounted on the host, but not seen below server.host_root: bind the host's tree so that later "
-    "mounts come along (docker: -v /:/host:ro,rslave)";
+    "mounted on the host, but not seen below server.host_root: " UNSEEN_DISKS_MEND;
 
 struct row_state {
     struct filesystem_place place;

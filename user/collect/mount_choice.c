@@ -1,5 +1,6 @@
 #include "collect/mount_choice.h"
 #include "base/array.h"
+#include "base/text.h"
 #include "collect/mount_tree.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -22,11 +23,6 @@ static bool has_storage(const struct mount_line *m)
     return false;
 }
 
-static bool begins_with(const char *s, const char *prefix)
-{
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
 /* Memory that people write files to. Not those by which the system and container runtimes hand
  * credentials, sockets and devices around, of which a host may have thousands. */
 static bool is_used_memory(const struct mount_line *m, const char *target)
@@ -47,10 +43,10 @@ static bool is_used_memory(const struct mount_line *m, const char *target)
         if (strcmp(target, shown[i]) == 0)
             return true;
     for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++)
-        if (begins_with(target, private[i]))
+        if (text_begins(target, private[i]))
             return false;
     return strcmp(target, "/dev") != 0 && strcmp(target, "/proc") != 0 &&
-           begins_with(m->root, "/") && m->root[1] == '\0';
+           text_begins(m->root, "/") && m->root[1] == '\0';
 }
 
 static bool is_root(const char *target)
@@ -131,7 +127,7 @@ const char *mount_hidden(struct scan list, const char *root, const char *path)
         }
     }
     mount_tree_free(&tree);
-    if (!ret && begins_with(path, SESSION_DIRECTORY))
+    if (!ret && text_begins(path, SESSION_DIRECTORY))
         ret = "what is in " SESSION_DIRECTORY " is of one session";
     return ret;
 }

@@ -33,8 +33,7 @@ const char *unseen_disks_say(struct unseen_disks *unseen)
     if (unseen->count > unseen->named)
         snprintf(more, sizeof(more), " and %zu more", unseen->count - unseen->named);
     snprintf(unseen->sentence, sizeof(unseen->sentence),
-             "mounted on the host, but not seen below server.host_root: %s%s: bind the host's tree "
-             "so that later mounts come along (docker: -v /:/host:ro,rslave)",
+             "mounted on the host, but not seen below server.host_root: %s%s: " UNSEEN_DISKS_MEND,
              unseen->names, more);
     return unseen->sentence;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #define UNSEEN_DISKS_BYTES 768
+#define UNSEEN_DISKS_MEND                                                                          \
+    "bind the host's tree so that later mounts come along (docker: -v /:/host:ro,rslave)"
 
 struct unseen_disks {
     size_t count, named;

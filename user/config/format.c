@@ -67,7 +67,6 @@ static bool is_address(const char *value)
     return address_parse(&address, value) == 0 && address.port > 0;
 }
 
-/* SCHEME://REST without blanks; what a scheme needs is for the check type to say. */
 static bool is_port(const char *text, size_t n)
 {
     unsigned long port = 0;
@@ -105,6 +104,7 @@ static bool is_authority(const char *value, const char *text, size_t n)
     return !web || (n > 0 && colon != text);
 }
 
+/* SCHEME://REST without blanks; what a scheme needs is for the check type to say. */
 static bool is_url(const char *value)
 {
     const char *rest = strstr(value, "://");

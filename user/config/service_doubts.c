@@ -1,5 +1,6 @@
 /* Services and clients that are allowed as they are configured, and match nothing. */
 #include "base/nearest.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
@@ -10,18 +11,11 @@
 
 #define POINTER_BYTES 96
 
-static bool ends_in(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-
-    return n > m && strcmp(name + n - m, end) == 0;
-}
-
 /* The type that the name ends in; NULL: none. */
 static const char *type_of(const char *unit, const char *const *types)
 {
     for (; *types; types++)
-        if (ends_in(unit, *types))
+        if (text_ends(unit, *types))
             return *types;
     return NULL;
 }
@@ -89,7 +83,7 @@ static void doubt_cgroup(const struct reader *reader, const char *cgroup, const 
 /* Processes are in the leaves, and a service is the processes of one cgroup. */
 static void doubt_slice(const struct reader *reader, const char *name, const char *pointer)
 {
-    if (name && ends_in(name, ".slice"))
+    if (name && text_ends(name, ".slice"))
         config_warning_add(reader->errors, pointer,
                            "matches nothing: a slice has no processes of its own, and those of the "
                            "units in it are not taken (allowed: one of them)");

@@ -16,8 +16,7 @@ struct check_sample {
     const char *key;      /* which of several (a mount, a class); NULL when there is one only */
     struct reading value; /* that is shown */
     double judged;        /* instead of a known value; NaN: the value itself */
-    double
-        level_share; /* of the levels, that `judged` has made of the value's own: they are shown */
+    double level_share;   /* what of the levels is shown, where `judged` is a multiple */
     const char *level_of; /* what the level is of, where there are several rules; or NULL */
     bool quiet;           /* nothing to judge now: as if below every level */
     /* As the definition says, unless the reader knows better: */

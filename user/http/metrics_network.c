@@ -52,7 +52,6 @@ void metrics_network(struct exposition *e, struct metrics *m, const struct metri
     if (!network->missing)
         METRIC_COLUMNS(
             e, interfaces, "interface ", NEED_NOTHING,
-
             (&(const struct metric_rows){
                 network->interfaces, sizeof(struct interface),
                 metric_lists_rows(&m->lists, e, LIST_INTERFACES, network->interface_count,

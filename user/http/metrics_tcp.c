@@ -126,7 +126,6 @@ void metrics_tcp(struct exposition *e, struct metrics *m, const struct metrics_s
     }
     METRIC_COLUMNS(
         e, columns, "role port ", NEED_TCP,
-
         (&(const struct metric_rows){ports, sizeof(struct tcp_port), count, label_port}));
     add_failures(e, ports, count);
     add_port_histograms(e, ports, count);

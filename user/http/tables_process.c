@@ -65,19 +65,10 @@ static const struct field process_fields[] = {
 
 const struct field_table process_table = FIELD_TABLE("Process", process_fields, NULL);
 
-static const char *short_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const char *path = ((const struct short_processes_row *)object)->cgroup_path;
-
-    (void)ctx;
-    (void)buffer;
-    return *path ? path : NULL;
-}
-
 #define TYPE struct short_processes_row
 static const struct field short_fields[] = {
     ROW("comm", FIELD_CHARS, comm, .about = "empty: those that found no row of their own"),
-    COMPUTED("cgroup", short_cgroup, .unknown = CGROUP_UNKNOWN),
+    ROW("cgroup", FIELD_CHARS, cgroup_path, .unknown = CGROUP_UNKNOWN),
     ROW("cgroup_id", FIELD_U64, cgroup_id),
     ROW("processes_per_second", FIELD_DOUBLE, processes_per_second, .decimals = 1),
     ROW("cpu_percent", FIELD_DOUBLE, cpu_percent, .decimals = 1, .about = "of one CPU"),
@@ -143,25 +134,6 @@ static const char *oom_scope(const void *object, const void *ctx, char buffer[FI
     return oom_scopes[((const struct oom_capsule *)object)->global ? 0 : 1];
 }
 
-static const char *oom_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const char *path = ((const struct oom_capsule *)object)->cgroup_path;
-
-    (void)ctx;
-    (void)buffer;
-    return *path ? path : NULL;
-}
-
-static const char *oom_limit_cgroup(const void *object, const void *ctx,
-                                    char buffer[FIELD_TEXT_BYTES])
-{
-    const char *path = ((const struct oom_capsule *)object)->limit_path;
-
-    (void)ctx;
-    (void)buffer;
-    return *path ? path : NULL;
-}
-
 #define TYPE struct oom_capsule
 static const struct field oom_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
@@ -174,9 +146,9 @@ static const struct field oom_fields[] = {
     ROW("total_vm_bytes", FIELD_U64, record.total_vm_bytes),
     COMPUTED("scope", oom_scope, .choices = oom_scopes,
              .about = "host: the host ran out; cgroup: a cgroup was at its limit"),
-    COMPUTED("cgroup", oom_cgroup, .unknown = "the victim's cgroup could not be resolved"),
-    COMPUTED("limit_cgroup", oom_limit_cgroup,
-             .unknown = "no cgroup was at its limit, or it could not be resolved"),
+    ROW("cgroup", FIELD_CHARS, cgroup_path, .unknown = "the victim's cgroup could not be resolved"),
+    ROW("limit_cgroup", FIELD_CHARS, limit_path,
+        .unknown = "no cgroup was at its limit, or it could not be resolved"),
     ROW("limit_bytes", FIELD_U64, record.limit_bytes, .about = "0: no cgroup was at its limit"),
     ROW("snapshot_age_seconds", FIELD_DURATION, snapshot_age_ns, .decimals = 1,
         .about = "how old the rows below were when it struck"),
@@ -210,15 +182,6 @@ static const char *crash_cause(const void *object, const void *ctx, char buffer[
     return buffer;
 }
 
-static const char *crash_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const char *path = ((const struct crash *)object)->cgroup_path;
-
-    (void)ctx;
-    (void)buffer;
-    return *path ? path : NULL;
-}
-
 #define TYPE struct crash
 static const struct field crash_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
@@ -233,7 +196,7 @@ static const struct field crash_fields[] = {
     ROW("signal", FIELD_U32, record.signal, .about = "0: it ended by itself"),
     ROW("exit_status", FIELD_U32, record.status, .about = "when it ended by itself"),
     ROW("age_seconds", FIELD_DURATION, record.age_ns, .decimals = 3),
-    COMPUTED("cgroup", crash_cgroup, .unknown = "the cgroup could not be resolved"),
+    ROW("cgroup", FIELD_CHARS, cgroup_path, .unknown = "the cgroup could not be resolved"),
 };
 #undef TYPE
 
@@ -252,15 +215,6 @@ static const char *stall_kind(const void *object, const void *ctx, char buffer[F
     return record->kind < RECLAIM_KIND_COUNT ? stall_kinds[record->kind] : NULL;
 }
 
-static const char *stall_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const char *path = ((const struct stall *)object)->cgroup_path;
-
-    (void)ctx;
-    (void)buffer;
-    return *path ? path : NULL;
-}
-
 #define TYPE struct stall
 static const struct field stall_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
@@ -269,7 +223,7 @@ static const struct field stall_fields[] = {
     ROW("stall_seconds", FIELD_DURATION, record.stall_ns, .decimals = 6),
     COMPUTED("kind", stall_kind, .choices = stall_kinds, .unknown = "not known to this version",
              .about = "direct: the host ran low; memcg: a cgroup was at its limit"),
-    COMPUTED("cgroup", stall_cgroup, .unknown = "the cgroup could not be resolved"),
+    ROW("cgroup", FIELD_CHARS, cgroup_path, .unknown = "the cgroup could not be resolved"),
 };
 #undef TYPE
 

@@ -1,4 +1,5 @@
 #include "abi/exit.h"
+#include "base/text.h"
 #include "model/event.h"
 #include <signal.h>
 #include <stdio.h>
@@ -25,18 +26,11 @@ static bool is_supervisor(const char *comm)
     return false;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 bool exit_heads_service(const struct record_exit *record)
 {
     /* What logs in heads its scope as well, and ends as the user's last command did. */
     return record->facts & EXIT_HEADS_NAMESPACE ||
-           (record->facts & EXIT_HEADS_CGROUP && ends_with(record->cgroup_name, ".service"));
+           (record->facts & EXIT_HEADS_CGROUP && text_ends(record->cgroup_name, ".service"));
 }
 
 bool exit_of_main_process(const struct record_exit *record)
@@ -50,7 +44,7 @@ static bool is_session(const char *cgroup_name)
 {
     static const char *const begins[] = {"session-", "tmux-spawn-", "vte-spawn-", "app-", "run-"};
 
-    if (!ends_with(cgroup_name, ".scope"))
+    if (!text_ends(cgroup_name, ".scope"))
         return false;
     for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
         if (strncmp(cgroup_name, begins[i], strlen(begins[i])) == 0)
@@ -64,7 +58,7 @@ bool exit_may_loop(const struct record_exit *record)
         return true;
     if (is_session(record->cgroup_name))
         return false;
-    return record->facts & EXIT_CHILD_OF_HEAD || !ends_with(record->cgroup_name, ".service");
+    return record->facts & EXIT_CHILD_OF_HEAD || !text_ends(record->cgroup_name, ".service");
 }
 
 enum exit_kind exit_kind_of(const struct record_exit *record)

@@ -471,7 +471,7 @@ size_t task_table_top(const struct task_table *t, const struct task_query *query
         /* Who is inside costs more to know. */
         if (!ranked.rank || (count == room && !before(&ranked, &best[room - 1])))
             continue;
-        if ((query->with_ended || e->snapshot == t->snapshot) &&
+        if ((query->with_ended || lives(t, e)) &&
             (!query->inside || query->inside(query->ctx, e->memory_cgroup_id)))
             top_offer(best, &count, room, sizeof(ranked), &ranked, before);
     }

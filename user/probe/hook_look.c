@@ -71,15 +71,6 @@ bool hook_is_at(const struct bpf_link_info *info, const struct hook_row *hook, u
     return info->cgroup.cgroup_id == id && info->cgroup.attach_type == hook->point.attach;
 }
 
-uint32_t hook_program_id(const struct probe *probe, const struct hook_row *hook)
-{
-    const struct program *program = hook_loaded(probe, hook->target);
-    struct bpf_prog_info info = {0};
-    uint32_t size = sizeof(info);
-
-    return program && bpf_obj_get_info_by_fd(program->prog_fd, &info, &size) == 0 ? info.id : 0;
-}
-
 static const char *why_not_loaded(const struct probe *probe, const char *target)
 {
     for (size_t i = 0; i < probe->program_count; i++)
@@ -99,11 +90,12 @@ static const char *find_failure(const struct probe *probe, enum probe_hook hook,
 static bool row_attached(struct probe *probe, const struct hook_row *hook, uint64_t id,
                          char why[PROBE_ERROR_BYTES])
 {
+    const struct program *program = hook_loaded(probe, hook->target);
     const struct hook_link *link = hook_find(probe, hook, id);
     const char *failure = find_failure(probe, hook->hook, id);
     struct bpf_link_info info = {0};
 
-    if (!hook_loaded(probe, hook->target)) {
+    if (!program) {
         snprintf(why, PROBE_ERROR_BYTES, "the program %s is not loaded: %s", hook->target,
                  why_not_loaded(probe, hook->target));
         return false;
@@ -117,7 +109,7 @@ static bool row_attached(struct probe *probe, const struct hook_row *hook, uint6
             snprintf(why, PROBE_ERROR_BYTES, "the program %s is not attached", hook->target);
         return false;
     }
-    if (info.prog_id != hook_program_id(probe, hook)) {
+    if (info.prog_id != program->id) {
         snprintf(why, PROBE_ERROR_BYTES,
                  "the program %s was replaced at its link by another (id %u)", hook->target,
                  info.prog_id);

@@ -24,7 +24,5 @@ void hook_row_pin_path(const struct probe *probe, const struct hook_row *hook, u
 /* A link whose cgroup was removed, or that somebody detached, names no cgroup any more. */
 struct bpf_link_info hook_look(const struct hook_link *link);
 bool hook_is_at(const struct bpf_link_info *info, const struct hook_row *hook, uint64_t id);
-/* Of the row's program in the kernel; 0 without one. */
-uint32_t hook_program_id(const struct probe *probe, const struct hook_row *hook);
 
 #endif

@@ -141,8 +141,7 @@ static int put_in_force(struct probe *probe, const struct hook_row *hook, uint64
     if (!program || !link)
         return -ENOENT;
     info = hook_look(link);
-    if (info.prog_id == hook_program_id(probe, hook) ||
-        bpf_link_update(link->fd, program->prog_fd, NULL) == 0)
+    if (info.prog_id == program->id || bpf_link_update(link->fd, program->prog_fd, NULL) == 0)
         return 0;
     snprintf(why, HOOK_WHY_BYTES, "%s", strerror(errno));
     return -errno;

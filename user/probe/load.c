@@ -213,6 +213,14 @@ static void keep_map(struct probe *probe, struct bpf_map *map)
         pin_map(&probe->pins, kept->fd, name);
 }
 
+static uint32_t id_of(int prog_fd)
+{
+    struct bpf_prog_info info = {0};
+    uint32_t size = sizeof(info);
+
+    return bpf_obj_get_info_by_fd(prog_fd, &info, &size) == 0 ? info.id : 0;
+}
+
 /* Takes over the file descriptors of what was loaded; the object itself is no longer needed. */
 static void keep_loaded(struct probe *probe, const struct object_row *row,
                         struct bpf_object *object)
@@ -222,10 +230,12 @@ static void keep_loaded(struct probe *probe, const struct object_row *row,
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
 
-        if (under_trial(probe, row, program))
-            program->prog_fd =
-                fcntl(bpf_program__fd(bpf_object__find_program_by_name(object, program->name)),
-                      F_DUPFD_CLOEXEC, 0);
+        if (!under_trial(probe, row, program))
+            continue;
+        program->prog_fd =
+            fcntl(bpf_program__fd(bpf_object__find_program_by_name(object, program->name)),
+                  F_DUPFD_CLOEXEC, 0);
+        program->id = id_of(program->prog_fd);
     }
     bpf_object__for_each_map (map, object)
         keep_map(probe, map);

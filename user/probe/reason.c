@@ -1,5 +1,6 @@
 #include "probe/reason.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "probe/privilege.h"
 #include <bpf/libbpf.h>
 #include <ctype.h>
@@ -24,11 +25,6 @@ static void keep_line(char out[REASON_LINE_BYTES], const char *line, size_t len)
     out[n] = '\0';
 }
 
-static bool starts_with(const char *s, const char *prefix)
-{
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
 /* How what follows the verdict begins: statistics, libbpf's frame, from Linux 7.3 on a section of
  * its own. What comes behind any of them, known or not, is not the verdict. */
 static bool ends_verdict(const char *line)
@@ -37,7 +33,7 @@ static bool ends_verdict(const char *line)
                                        "stack depth ", "-- END"};
 
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        if (starts_with(line, ends[i]))
+        if (text_begins(line, ends[i]))
             return true;
     return false;
 }
@@ -65,7 +61,7 @@ __attribute__((format(printf, 2, 0))) static int capture(enum libbpf_print_level
 
     if (level != LIBBPF_WARN || vasprintf(&message, format, args) < 0)
         return 0;
-    text = starts_with(message, "libbpf: ") ? message + strlen("libbpf: ") : message;
+    text = text_begins(message, "libbpf: ") ? message + strlen("libbpf: ") : message;
     log = strstr(text, "-- BEGIN PROG LOAD LOG --\n");
     if (log)
         reason_of_log(strchr(log, '\n') + 1, verdict);

@@ -37,6 +37,7 @@ struct program {
     unsigned group;            /* index into probe.groups */
     unsigned way;              /* of that group */
     int prog_fd;               /* -1 unless loaded */
+    uint32_t id;               /* in the kernel, while it is loaded */
     int link_fd;               /* -1 unless attached */
     enum program_state state;
     bool refused;         /* could not be loaded or attached, or its partner could not */

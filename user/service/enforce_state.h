@@ -20,9 +20,10 @@ struct enforce {
     struct breaker_fallback given[UPSTREAMS_MAX];
     struct hook_list connects; /* where connects were last asked to be stopped */
     struct hook_list statuses; /* and where statuses of answers to be read */
-    uint64_t
-        told_ids[UPSTREAMS_MAX]; /* of the cgroups of clients, by upstream; 0: there was none */
-    bool active[UPSTREAMS_MAX];  /* by upstream: whether it acts, as it was last read back */
+    /* By upstream: the cgroup of its clients, 0: there was none; and whether it acts, as it was
+     * last read back. */
+    uint64_t told_ids[UPSTREAMS_MAX];
+    bool active[UPSTREAMS_MAX];
 };
 
 struct clients {
