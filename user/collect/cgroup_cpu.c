@@ -1,11 +1,11 @@
 /* CPU time by cgroup, whoever burnt it and however soon it ended: from cpu.stat (v2) or
  * cpuacct.usage (v1). It needs no BPF. */
-#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
 #include "base/top.h"
 #include "collect/cgroup_rounds.h"
+#include "collect/cgroup_table.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
 #include <errno.h>
@@ -19,12 +19,9 @@
 #define ROUND_EVERY_NS (5 * NS_PER_SECOND)
 /* One small file of each: about 10 us. */
 #define DIRECTORIES_PER_TICK 34
-/* What finds no room is in its parent. */
-#define GROUPS_MAX 4096
 
 struct group {
-    char *path; /* owned */
-    bool seen;  /* by the round under way */
+    struct cgroup_entry entry;
     uint64_t inode;
     uint64_t usage_ns, taken_ns;
     double percent; /* of one CPU, with those below */
@@ -35,9 +32,7 @@ struct cgroup_cpu_state {
     const struct clock *clock;
     struct cgroup_rounds rounds;
     uint64_t began_ns, before_ns; /* this round and the one before; 0: none */
-    struct group *groups;
-    size_t count, capacity;
-    size_t sorted; /* those at the front, by path; behind them this round's new ones */
+    struct cgroup_table groups;
     struct cgroup_cpu rows[CGROUP_CPU_MAX];
     size_t row_count;
     bool published;
@@ -76,37 +71,6 @@ static bool read_usage(const struct cgroup_cpu_state *s, int dir, uint64_t *ret_
     return fd >= 0 && (v1 ? read_v1(fd, ret_ns) : read_v2(fd, ret_ns));
 }
 
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(((const struct group *)a)->path, ((const struct group *)b)->path);
-}
-
-static struct group *find(const struct cgroup_cpu_state *s, const char *path)
-{
-    const struct group wanted = {.path = (char *)path};
-
-    return s->sorted ? bsearch(&wanted, s->groups, s->sorted, sizeof(wanted), by_path) : NULL;
-}
-
-static struct group *add(struct cgroup_cpu_state *s, const char *path)
-{
-    struct group *group;
-    void *groups;
-
-    if (s->count == GROUPS_MAX)
-        return NULL;
-    groups = s->groups;
-    if (!array_grow(&groups, &s->capacity, s->count + 1, sizeof(*group)))
-        return NULL;
-    s->groups = groups;
-    group = &s->groups[s->count];
-    *group = (struct group){.path = strdup(path)};
-    if (!group->path)
-        return NULL;
-    s->count++;
-    return group;
-}
-
 static double limited(double percent)
 {
     double limit = 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN);
@@ -117,7 +81,7 @@ static double limited(double percent)
 static void found_group(void *ctx, const char *path, int dir)
 {
     struct cgroup_cpu_state *s = ctx;
-    struct group *group = find(s, path);
+    struct group *group = cgroup_table_find(&s->groups, path, strlen(path));
     uint64_t usage_ns, now_ns;
     struct stat st;
 
@@ -125,7 +89,8 @@ static void found_group(void *ctx, const char *path, int dir)
         return;
     now_ns = clock_monotonic_ns(s->clock);
     if (!group) {
-        group = add(s, path);
+        /* What finds no room is in its parent. */
+        group = cgroup_table_add(&s->groups, path);
         if (!group)
             return;
     }
@@ -141,32 +106,34 @@ static void found_group(void *ctx, const char *path, int dir)
                                  (double)(now_ns - group->taken_ns));
     group->usage_ns = usage_ns;
     group->taken_ns = now_ns;
-    group->seen = true;
+    group->entry.seen = true;
 }
 
 /* NULL for those at the top: what the root has beside them are the kernel's own. */
-static struct group *parent_of(const struct cgroup_cpu_state *s, const struct group *group)
+static struct group *parent_of(const struct cgroup_cpu_state *s, const char *path)
 {
-    const char *slash = strrchr(group->path, '/');
-    char path[PATH_MAX];
+    const char *slash = strrchr(path, '/');
 
-    if (!slash || (size_t)(slash - group->path) >= sizeof(path))
-        return NULL;
-    memcpy(path, group->path, (size_t)(slash - group->path));
-    path[slash - group->path] = '\0';
-    return find(s, path);
+    return slash && slash > path ? cgroup_table_find(&s->groups, path, (size_t)(slash - path))
+                                 : NULL;
+}
+
+static struct group *group_at(const struct cgroup_cpu_state *s, size_t index)
+{
+    return cgroup_table_at(&s->groups, index);
 }
 
 /* Without what is told of those below. */
 static void set_own(struct cgroup_cpu_state *s)
 {
-    for (size_t i = 0; i < s->count; i++)
-        s->groups[i].own = s->groups[i].percent;
-    for (size_t i = 0; i < s->count; i++) {
-        struct group *parent = parent_of(s, &s->groups[i]);
+    for (size_t i = 0; i < s->groups.count; i++)
+        group_at(s, i)->own = group_at(s, i)->percent;
+    for (size_t i = 0; i < s->groups.count; i++) {
+        const struct group *group = group_at(s, i);
+        struct group *parent = parent_of(s, group->entry.path);
 
         if (parent)
-            parent->own -= s->groups[i].percent;
+            parent->own -= group->percent;
     }
 }
 
@@ -181,34 +148,24 @@ static void publish(struct cgroup_cpu_state *s)
     size_t count = 0;
 
     set_own(s);
-    for (size_t i = 0; i < s->count; i++) {
-        const struct group *group = &s->groups[i];
+    for (size_t i = 0; i < s->groups.count; i++) {
+        const struct group *group = group_at(s, i);
 
-        if (group->own > 0 && group->path[1])
+        if (group->own > 0 && group->entry.path[1])
             top_offer(best, &count, CGROUP_CPU_MAX, sizeof(best[0]), group, before);
     }
     s->row_count = count;
     for (size_t i = 0; i < count; i++) {
         s->rows[i] = (struct cgroup_cpu){.cpu_percent = best[i].own};
-        fitted_name(best[i].path, s->rows[i].path, sizeof(s->rows[i].path));
+        fitted_name(best[i].entry.path, s->rows[i].path, sizeof(s->rows[i].path));
     }
 }
 
 static void round_ended(void *ctx)
 {
     struct cgroup_cpu_state *s = ctx;
-    size_t kept = 0;
 
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->groups[i].seen)
-            s->groups[kept++] = s->groups[i];
-        else
-            free(s->groups[i].path);
-    }
-    s->count = kept;
-    if (kept)
-        qsort(s->groups, kept, sizeof(*s->groups), by_path);
-    s->sorted = kept;
+    cgroup_table_end_round(&s->groups);
     if (s->before_ns) {
         publish(s);
         s->published = true;
@@ -231,8 +188,7 @@ static void round_began(void *ctx, uint64_t now_ns)
     struct cgroup_cpu_state *s = ctx;
 
     s->began_ns = now_ns;
-    for (size_t i = 0; i < s->count; i++)
-        s->groups[i].seen = false;
+    cgroup_table_begin_round(&s->groups);
 }
 
 static const struct cgroup_rounds_plan rounds_plan = {
@@ -265,6 +221,7 @@ static int cgroup_cpu_open(void *state, const struct collector_env *env)
 
     s->rounds.plan = &rounds_plan;
     s->rounds.host = env->host;
+    s->groups.size = sizeof(struct group);
     s->clock = env->clock;
     return 0;
 }
@@ -273,9 +230,7 @@ static void cgroup_cpu_close(void *state)
 {
     struct cgroup_cpu_state *s = state;
 
-    for (size_t i = 0; i < s->count; i++)
-        free(s->groups[i].path);
-    free(s->groups);
+    cgroup_table_free(&s->groups);
     cgroup_rounds_close(&s->rounds);
 }
 

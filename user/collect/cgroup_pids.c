@@ -1,10 +1,10 @@
 /* Cgroups that may hold so many tasks only (pids.max), and the forks that were refused for it. */
-#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
 #include "base/top.h"
 #include "collect/cgroup_rounds.h"
+#include "collect/cgroup_table.h"
 #include "collect/collector.h"
 #include "collect/scan.h"
 #include <errno.h>
@@ -17,11 +17,9 @@
 #define ROUND_EVERY_NS (5 * NS_PER_SECOND)
 /* Three small files of each: about 25 us. */
 #define DIRECTORIES_PER_TICK 20
-#define GROUPS_MAX 4096
 
 struct group {
-    char *path; /* owned */
-    bool seen;  /* by the round under way */
+    struct cgroup_entry entry;
     bool limited;
     double current, limit;
     uint64_t refused; /* as the kernel counts */
@@ -32,8 +30,7 @@ struct group {
 struct pids_state {
     struct cgroup_rounds rounds;
     uint64_t now_ns;
-    struct group *groups;
-    size_t count, capacity;
+    struct cgroup_table groups;
     struct cgroup_pids rows[CGROUP_PIDS_MAX];
 };
 
@@ -77,40 +74,13 @@ static bool read_refused(int dir, uint64_t *ret)
     return false;
 }
 
-static struct group *find(const struct pids_state *s, const char *path, size_t len)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (strncmp(s->groups[i].path, path, len) == 0 && s->groups[i].path[len] == '\0')
-            return &s->groups[i];
-    return NULL;
-}
-
-static struct group *add(struct pids_state *s, const char *path)
-{
-    struct group *group;
-    void *groups;
-
-    if (s->count == GROUPS_MAX)
-        return NULL;
-    groups = s->groups;
-    if (!array_grow(&groups, &s->capacity, s->count + 1, sizeof(*group)))
-        return NULL;
-    s->groups = groups;
-    group = &s->groups[s->count];
-    *group = (struct group){.path = strdup(path)};
-    if (!group->path)
-        return NULL;
-    s->count++;
-    return group;
-}
-
 /* The limit that was reached: the cgroup's own or, on older kernels, one above it. */
 static void note_refused(struct pids_state *s, const char *path, double more)
 {
     size_t len = strlen(path);
 
     for (;;) {
-        struct group *owner = find(s, path, len);
+        struct group *owner = cgroup_table_find(&s->groups, path, len);
 
         if (owner && owner->limited) {
             owner->refused_total += more;
@@ -128,7 +98,7 @@ static void note_refused(struct pids_state *s, const char *path, double more)
 static void found_group(void *ctx, const char *path, int dir)
 {
     struct pids_state *s = ctx;
-    struct group *group = find(s, path, strlen(path));
+    struct group *group = cgroup_table_find(&s->groups, path, strlen(path));
     double current = 0, limit = 0;
     bool limited = read_number(dir, "pids.max", &limit) && limit > 0 &&
                    read_number(dir, "pids.current", &current);
@@ -139,24 +109,18 @@ static void found_group(void *ctx, const char *path, int dir)
         /* What was refused before is no news. */
         if (!limited && !counted)
             return;
-        group = add(s, path);
+        group = cgroup_table_add(&s->groups, path);
         if (!group)
             return;
         group->refused = refused;
     }
-    group->seen = true;
+    group->entry.seen = true;
     group->limited = limited;
     group->current = current;
     group->limit = limit;
     if (counted && refused > group->refused)
         note_refused(s, path, (double)(refused - group->refused));
     group->refused = refused;
-}
-
-static void remove_group(struct pids_state *s, size_t i)
-{
-    free(s->groups[i].path);
-    s->groups[i] = s->groups[--s->count];
 }
 
 static int find_mount(const struct host *host, struct cgroup_mount *ret)
@@ -169,17 +133,14 @@ static void round_began(void *ctx, uint64_t now_ns)
     struct pids_state *s = ctx;
 
     (void)now_ns;
-    for (size_t i = 0; i < s->count; i++)
-        s->groups[i].seen = false;
+    cgroup_table_begin_round(&s->groups);
 }
 
 static void round_ended(void *ctx)
 {
     struct pids_state *s = ctx;
 
-    for (size_t i = s->count; i-- > 0;)
-        if (!s->groups[i].seen)
-            remove_group(s, i);
+    cgroup_table_end_round(&s->groups);
 }
 
 static const struct cgroup_rounds_plan rounds_plan = {
@@ -210,8 +171,8 @@ static size_t publish(struct pids_state *s)
     struct group best[CGROUP_PIDS_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; i < s->count; i++) {
-        const struct group *group = &s->groups[i];
+    for (size_t i = 0; i < s->groups.count; i++) {
+        const struct group *group = cgroup_table_at(&s->groups, i);
 
         if (group->limited)
             top_offer(best, &count, CGROUP_PIDS_MAX, sizeof(best[0]), group, before);
@@ -226,7 +187,7 @@ static size_t publish(struct pids_state *s)
             .refused_total = best[i].refused_total,
             .refused_ns = best[i].refused_ns,
         };
-        fitted_name(best[i].path, row->path, sizeof(row->path));
+        fitted_name(best[i].entry.path, row->path, sizeof(row->path));
     }
     return count;
 }
@@ -248,6 +209,7 @@ static int pids_open(void *state, const struct collector_env *env)
 
     s->rounds.plan = &rounds_plan;
     s->rounds.host = env->host;
+    s->groups.size = sizeof(struct group);
     return 0;
 }
 
@@ -255,9 +217,7 @@ static void pids_close(void *state)
 {
     struct pids_state *s = state;
 
-    while (s->count > 0)
-        remove_group(s, s->count - 1);
-    free(s->groups);
+    cgroup_table_free(&s->groups);
     cgroup_rounds_close(&s->rounds);
 }
 
