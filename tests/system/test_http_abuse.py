@@ -432,7 +432,8 @@ def test_who_reads_late_gets_the_whole_answer(unread_agent):
             head, body = answer.split(b"\r\n\r\n", 1)
             assert head.startswith(b"TTP/1.1 200 ")
             assert len(body) == int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
-        if not context:  # all is taken: they need not close to be done with
+        if not context:  # all is taken: they need not close to be done with, nor had anybody to go
+            assert agent.metric("moonwatch_http_connections_evicted_total") == 0
             wait_for(lambda: agent.metric("moonwatch_http_connections") == 1, what="the connections to be closed")
 
 

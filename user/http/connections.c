@@ -159,6 +159,7 @@ void connections_remove(struct connections *all, struct connection *c)
 {
     if (!c)
         return;
+    all->ended_total++;
     if (all->loop && unsent_bytes(c->fd) > 1 && !is_thrown_away(c->fd)) {
         if (keep(all, c))
             return;

@@ -18,6 +18,7 @@ struct connections {
     struct connection *oldest, *newest;
     unsigned count, limit;
     uint64_t accepted_total, evicted_total;
+    uint64_t ended_total; /* for libmicrohttpd; some wait for their clients still */
 };
 
 /* Evicts the oldest when fewer than a few places are left. `fd` is borrowed until

@@ -78,14 +78,14 @@ struct turn {
 static void take_turn(struct server *server, struct turn *turn)
 {
     uint64_t accepted = server->connections.accepted_total;
-    unsigned count = server->connections.count;
+    uint64_t ended = server->connections.ended_total;
     bool waited = turn->wait;
 
     MHD_run(server->daemon);
     give_back_memory(server);
-    turn->ended = server->connections.count < count;
+    turn->ended = server->connections.ended_total != ended;
     turn->wait = server->connections.accepted_total == accepted && callers_wait(server);
-    turn->refused = turn->wait && waited;
+    turn->refused = turn->wait && waited && !turn->ended;
     if (turn->refused)
         connections_evict(&server->connections);
 }
