@@ -7,6 +7,7 @@
 #include "http/site.h"
 #include "http/upload.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <math.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* From so many connections on their memory is given back once all are gone: it is more than the
  * agent's own. */
@@ -68,10 +70,20 @@ static void pause_accepting(struct server *server)
     server->readable = NULL;
 }
 
+/* A caller can come between the looks of two turns, too. */
+static bool has_room(const struct server *server)
+{
+    int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 && server->connections.count < server->connections.limit;
+}
+
 /* Of one call of MHD_run(). */
 struct turn {
     bool wait;    /* callers do, and nobody was taken */
-    bool refused; /* nor the turn before: one that came in between would be taken now */
+    bool refused; /* nor the turn before, and there is no room for anybody */
     bool ended;   /* a connection did: only the next call looks for callers again */
 };
 
@@ -85,7 +97,7 @@ static void take_turn(struct server *server, struct turn *turn)
     give_back_memory(server);
     turn->ended = server->connections.ended_total != ended;
     turn->wait = server->connections.accepted_total == accepted && callers_wait(server);
-    turn->refused = turn->wait && waited && !turn->ended;
+    turn->refused = turn->wait && waited && !turn->ended && !has_room(server);
     if (turn->refused)
         connections_evict(&server->connections);
 }
