@@ -44,6 +44,17 @@ def wait_until(read, accept, what="figure"):
         pause()
 
 
+def in_kernel(kind):
+    """{id: row} of every BPF program, link or map that bpftool lists. It ends early when a link of
+    another agent is just being made (EAGAIN), so it is asked until a listing is whole."""
+
+    def listed():
+        return subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True)
+
+    whole = wait_until(listed, lambda run: run.returncode == 0, f"bpftool {kind} list")
+    return {row["id"]: row for row in json.loads(whole.stdout)}
+
+
 def own_name(word):
     """A process name that no other test run has: a comm of 15 bytes at most."""
     digits, number = "", os.getpid()

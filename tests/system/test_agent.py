@@ -10,21 +10,15 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, DEADLINE_SECONDS, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, in_kernel, wait_for
 from traffic import free_port
-
-
-def in_kernel(kind):
-    """Ids of everything of a kind that bpftool lists."""
-    listed = subprocess.run(["bpftool", "-j", kind, "list"], check=True, capture_output=True, text=True)
-    return {row["id"] for row in json.loads(listed.stdout)}
 
 
 def owned(agent):
     """Its programs, links and maps, all of which bpftool knows."""
     ids = {kind: agent.held(kind) for kind in ("prog", "link", "map")}
     for kind, found in ids.items():
-        assert found and found <= in_kernel(kind), kind
+        assert found and found <= in_kernel(kind).keys(), kind
     return ids
 
 
@@ -36,7 +30,7 @@ def pinned(agent, verb, name):
 
 def assert_gone(ids):
     for kind, found in ids.items():
-        wait_for(lambda: not found & in_kernel(kind), f"no {kind} of {found} in the kernel")
+        wait_for(lambda: not found & in_kernel(kind).keys(), f"no {kind} of {found} in the kernel")
 
 
 @pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT])

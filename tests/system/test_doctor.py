@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import BINARY, DEADLINE_SECONDS, wait_for
+from conftest import BINARY, DEADLINE_SECONDS, in_kernel, wait_for
 
 CAPABILITIES = {
     "CAP_NET_ADMIN": 12, "CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_DAC_READ_SEARCH": 2,
@@ -69,8 +69,7 @@ def test_it_leaves_no_program_behind(agent):
     doctor's; those of other agents that were killed go with their pins."""
 
     def programs():
-        out = subprocess.run(["bpftool", "-j", "prog", "list"], check=True, capture_output=True, text=True)
-        return {row["id"]: row.get("name") for row in json.loads(out.stdout)}
+        return {number: row.get("name") for number, row in in_kernel("prog").items()}
 
     before = programs()
     _, out, _ = doctor("--json", MOONWATCH_CONFIG=str(agent.config_path))

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for, wait_until
+from conftest import in_kernel, wait_for, wait_until
 
 TYPES = ["slow_wait", "exit", "oom", "stall", "connect_failed"]
 
@@ -84,8 +84,8 @@ def probes(agent, state):
 
 def programs_linked(agent):
     """Names of the programs that the agent holds attached, by bpftool."""
-    out = subprocess.run(["bpftool", "-j", "link", "list"], check=True, capture_output=True, text=True)
-    links = [row for row in json.loads(out.stdout) if row["id"] in agent.held("link")]
+    held = agent.held("link")
+    links = [row for number, row in in_kernel("link").items() if number in held]
     names = set()
     for link in links:
         show = subprocess.run(
