@@ -296,6 +296,7 @@ static void what_people_read_is_clean(void **state)
         {"bug\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd", "bug\xe4\xbd\xa0\xe5\xa5\xbd" FFFD FFFD,
          "bug\xe4\xbd\xa0\xe5\xa5\xbd" FFFD FFFD},
     };
+    char *cleaned;
     struct text t;
 
     text_init(&t, 1000);
@@ -304,6 +305,11 @@ static void what_people_read_is_clean(void **state)
         text_add_clean(&t, cases[i].bytes);
         assert_string_equal(t.data ? t.data : "", cases[i].clean);
         assert_int_equal(text_clean_prefix(t.data ? t.data : "", t.len), t.len);
+        cleaned = text_cleaned(cases[i].bytes);
+        assert_string_equal(cleaned, cases[i].clean);
+        assert_int_equal(text_is_clean(cases[i].bytes),
+                         strcmp(cases[i].bytes, cases[i].clean) == 0);
+        free(cleaned);
         text_reset(&t);
         text_add_clean_lines(&t, cases[i].bytes);
         assert_string_equal(t.data ? t.data : "", cases[i].lines);
@@ -342,6 +348,7 @@ static void names_stay_different(void **state)
         }
         text_add_name(&one[0], names[i]);
         assert_int_equal(text_clean_prefix(one[0].data, one[0].len), one[0].len);
+        assert_int_equal(text_is_name(names[i]), strcmp(names[i], one[0].data) == 0);
         text_reset(&one[1]);
         text_add_json_name(&one[1], names[i], 256);
         for (size_t j = 0; j < i; j++) {

@@ -74,18 +74,6 @@ static int create(struct labels **ret, const struct label_pair *pairs, size_t co
     return 0;
 }
 
-static bool is_clean(const char *value)
-{
-    size_t n = value ? strlen(value) : 0;
-
-    return text_clean_prefix(value, n) == n;
-}
-
-static bool is_unmarked(const char *value)
-{
-    return !value || !strstr(value, REPLACEMENT);
-}
-
 /* Who reads a label takes it for the name of something: it is made safe here, once for all. */
 static int create_clean(struct labels **ret, const struct label_pair *pairs, size_t count,
                         bool marked_before)
@@ -101,7 +89,8 @@ static int create_clean(struct labels **ret, const struct label_pair *pairs, siz
         struct text *text = &cleaned[cleaned_count];
 
         safe[i] = pairs[i];
-        if (is_clean(pairs[i].value) && (marked_before || is_unmarked(pairs[i].value)))
+        if (!pairs[i].value ||
+            (marked_before ? text_is_clean(pairs[i].value) : text_is_name(pairs[i].value)))
             continue;
         text_init(text, LABELS_BYTES_MAX);
         text_add_name(text, pairs[i].value);

@@ -44,6 +44,11 @@ void text_add_name(struct text *t, const char *s);
 #define MARKED_BYTE_BYTES 6
 /* U+FFFD and two hexadecimal digits. */
 void text_mark_byte(char out[MARKED_BYTE_BYTES], char byte);
+/* Whether text_add_clean() and text_add_name() add nothing but the same. */
+bool text_is_clean(const char *s);
+bool text_is_name(const char *s);
+/* What text_add_clean() makes of it, owned by the caller; NULL: out of memory. */
+char *text_cleaned(const char *s);
 /* How many bytes from the start are UTF-8 without controls: C0, DEL, C1, those of the direction of
  * writing and the separators of lines and paragraphs. */
 size_t text_clean_prefix(const char *s, size_t n);

@@ -155,3 +155,27 @@ void text_add_name(struct text *t, const char *s)
 {
     add(t, s, DIRT_IN_NAME);
 }
+
+bool text_is_clean(const char *s)
+{
+    size_t n = strlen(s);
+
+    return text_clean_prefix(s, n) == n;
+}
+
+bool text_is_name(const char *s)
+{
+    return text_is_clean(s) && !strstr(s, REPLACEMENT);
+}
+
+char *text_cleaned(const char *s)
+{
+    struct text clean;
+    char *ret;
+
+    text_init(&clean, SIZE_MAX / 2);
+    text_add_clean(&clean, s);
+    ret = text_steal(&clean);
+    text_free(&clean);
+    return ret;
+}

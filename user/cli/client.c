@@ -26,32 +26,25 @@ const char *client_error_message(const cJSON *json)
     return message ? message : "no reason given";
 }
 
-/* False: it is clean as it is. */
-static bool make_clean(const char *dirty, struct text *ret)
-{
-    if (!dirty || text_clean_prefix(dirty, strlen(dirty)) == strlen(dirty))
-        return false;
-    text_init(ret, SIZE_MAX / 2);
-    text_add_clean(ret, dirty);
-    return true;
-}
-
 /* Names of processes and comments of people may hold what a terminal takes for a command, and what
  * answers may be no agent. */
 static void clean(cJSON *json)
 {
-    struct text text;
+    const char *value = cJSON_GetStringValue(json);
     cJSON *each;
 
     cJSON_ArrayForEach (each, json)
         clean(each);
-    if (make_clean(cJSON_GetStringValue(json), &text)) {
-        cJSON_SetValuestring(json, text.failed ? "" : text.data);
-        text_free(&text);
+    if (value && !text_is_clean(value)) {
+        CLEANUP_FREE char *cleaned = text_cleaned(value);
+
+        cJSON_SetValuestring(json, cleaned ? cleaned : "");
     }
-    if (make_clean(json->string, &text)) {
+    if (json->string && !text_is_clean(json->string)) {
+        char *cleaned = text_cleaned(json->string);
+
         free(json->string);
-        json->string = text_steal(&text);
+        json->string = cleaned;
     }
 }
 

@@ -1,5 +1,6 @@
 /* `moonwatch doctor`: what this kernel and these privileges allow. The probes are loaded and
  * attached for real, unpinned and next to whatever agent runs, and detached again. */
+#include "base/cleanup.h"
 #include "base/open_files.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -46,7 +47,7 @@ add_fact(struct findings *findings, const char *name, bool good, const char *for
 {
     struct fact *fact = &findings->facts[findings->fact_count++];
     char detail[DETAIL_BYTES];
-    struct text clean;
+    CLEANUP_FREE char *clean = NULL;
     va_list args;
 
     fact->name = name;
@@ -55,10 +56,8 @@ add_fact(struct findings *findings, const char *name, bool good, const char *for
     vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
     /* Names of mounts may be anybody's. */
-    text_init(&clean, SIZE_MAX / 2);
-    text_add_clean(&clean, detail);
-    snprintf(fact->detail, sizeof(fact->detail), "%s", clean.data ? clean.data : "");
-    text_free(&clean);
+    clean = text_cleaned(detail);
+    snprintf(fact->detail, sizeof(fact->detail), "%s", clean ? clean : "out of memory");
 }
 
 static void examine_kernel(struct findings *findings)

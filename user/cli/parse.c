@@ -9,21 +9,17 @@
 /* What it names may be anybody's: an answer, a file, what was typed. */
 void cli_error(const char *format, ...)
 {
-    CLEANUP_FREE char *line = NULL;
-    struct text clean;
+    CLEANUP_FREE char *line = NULL, *clean = NULL;
     va_list args;
     int len;
 
     va_start(args, format);
     len = vasprintf(&line, format, args);
     va_end(args);
-    text_init(&clean, SIZE_MAX / 2);
     if (len < 0)
         line = NULL;
-    else
-        text_add_clean(&clean, line);
-    fprintf(stderr, "moonwatch: %s\n", clean.failed || !clean.data ? "out of memory" : clean.data);
-    text_free(&clean);
+    clean = line ? text_cleaned(line) : NULL;
+    fprintf(stderr, "moonwatch: %s\n", clean ? clean : "out of memory");
 }
 
 static const struct cli_option *find_option(const char *argument, size_t length,

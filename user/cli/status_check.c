@@ -1,4 +1,5 @@
 #include "cli/status_check.h"
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "health/phrase.h"
 #include <math.h>
@@ -32,16 +33,12 @@ static enum plugin_exit exit_of(const char *status)
 /* A bar begins the performance data, and a line's end ends what is shown. */
 static void print_text(FILE *out, const char *text)
 {
-    struct text clean;
+    CLEANUP_FREE char *clean = text_cleaned(text);
 
-    text_init(&clean, LINE_BYTES * sizeof(REPLACEMENT));
-    text_add_clean(&clean, text);
-    for (char *c = clean.data; c && *c; c++)
+    for (char *c = clean; c && *c; c++)
         if (*c == '|')
             *c = '/';
-    if (clean.data)
-        fputs(clean.data, out);
-    text_free(&clean);
+    fputs(clean ? clean : "out of memory", out);
 }
 
 /* The reasons of the components in this status. */

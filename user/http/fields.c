@@ -140,18 +140,13 @@ static int add_bool(cJSON *out, const struct field *f, const struct source *s)
     return add_item(out, f->key, cJSON_CreateBool(*(const bool *)s->at));
 }
 
-static bool is_plain(const char *value, size_t n, bool is_name)
-{
-    return text_clean_prefix(value, n) == n && !(is_name && strstr(value, REPLACEMENT));
-}
-
 /* Names of processes, cgroups and mounts may hold any bytes; cJSON passes on what it is given. */
 static cJSON *create_string(const char *value, bool is_name)
 {
     struct text quoted;
     cJSON *item;
 
-    if (is_plain(value, strlen(value), is_name))
+    if (is_name ? text_is_name(value) : text_is_clean(value))
         return cJSON_CreateString(value);
     text_init(&quoted, (size_t)16 * FIELD_TEXT_BYTES);
     (is_name ? text_add_json_name : text_add_json_string)(&quoted, value, FIELD_TEXT_BYTES);
