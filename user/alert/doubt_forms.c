@@ -27,12 +27,11 @@ static const char *wrong_mount(const char *value)
 static const char *wrong_unit(const char *value)
 {
     static const char *const ends[] = {".service", ".scope", ".socket", ".mount", ".swap"};
-    size_t n = strlen(value);
 
-    if (n == 0)
+    if (!*value)
         return NULL;
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        if (n > strlen(ends[i]) && strcmp(value + n - strlen(ends[i]), ends[i]) == 0)
+        if (text_ends(value + 1, ends[i]))
             return NULL;
     return "a unit has its type in its name, e.g. nginx.service";
 }

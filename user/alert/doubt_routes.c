@@ -168,6 +168,8 @@ void doubt_slight_rules(const struct doubts *d)
     enum severity wanted = SEVERITY_CRITICAL;
     char pointer[DOUBT_POINTER_BYTES];
 
+    if (d->config->alert_manager.routes.count > 0)
+        return;
     for (size_t c = 0; c < d->plan->channel_count; c++)
         if (d->plan->channels[c].minimum_severity < wanted)
             wanted = d->plan->channels[c].minimum_severity;
@@ -175,8 +177,7 @@ void doubt_slight_rules(const struct doubts *d)
         const struct config_rule *config = &d->config->alert_manager.rules.items[i];
         const struct rule *rule = rule_set_find(d->plan->rules, config->name);
 
-        if (d->config->alert_manager.routes.count > 0 || !config->enabled || !rule ||
-            worst_of(d, rule) >= wanted)
+        if (!config->enabled || !rule || worst_of(d, rule) >= wanted)
             continue;
         snprintf(pointer, sizeof(pointer), "/alert_manager/rules/%zu", i);
         config_warning_add(d->errors, pointer,

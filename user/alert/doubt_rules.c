@@ -22,7 +22,7 @@ static bool says_more(const struct config_rule *rule)
 /* What all programs take is of one core, and they may run on many. */
 static bool is_share(const char *metric)
 {
-    return text_ends(metric, "_ratio") && strncmp(metric, "moonwatch_bpf_", 14) != 0;
+    return text_ends(metric, "_ratio") && !text_begins(metric, "moonwatch_bpf_");
 }
 
 static void doubt_level(const struct doubts *d, const struct config_rule *rule, const char *pointer)

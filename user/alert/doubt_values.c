@@ -102,7 +102,7 @@ static bool is_about(const struct row *row, const char *label, const struct conf
 
     if (strcmp(row->label, label) != 0 || !row->metrics != !metric)
         return false;
-    return !metric || strncmp(metric, row->metrics, strlen(row->metrics)) == 0;
+    return !metric || text_begins(metric, row->metrics);
 }
 
 static bool try_row(struct search *s, const char *label, const struct config_rule *rule)

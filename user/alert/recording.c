@@ -131,7 +131,7 @@ static int read_line(struct recording *r, char error[RECORDING_ERROR_BYTES])
 /* As spreadsheets begin a file. */
 static void skip_byte_order_mark(struct recording *r)
 {
-    if (strncmp(r->fields[0], BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+    if (text_begins(r->fields[0], BYTE_ORDER_MARK))
         r->fields[0] += strlen(BYTE_ORDER_MARK);
 }
 
@@ -219,7 +219,7 @@ const char *recording_unknown_metric(const struct recording *r, size_t *cursor)
     while (metric_any_declared() && *cursor < r->column_count) {
         const char *name = r->columns[(*cursor)++].metric;
 
-        if (name && strncmp(name, "moonwatch_", 10) == 0 && !metric_find(name, &metric))
+        if (name && text_begins(name, "moonwatch_") && !metric_find(name, &metric))
             return name;
     }
     return NULL;

@@ -72,8 +72,7 @@ void unit_complete(struct reader *reader, struct config_service *service)
 
 static void doubt_cgroup(const struct reader *reader, const char *cgroup, const char *pointer)
 {
-    if (cgroup && (strcmp(cgroup, CGROUP_MOUNT) == 0 ||
-                   strncmp(cgroup, CGROUP_MOUNT "/", strlen(CGROUP_MOUNT "/")) == 0))
+    if (cgroup && (strcmp(cgroup, CGROUP_MOUNT) == 0 || text_begins(cgroup, CGROUP_MOUNT "/")))
         config_warning_add(reader->errors, pointer,
                            "matches nothing: cgroups are named from their mount on (allowed: "
                            "%.120s)",
@@ -104,7 +103,7 @@ static bool is_of_the_system(const char *path)
     static const char *const directories[] = {"/usr/", "/bin/", "/sbin/"};
 
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-        if (strncmp(path, directories[i], strlen(directories[i])) == 0)
+        if (text_begins(path, directories[i]))
             return true;
     return false;
 }

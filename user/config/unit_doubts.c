@@ -1,5 +1,6 @@
 /* Units of services that this host, when systemd runs it, does not have by that name. */
 #include "base/nearest.h"
+#include "base/text.h"
 #include "config/key.h"
 #include "config/reader.h"
 #include <dirent.h>
@@ -20,6 +21,16 @@ static const char *const directories[] = {
 };
 
 #define DIRECTORY_COUNT (sizeof(directories) / sizeof(directories[0]))
+
+static bool is_service(const char *name)
+{
+    return *name && text_ends(name + 1, SERVICE);
+}
+
+static void stem_of(const char *service, char ret[UNIT_BYTES])
+{
+    snprintf(ret, UNIT_BYTES, "%.*s", (int)(strlen(service) - strlen(SERVICE)), service);
+}
 
 static bool join(char out[PATH_MAX], const char *root, const char *directory, const char *name)
 {
@@ -72,12 +83,11 @@ static void offer_all(struct nearest *nearest, const char *path, char ret[UNIT_B
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory))) {
-        size_t n = strlen(entry->d_name), m = strlen(SERVICE);
         char stem[UNIT_BYTES];
 
-        if (n <= m || strcmp(entry->d_name + n - m, SERVICE) != 0)
+        if (!is_service(entry->d_name))
             continue;
-        snprintf(stem, sizeof(stem), "%.*s", (int)(n - m), entry->d_name);
+        stem_of(entry->d_name, stem);
         if (nearest_offer(nearest, stem))
             snprintf(ret, UNIT_BYTES, "%s", entry->d_name);
     }
@@ -92,7 +102,7 @@ static void doubt_missing(const struct reader *reader, const char *root, const c
     char stem[UNIT_BYTES], path[PATH_MAX], found[UNIT_BYTES] = "";
     struct nearest nearest;
 
-    snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(unit) - strlen(SERVICE)), unit);
+    stem_of(unit, stem);
     nearest = nearest_to(stem);
     nearest.apart = 2;
     for (size_t i = 0; i < DIRECTORY_COUNT; i++)
@@ -107,10 +117,9 @@ static void doubt_missing(const struct reader *reader, const char *root, const c
 void doubt_unit(const struct reader *reader, const char *unit, const char *pointer)
 {
     const char *root = reader->config->server.host_root;
-    size_t n = unit ? strlen(unit) : 0, m = strlen(SERVICE);
     char alias[UNIT_BYTES], template[UNIT_BYTES];
 
-    if (n <= m || n >= UNIT_BYTES || strchr(unit, '/') || strcmp(unit + n - m, SERVICE) != 0 ||
+    if (!unit || !is_service(unit) || strlen(unit) >= UNIT_BYTES || strchr(unit, '/') ||
         !is_there(root, "run/systemd", "system") ||
         is_there(root, "sys/fs/cgroup/system.slice", unit))
         return;

@@ -47,7 +47,7 @@ static bool is_session(const char *cgroup_name)
     if (!text_ends(cgroup_name, ".scope"))
         return false;
     for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-        if (strncmp(cgroup_name, begins[i], strlen(begins[i])) == 0)
+        if (text_begins(cgroup_name, begins[i]))
             return true;
     return false;
 }
