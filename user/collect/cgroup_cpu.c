@@ -31,6 +31,7 @@ struct group {
 struct cgroup_cpu_state {
     const struct clock *clock;
     struct cgroup_rounds rounds;
+    uint64_t now_ns;              /* of the tick */
     uint64_t began_ns, before_ns; /* this round and the one before; 0: none */
     struct cgroup_table groups;
     struct cgroup_cpu rows[CGROUP_CPU_MAX];
@@ -183,11 +184,11 @@ static int find_mount(const struct host *host, struct cgroup_mount *ret)
     return !err && ret->version == 1 ? -ENODEV : err;
 }
 
-static void round_began(void *ctx, uint64_t now_ns)
+static void round_began(void *ctx)
 {
     struct cgroup_cpu_state *s = ctx;
 
-    s->began_ns = now_ns;
+    s->began_ns = s->now_ns;
     cgroup_table_begin_round(&s->groups);
 }
 
@@ -206,6 +207,7 @@ static void cgroup_cpu_sample(void *state, uint64_t now_ns, struct snapshot *sna
     struct cgroup_cpu_state *s = state;
     const char *early;
 
+    s->now_ns = now_ns;
     cgroup_rounds_tick(&s->rounds, now_ns, s);
     early = s->published ? NULL : "not every cgroup was read twice yet";
     snapshot->cgroup_cpu = (struct cgroup_cpu_snapshot){

@@ -128,11 +128,10 @@ static int find_mount(const struct host *host, struct cgroup_mount *ret)
     return cgroup_mount_find(host, "pids", ret);
 }
 
-static void round_began(void *ctx, uint64_t now_ns)
+static void round_began(void *ctx)
 {
     struct pids_state *s = ctx;
 
-    (void)now_ns;
     cgroup_table_begin_round(&s->groups);
 }
 

@@ -30,7 +30,7 @@ void cgroup_rounds_tick(struct cgroup_rounds *r, uint64_t now_ns, void *ctx)
             return;
         cgroup_walk_start(r->walk);
         r->under_way = true;
-        plan->began(ctx, now_ns);
+        plan->began(ctx);
     }
     if (!r->under_way || !cgroup_walk_step(r->walk, plan->directories_per_tick, plan->found, ctx))
         return;

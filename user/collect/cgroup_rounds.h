@@ -12,7 +12,7 @@ struct cgroup_rounds_plan {
     /* As cgroup_mount_find(), with -ENODEV said as `none`. */
     int (*find)(const struct host *host, struct cgroup_mount *ret);
     const char *none;
-    void (*began)(void *ctx, uint64_t now_ns);
+    void (*began)(void *ctx);
     cgroup_found_fn *found;
     void (*ended)(void *ctx);
 };

@@ -3,56 +3,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct wanted {
-    const char *path;
-    size_t len;
-};
-
-static int compare(const struct wanted *wanted, const char *path)
-{
-    int order = strncmp(wanted->path, path, wanted->len);
-
-    return order ? order : -(path[wanted->len] != '\0');
-}
-
-static int by_wanted(const void *wanted, const void *entry)
-{
-    return compare(wanted, ((const struct cgroup_entry *)entry)->path);
-}
-
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(((const struct cgroup_entry *)a)->path, ((const struct cgroup_entry *)b)->path);
-}
-
 void *cgroup_table_at(const struct cgroup_table *t, size_t index)
 {
     return (char *)t->entries + index * t->size;
 }
 
+static const char *path_at(const struct cgroup_table *t, size_t index)
+{
+    return ((const struct cgroup_entry *)cgroup_table_at(t, index))->path;
+}
+
+static int compare(const char *path, size_t len, const char *other)
+{
+    int order = strncmp(path, other, len);
+
+    return order ? order : -(other[len] != '\0');
+}
+
+/* Where it is, or would be. */
+static size_t place_of(const struct cgroup_table *t, const char *path, size_t len, bool *ret_there)
+{
+    size_t from = 0, to = t->count;
+
+    *ret_there = false;
+    while (from < to && !*ret_there) {
+        size_t middle = from + (to - from) / 2;
+        int order = compare(path, len, path_at(t, middle));
+
+        if (order > 0)
+            from = middle + 1;
+        else
+            to = middle;
+        *ret_there = order == 0;
+    }
+    return to;
+}
+
 void *cgroup_table_find(const struct cgroup_table *t, const char *path, size_t len)
 {
-    const struct wanted wanted = {path, len};
-    void *found = t->sorted ? bsearch(&wanted, t->entries, t->sorted, t->size, by_wanted) : NULL;
+    bool there;
+    size_t at = place_of(t, path, len, &there);
 
-    for (size_t i = t->sorted; !found && i < t->count; i++)
-        if (by_wanted(&wanted, cgroup_table_at(t, i)) == 0)
-            found = cgroup_table_at(t, i);
-    return found;
+    return there ? cgroup_table_at(t, at) : NULL;
 }
 
 void *cgroup_table_add(struct cgroup_table *t, const char *path)
 {
+    bool there;
+    size_t at = place_of(t, path, strlen(path), &there);
     struct cgroup_entry *entry;
+    char *copy;
 
     if (t->count == CGROUP_TABLE_MAX ||
         !array_grow(&t->entries, &t->capacity, t->count + 1, t->size))
         return NULL;
-    entry = cgroup_table_at(t, t->count);
-    memset(entry, 0, t->size);
-    entry->path = strdup(path);
-    if (!entry->path)
+    copy = strdup(path);
+    if (!copy)
         return NULL;
+    entry = cgroup_table_at(t, at);
+    memmove((char *)entry + t->size, entry, (t->count - at) * t->size);
+    memset(entry, 0, t->size);
+    entry->path = copy;
     t->count++;
     return entry;
 }
@@ -75,9 +86,7 @@ void cgroup_table_end_round(struct cgroup_table *t)
         else
             memmove(cgroup_table_at(t, kept++), entry, t->size);
     }
-    t->count = t->sorted = kept;
-    if (kept)
-        qsort(t->entries, kept, t->size, by_path);
+    t->count = kept;
 }
 
 void cgroup_table_free(struct cgroup_table *t)

@@ -17,8 +17,7 @@ struct cgroup_entry {
 struct cgroup_table {
     size_t size; /* of an entry */
     void *entries;
-    size_t count, capacity;
-    size_t sorted; /* those at the front, by path; behind them this round's new ones */
+    size_t count, capacity; /* by path */
 };
 
 /* By the first `len` bytes of a path; NULL: there is none. */

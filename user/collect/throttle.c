@@ -93,11 +93,10 @@ static int find_mount(const struct host *host, struct cgroup_mount *ret)
     return cgroup_mount_find(host, "cpu", ret);
 }
 
-static void round_began(void *ctx, uint64_t now_ns)
+static void round_began(void *ctx)
 {
     struct throttle_state *s = ctx;
 
-    (void)now_ns;
     for (size_t i = 0; i < s->count; i++)
         s->groups[i].seen = false;
 }
