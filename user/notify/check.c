@@ -2,11 +2,13 @@
 #include "alert/template.h"
 #include "notify/notify.h"
 #include "transfer/secret.h"
+#include "transfer/secret_doubt.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define POINTER_BYTES 96
+#define UNTIL "nothing is sent until it is mended"
 
 struct place {
     size_t channel;
@@ -24,18 +26,7 @@ static void doubt(const struct place *place, const char *key, const char *what)
 {
     char pointer[POINTER_BYTES];
 
-    config_warning_add(place->errors, pointer_to(place, key, pointer),
-                       "%s; nothing is sent until it is mended", what);
-}
-
-static void check_secret(const struct place *place, const char *key, const char *path)
-{
-    char reason[SECRET_REASON_BYTES];
-    char *secret = NULL;
-
-    if (secret_read(path, &secret, reason) < 0)
-        doubt(place, key, reason);
-    secret_free(secret);
+    config_warning_add(place->errors, pointer_to(place, key, pointer), "%s; " UNTIL, what);
 }
 
 static void check_url_file(const struct place *place, const char *path)
@@ -78,15 +69,23 @@ static void check_receiver(const struct place *place, const struct config_channe
 
 static void check_channel(const struct place *place, const struct config_channel *channel)
 {
-    char error[TEMPLATE_ERROR_BYTES], reason[SECRET_REASON_BYTES], pointer[POINTER_BYTES];
+    const struct {
+        const char *key, *path;
+        void (*doubt)(struct config_errors *errors, const char *pointer, const char *path,
+                      const char *until);
+    } files[] = {
+        {"token_file", channel->token_file, secret_doubt},
+        {"secret_file", channel->secret_file, secret_doubt},
+        {"password_file", channel->password_file, secret_doubt},
+        {"ca_file", channel->ca_file, secret_doubt_ca},
+    };
+    char error[TEMPLATE_ERROR_BYTES], pointer[POINTER_BYTES];
 
     check_receiver(place, channel);
     check_url_file(place, channel->url_file);
-    check_secret(place, "token_file", channel->token_file);
-    check_secret(place, "secret_file", channel->secret_file);
-    check_secret(place, "password_file", channel->password_file);
-    if (channel->ca_file && secret_check_ca(channel->ca_file, reason) < 0)
-        doubt(place, "ca_file", reason);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        files[i].doubt(place->errors, pointer_to(place, files[i].key, pointer), files[i].path,
+                       UNTIL);
     if (channel->template && template_check(channel->template, NULL, NULL, error) < 0)
         config_error_add(place->errors, pointer_to(place, "template", pointer), "%s", error);
 }

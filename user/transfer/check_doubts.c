@@ -1,36 +1,26 @@
 /* Files that active checks need and this host lacks: they may come later. */
 #include "transfer/check_doubts.h"
-#include "transfer/secret.h"
+#include "transfer/secret_doubt.h"
 #include <stdio.h>
-
-#define POINTER_BYTES 96
-
-static void doubt_secret(struct config_errors *errors, const char *pointer, const char *key,
-                         const char *path)
-{
-    char below[POINTER_BYTES + 16], reason[SECRET_REASON_BYTES];
-    char *secret = NULL;
-
-    snprintf(below, sizeof(below), "%s/%s", pointer, key);
-    if (secret_read(path, &secret, reason) < 0)
-        config_warning_add(errors, below, "%s; the check fails until it can be read", reason);
-    secret_free(secret);
-}
 
 static void doubt_check(struct config_errors *errors, const struct config_check *check,
                         const char *list, size_t index)
 {
-    char pointer[POINTER_BYTES], below[POINTER_BYTES + 16], reason[SECRET_REASON_BYTES];
+    const struct {
+        const char *key, *path;
+        void (*doubt)(struct config_errors *errors, const char *pointer, const char *path,
+                      const char *until);
+    } files[] = {
+        {"password_file", check->password_file, secret_doubt},
+        {"token_file", check->token_file, secret_doubt},
+        {"ca_file", check->ca_file, secret_doubt_ca},
+    };
+    char pointer[96];
 
-    if (!check->given)
-        return;
-    snprintf(pointer, sizeof(pointer), "/%s/%zu/check", list, index);
-    doubt_secret(errors, pointer, "password_file", check->password_file);
-    doubt_secret(errors, pointer, "token_file", check->token_file);
-    if (!check->ca_file || secret_check_ca(check->ca_file, reason) == 0)
-        return;
-    snprintf(below, sizeof(below), "%s/ca_file", pointer);
-    config_warning_add(errors, below, "%s; the check fails until it can be read", reason);
+    for (size_t i = 0; check->given && i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(pointer, sizeof(pointer), "/%s/%zu/check/%s", list, index, files[i].key);
+        files[i].doubt(errors, pointer, files[i].path, "the check fails until it can be read");
+    }
 }
 
 void check_doubts_add(const struct config *config, struct config_errors *errors)
