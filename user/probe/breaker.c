@@ -89,18 +89,16 @@ static struct upstream_entry entry_of(const struct upstream_address *address)
     return entry;
 }
 
-static const struct kernel_map *find_upstreams(const struct probe *probe, bool prefixes)
-{
-    return map_find((struct probe *)probe, prefixes ? "upstream_addr" : "upstream_host");
-}
+/* By whether they are of prefixes. */
+static const char *const upstream_maps[] = {"upstream_host", "upstream_addr"};
 
-int probe_upstream_of(const struct probe *probe, const struct upstream_address *address)
+int probe_upstream_of(struct probe *probe, const struct upstream_address *address)
 {
     const struct upstream_entry entry = entry_of(address);
     struct upstream_value value;
 
     for (int prefixes = address->prefix_bits < 128; prefixes < 2; prefixes++) {
-        const struct kernel_map *map = find_upstreams(probe, prefixes);
+        const struct kernel_map *map = map_find(probe, upstream_maps[prefixes]);
 
         if (map && bpf_map_lookup_elem(map->fd, &entry.key, &value) == 0)
             return (int)value.upstream;
@@ -110,7 +108,6 @@ int probe_upstream_of(const struct probe *probe, const struct upstream_address *
 
 int probe_upstreams_set(struct probe *probe, const struct upstream_address *list, size_t count)
 {
-    static const char *const maps[] = {"upstream_host", "upstream_addr"};
     CLEANUP_FREE struct upstream_entry *entries = NULL;
     bool changed;
 
@@ -131,7 +128,8 @@ int probe_upstreams_set(struct probe *probe, const struct upstream_address *list
             if ((list[i].prefix_bits < 128) == prefixes)
                 entries[n++] = entry_of(&list[i]);
         }
-        err = map_replace(probe, maps[prefixes], (char *)entries, n, sizeof(*entries), &changed);
+        err = map_replace(probe, upstream_maps[prefixes], (char *)entries, n, sizeof(*entries),
+                          &changed);
         if (err < 0)
             return err;
     }

@@ -38,7 +38,7 @@ void breaker_set_fallback(struct breaker_row *row, const struct breaker_fallback
 
 /* Whose row the kernel takes for a connect to the address (`upstream` and `address` are not looked
  * at): below UPSTREAMS_MAX, or a negative errno (-ENOENT: nobody's). */
-int probe_upstream_of(const struct probe *probe, const struct upstream_address *address);
+int probe_upstream_of(struct probe *probe, const struct upstream_address *address);
 
 enum probe_hook {
     PROBE_HOOK_CONNECT, /* enforcement; pinned, so that it outlives a killed agent */
