@@ -4,9 +4,9 @@
 #ifndef MOONWATCH_TEST_CALL_FIXTURE_H
 #define MOONWATCH_TEST_CALL_FIXTURE_H
 
+#include "breaker/row.h"
 #include "probe/breaker.h"
 #include "probe/calls.h"
-#include "service/row.h"
 #include "tcp_fixture.h"
 #include <bpf/bpf.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
 #define TEST_BREAKER_FIXTURE_H
 
 #include "base/clock.h"
-#include "service/breaker.h"
+#include "breaker/breaker.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "service/window.h"
+#include "breaker/call_window.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>

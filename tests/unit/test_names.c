@@ -1,9 +1,9 @@
 /* What stands in labels and bodies: every value of an enum has a name, and no two the same. */
 #include "alert/notification.h"
 #include "alert/rule.h"
+#include "breaker/breaker.h"
 #include "health/health.h"
 #include "model/snapshot.h"
-#include "service/breaker.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

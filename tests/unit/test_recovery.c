@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "service/recovery.h"
+#include "breaker/recovery.h"
 #include <stdlib.h>
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* A reload that one part refuses leaves all the others as they were. */
 #include "alert/alert.h"
+#include "breaker/row.h"
 #include "config/reload.h"
 #include "notify_fixture.h"
-#include "service/row.h"
 #include "service/service.h"
 #include "transfer/responder.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Services and upstreams together: who is who over reloads, and what of it reaches whom. */
 #include "base/clock.h"
+#include "breaker/row.h"
 #include "config_text.h"
-#include "service/row.h"
 #include "service/service.h"
 #include "service/unit_path.h"
 #include <errno.h>

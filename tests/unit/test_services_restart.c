@@ -1,8 +1,8 @@
 /* What services and upstreams remember over a restart, and whose it is then. */
 #include "base/clock.h"
+#include "breaker/row.h"
 #include "config_text.h"
 #include "service/restart.h"
-#include "service/row.h"
 #include <stdlib.h>
 
 #define S NS_PER_SECOND

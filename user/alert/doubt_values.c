@@ -3,9 +3,9 @@
 #include "alert/doubts.h"
 #include "alert/rule_table.h"
 #include "base/text.h"
+#include "breaker/breaker.h"
 #include "health/health.h"
 #include "model/scheduler.h"
-#include "service/breaker.h"
 #include <stdio.h>
 #include <string.h>
 

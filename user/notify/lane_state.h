@@ -3,8 +3,8 @@
 #define MOONWATCH_NOTIFY_LANE_STATE_H
 
 #include "abi/breaker.h"
+#include "breaker/breaker.h"
 #include "notify/lane.h"
-#include "service/breaker.h"
 
 #define LOGGER "alert_manager"
 /* As much as the outbox has room for by default, and alerts make in a storm. */

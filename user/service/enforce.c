@@ -1,6 +1,6 @@
+#include "breaker/row.h"
 #include "probe/breaker.h"
 #include "service/enforce_state.h"
-#include "service/row.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

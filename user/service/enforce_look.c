@@ -1,6 +1,6 @@
 /* Whether what was asked for is in force, read back from the kernel. */
+#include "breaker/row.h"
 #include "service/enforce_state.h"
-#include "service/row.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

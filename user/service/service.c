@@ -1,5 +1,5 @@
 /* Who there is: services and upstreams as the configuration has them, over reloads. */
-#include "service/row.h"
+#include "breaker/row.h"
 #include "service/services_state.h"
 #include <errno.h>
 #include <stdlib.h>

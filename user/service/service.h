@@ -9,8 +9,8 @@
 #define MOONWATCH_SERVICE_SERVICE_H
 
 #include "abi/call.h"
+#include "breaker/breaker.h"
 #include "config/config.h"
-#include "service/breaker.h"
 #include "service/fallback.h"
 #include "service/performance.h"
 #include "service/retry_storm.h"
