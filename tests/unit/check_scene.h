@@ -3,9 +3,9 @@
 #define TEST_CHECK_SCENE_H
 
 #include "config_text.h"
+#include "endpoint/endpoint_checks.h"
 #include "peer.h"
 #include "program.h"
-#include "transfer/check.h"
 
 struct check_scene {
     struct loop *loop;
@@ -16,7 +16,7 @@ struct check_scene {
     struct config *config;
     unsigned results, answers, stop_at, stop_at_answers;
     struct endpoint_check_view last;
-    char last_reason[CHECK_REASON_BYTES];
+    char last_reason[ENDPOINT_REASON_BYTES];
     struct {
         char upstream[32], path[64], body[64], content_type[32];
         bool good;
@@ -40,7 +40,7 @@ static inline void check_scene_result(void *ctx, const struct endpoint_check_vie
         loop_stop(s->loop);
 }
 
-static inline void check_scene_answer(void *ctx, const struct endpoint_answer *answer)
+static inline void check_scene_answer(void *ctx, const struct upstream_answer *answer)
 {
     struct check_scene *s = ctx;
     unsigned i = s->answers % 8;

@@ -93,7 +93,7 @@ static void more_warnings_than_fit_are_counted(void **state)
 }
 
 /* The rows of a table that begins with `name`. */
-static void check_row(const char *reference, const char *name, bool later)
+static void endpoint_row(const char *reference, const char *name, bool later)
 {
     const char *row = strstr(reference, name);
     char *line;
@@ -113,12 +113,12 @@ static void the_reference_says_so_too(void **state)
     text_init(&text, 1 << 20);
     config_reference(&text);
     assert_false(text.failed);
-    check_row(text.data, "| `anonymize_processes`", true);
-    check_row(text.data, "| `parameters[].minimum`", true);
-    check_row(text.data, "| `[].healing.mode`", true);
-    check_row(text.data, "| `rules[].kind`", true);
-    check_row(text.data, "| `check_interval`", false);
-    check_row(text.data, "| `[].kind`", false);
+    endpoint_row(text.data, "| `anonymize_processes`", true);
+    endpoint_row(text.data, "| `parameters[].minimum`", true);
+    endpoint_row(text.data, "| `[].healing.mode`", true);
+    endpoint_row(text.data, "| `rules[].kind`", true);
+    endpoint_row(text.data, "| `check_interval`", false);
+    endpoint_row(text.data, "| `[].kind`", false);
     text_free(&text);
 }
 

@@ -1,8 +1,8 @@
 /* Libraries that are opened when needed: what is missing is named, with the package that has it. */
+#include "endpoint/hiredis_api.h"
+#include "endpoint/pq_api.h"
 #include "transfer/cares_api.h"
 #include "transfer/curl_api.h"
-#include "transfer/hiredis_api.h"
-#include "transfer/pq_api.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -103,7 +103,7 @@ static void expect(const struct scene *s, const char *text)
 
 static void keep(struct scene *s, const char *upstream, const char *path, const char *body)
 {
-    responder_keep(s->responder, &(struct endpoint_answer){.upstream = upstream,
+    responder_keep(s->responder, &(struct upstream_answer){.upstream = upstream,
                                                            .path = path,
                                                            .good = body != NULL,
                                                            .status = 200,

@@ -4,11 +4,11 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "endpoint/endpoint_checks.h"
 #include "health/health.h"
 #include "model/snapshot.h"
 #include "probe/probe.h"
 #include "service/service.h"
-#include "transfer/check.h"
 
 /* The address served, whether it is a dry run, and one line for each program that does not run.
  * `probe` may be NULL. */

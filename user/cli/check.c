@@ -5,12 +5,12 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/document.h"
+#include "endpoint/endpoint_doubts.h"
 #include "http/certificate.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "http/token.h"
 #include "notify/notify.h"
-#include "transfer/check_doubts.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -64,7 +64,7 @@ int cli_check_config(const struct config *config, struct config_errors *errors)
 {
     int alerts = alert_check(config, errors), channels = notify_check(config, errors);
 
-    check_doubts_add(config, errors);
+    endpoint_doubts_add(config, errors);
     return alerts < 0 ? alerts : channels;
 }
 

@@ -8,11 +8,11 @@
 #define MOONWATCH_HEALTH_HEALTH_H
 
 #include "config/config.h"
+#include "endpoint/endpoint_checks.h"
 #include "model/snapshot.h"
 #include "model/status.h"
 #include "probe/probe.h"
 #include "service/service.h"
-#include "transfer/check.h"
 
 enum component {
     COMPONENT_SCHEDULER,

@@ -1,5 +1,5 @@
 /* Active checks, certificates, database connections. */
-#include "http/check_rows.h"
+#include "http/endpoint_rows.h"
 #include "http/metrics_sections.h"
 #include "http/metrics_table.h"
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 static size_t label_check(const void *at, struct label ret[METRIC_LABELS_MAX],
                           char scratch[METRIC_SCRATCH_BYTES])
 {
-    const struct check_row *row = at;
+    const struct endpoint_row *row = at;
 
     (void)scratch;
     ret[0] = (struct label){"role", row->role};
@@ -19,7 +19,7 @@ static size_t label_check(const void *at, struct label ret[METRIC_LABELS_MAX],
 }
 
 /* What is not known yet has no sample. */
-static void add_up(struct exposition *e, const struct check_row *rows, size_t count)
+static void add_up(struct exposition *e, const struct endpoint_row *rows, size_t count)
 {
     static const struct metric_family family = {
         "moonwatch_endpoint_up", METRIC_GAUGE,
@@ -36,7 +36,7 @@ static void add_up(struct exposition *e, const struct check_row *rows, size_t co
     }
 }
 
-static void add_states(struct exposition *e, const struct check_row *rows, size_t count)
+static void add_states(struct exposition *e, const struct endpoint_row *rows, size_t count)
 {
     static const struct metric_family family = {
         "moonwatch_database_connections", METRIC_GAUGE,
@@ -62,7 +62,7 @@ static void add_states(struct exposition *e, const struct check_row *rows, size_
     }
 }
 
-static size_t keep_databases(struct check_row *rows, size_t count)
+static size_t keep_databases(struct endpoint_row *rows, size_t count)
 {
     size_t kept = 0;
 
@@ -76,14 +76,14 @@ static void add_checks(struct exposition *e, const struct metric_rows *rows)
 {
     static const struct metric_column columns[] = {
         READING_GAUGE("moonwatch_endpoint_check_latency_seconds",
-                      "How long the last successful check took.", struct check_row, latency_seconds,
-                      1),
-        U64_COUNTER("moonwatch_endpoint_checks", "Checks that were made.", struct check_row,
+                      "How long the last successful check took.", struct endpoint_row,
+                      latency_seconds, 1),
+        U64_COUNTER("moonwatch_endpoint_checks", "Checks that were made.", struct endpoint_row,
                     view.runs_total, 1),
-        U64_COUNTER("moonwatch_endpoint_checks_failed", "Checks that failed.", struct check_row,
+        U64_COUNTER("moonwatch_endpoint_checks_failed", "Checks that failed.", struct endpoint_row,
                     view.failed_total, 1),
         READING_GAUGE("moonwatch_endpoint_certificate_seconds",
-                      "Time left of the server's certificate, in whole days.", struct check_row,
+                      "Time left of the server's certificate, in whole days.", struct endpoint_row,
                       certificate_days_left, 1.0 / SECONDS_PER_DAY),
     };
 
@@ -94,10 +94,10 @@ static void add_databases(struct exposition *e, const struct metric_rows *rows)
 {
     static const struct metric_column columns[] = {
         U64_GAUGE("moonwatch_database_connections_open",
-                  "A database's client connections, as the server counts them.", struct check_row,
-                  connections.open, 1),
+                  "A database's client connections, as the server counts them.",
+                  struct endpoint_row, connections.open, 1),
         READING_GAUGE("moonwatch_database_connections_limit", "The most that the server takes.",
-                      struct check_row, connections.limit, 1),
+                      struct endpoint_row, connections.limit, 1),
     };
 
     METRIC_COLUMNS(e, columns, "role name url ", NEED_CHECKS, rows);
@@ -106,14 +106,14 @@ static void add_databases(struct exposition *e, const struct metric_rows *rows)
 void metrics_checks(struct exposition *e, struct metrics *m, const struct metrics_sources *s)
 {
     size_t count = s->checks ? endpoint_check_count(s->checks) : 0;
-    struct check_row *rows = count ? calloc(count, sizeof(*rows)) : NULL;
+    struct endpoint_row *rows = count ? calloc(count, sizeof(*rows)) : NULL;
     struct metric_rows shown = {rows, sizeof(*rows), count, label_check};
 
     (void)m;
     if (!rows)
         return;
     for (size_t i = 0; i < count; i++)
-        check_row_fill(&rows[i], s->checks, i);
+        endpoint_row_fill(&rows[i], s->checks, i);
     add_up(e, rows, count);
     add_checks(e, &shown);
     shown.count = keep_databases(rows, count);

@@ -9,12 +9,12 @@
 #include "base/state_file.h"
 #include "collect/collectors.h"
 #include "config/config.h"
+#include "endpoint/endpoint_checks.h"
 #include "health/health.h"
 #include "http/guesses.h"
 #include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
-#include "transfer/check.h"
 
 /* Who did what. */
 struct audit_entry {

@@ -1,4 +1,4 @@
-/* The types of channels, and what their requests are made of. */
+/* What requests to channels are made of. */
 #include "notify/channel_driver.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -8,15 +8,6 @@
 
 /* The answer's beginning, for the reason of a failure. */
 #define ANSWER_BYTES_MAX 512
-
-const struct channel_driver channel_drivers[CHANNEL_TYPE_COUNT] = {
-    [CHANNEL_LOG] = {.name = "log"},
-    [CHANNEL_WEBHOOK] = {"webhook", webhook_render, webhook_prepare},
-    [CHANNEL_SLACK] = {"slack", slack_render, chat_prepare},
-    [CHANNEL_DISCORD] = {"discord", discord_render, chat_prepare},
-    [CHANNEL_EMAIL] = {"email", email_render, email_prepare},
-    [CHANNEL_ALERTMANAGER] = {"alertmanager", alertmanager_render, alertmanager_prepare},
-};
 
 int attempt_own(struct attempt *attempt, char *string)
 {

@@ -153,7 +153,7 @@ static void on_result(void *ctx, const struct endpoint_check_view *view)
     settle(live, now_ns);
 }
 
-static void on_answer(void *ctx, const struct endpoint_answer *answer)
+static void on_answer(void *ctx, const struct upstream_answer *answer)
 {
     struct live *live = ctx;
     size_t upstream = services_find_upstream(live->services, answer->upstream);

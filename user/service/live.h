@@ -7,10 +7,10 @@
 #include "base/host.h"
 #include "base/loop.h"
 #include "config/config.h"
+#include "endpoint/endpoint_checks.h"
 #include "model/task_table.h"
 #include "probe/probe.h"
 #include "service/service.h"
-#include "transfer/check.h"
 
 struct live;
 

@@ -344,7 +344,7 @@ void responder_commit(struct responder *responder)
     responder_unstage(responder);
 }
 
-void responder_keep(struct responder *responder, const struct endpoint_answer *answer)
+void responder_keep(struct responder *responder, const struct upstream_answer *answer)
 {
     const struct stand_in *stand_in = find(responder, answer->upstream);
     struct stored_answer *kept;

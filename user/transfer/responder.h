@@ -8,7 +8,6 @@
 
 #include "base/loop.h"
 #include "config/config.h"
-#include "transfer/check.h"
 #include <stddef.h>
 
 #define RESPONDER_REASON_BYTES 128
@@ -28,8 +27,20 @@ int responder_stage(struct responder *responder, const struct config *config);
 void responder_unstage(struct responder *responder);
 void responder_commit(struct responder *responder);
 
-/* As it comes from the checks, see transfer/check.h. Of other upstreams nothing is kept. */
-void responder_keep(struct responder *responder, const struct endpoint_answer *answer);
+/* The answer to a GET of an upstream whose fallback is `cached`. */
+struct upstream_answer {
+    const char *upstream;
+    const char *path; /* with query, as in the request */
+    bool good;        /* 2xx, whole, and as the check expects; else the rest is not set */
+    unsigned status;
+    const char *content_type;
+    const char *body;
+    size_t body_bytes;
+};
+
+/* As it comes from the checks, see endpoint/endpoint_checks.h. Of other upstreams nothing is kept.
+ */
+void responder_keep(struct responder *responder, const struct upstream_answer *answer);
 
 struct responder_view {
     const char *upstream;          /* until the next configuration */

@@ -1,4 +1,4 @@
-#include "http/check_rows.h"
+#include "http/endpoint_rows.h"
 #include "base/clock.h"
 #include "http/body.h"
 #include "http/breakers.h"
@@ -27,7 +27,7 @@ static const struct field_table connections_table =
     FIELD_TABLE("DatabaseConnections", connections_fields, "A database's client connections.");
 #undef TYPE
 
-#define TYPE struct check_row
+#define TYPE struct endpoint_row
 static const struct field row_fields[] = {
     ROW("name", FIELD_STRING, view.name, .about = "of the service or upstream"),
     ROW("role", FIELD_STRING, role, .choices = roles,
@@ -49,7 +49,7 @@ static const struct field row_fields[] = {
     ROW("connections", FIELD_OBJECT, connections, .table = &connections_table,
         .missing_at = MISSING_AT(TYPE, connections.missing)),
 };
-const struct field_table check_row_table =
+const struct field_table endpoint_row_table =
     FIELD_TABLE("CheckResult", row_fields, "What came of an active check.");
 #undef TYPE
 
@@ -82,11 +82,11 @@ static void fill_connections(struct connections_entry *ret, const struct endpoin
         ret->missing = *c->reason ? c->reason : "the server did not tell its connections";
 }
 
-void check_row_fill(struct check_row *ret, const struct endpoint_checks *checks, size_t index)
+void endpoint_row_fill(struct endpoint_row *ret, const struct endpoint_checks *checks, size_t index)
 {
     const struct endpoint_check_view *view = &ret->view;
 
-    *ret = (struct check_row){0};
+    *ret = (struct endpoint_row){0};
     endpoint_check_view(checks, index, &ret->view);
     ret->role = roles[view->owner];
     ret->type = types[view->type];
@@ -104,18 +104,18 @@ void check_row_fill(struct check_row *ret, const struct endpoint_checks *checks,
     fill_connections(&ret->connections, view);
 }
 
-int check_rows_gather(const struct body_env *env, struct check_row **ret, size_t *ret_count)
+int endpoint_rows_gather(const struct body_env *env, struct endpoint_row **ret, size_t *ret_count)
 {
     const struct endpoint_checks *checks = env->sources->checks;
     size_t count = checks ? endpoint_check_count(checks) : 0;
-    struct check_row *rows = calloc(count + 1, sizeof(*rows));
+    struct endpoint_row *rows = calloc(count + 1, sizeof(*rows));
 
     if (!rows)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         uint64_t now_ns = clock_monotonic_ns(env->sources->clock);
 
-        check_row_fill(&rows[i], checks, i);
+        endpoint_row_fill(&rows[i], checks, i);
         rows[i].since_realtime_ns = realtime_of(env, rows[i].view.since_ns);
         rows[i].checked_realtime_ns = realtime_of(env, rows[i].view.last_ns);
         if (rows[i].view.next_ns > now_ns)
@@ -126,7 +126,7 @@ int check_rows_gather(const struct body_env *env, struct check_row **ret, size_t
     return 0;
 }
 
-const char *check_rows_missing(const struct body_env *env, size_t count)
+const char *endpoint_rows_missing(const struct body_env *env, size_t count)
 {
     if (!env->sources->checks)
         return "this agent makes no checks";

@@ -1,6 +1,6 @@
 /* The functions of libpq that are used, opened when first needed. */
-#ifndef MOONWATCH_TRANSFER_PQ_API_H
-#define MOONWATCH_TRANSFER_PQ_API_H
+#ifndef MOONWATCH_ENDPOINT_PQ_API_H
+#define MOONWATCH_ENDPOINT_PQ_API_H
 
 #include "transfer/library.h"
 #include <libpq-fe.h>

@@ -1,11 +1,11 @@
 /* How each type of check is made. Inside this layer only. */
-#ifndef MOONWATCH_TRANSFER_CHECK_DRIVER_H
-#define MOONWATCH_TRANSFER_CHECK_DRIVER_H
+#ifndef MOONWATCH_ENDPOINT_ENDPOINT_DRIVER_H
+#define MOONWATCH_ENDPOINT_ENDPOINT_DRIVER_H
 
-#include "transfer/check.h"
+#include "endpoint/endpoint_checks.h"
 
 /* `address` only until start() returns, the rest until the run ends. */
-struct check_target {
+struct endpoint_target {
     const struct config_check *config;
     const char *url;                        /* of the run, which for further paths is another one */
     const struct config_expect *expect;     /* NULL: nothing in particular */
@@ -13,9 +13,9 @@ struct check_target {
     uint16_t port;
 };
 
-struct check_report {
+struct endpoint_report {
     bool ok;
-    char reason[CHECK_REASON_BYTES];
+    char reason[ENDPOINT_REASON_BYTES];
     uint64_t latency_ns;
     struct outcome outcome;
     unsigned http_status;
@@ -28,26 +28,26 @@ struct check_report {
 };
 
 /* Called once, from the loop, never from within start(). */
-typedef void check_done_fn(void *ctx, const struct check_report *report);
+typedef void endpoint_done_fn(void *ctx, const struct endpoint_report *report);
 
-struct check_driver {
+struct endpoint_driver {
     /* Where to connect, for libraries that would look names up and block. Returns 0 with the host
      * ("" when there is none to look up), or -EINVAL with the reason. NULL: the driver looks names
      * up. */
     int (*host)(const struct config_check *config, char host[256], uint16_t *port,
-                char reason[CHECK_REASON_BYTES]);
+                char reason[ENDPOINT_REASON_BYTES]);
     /* `*ret` is good until `fn` is called. A negative errno with the reason. */
     int (*start)(void **ret, const struct endpoint_check_sources *sources,
-                 const struct check_target *target, check_done_fn *fn, void *ctx,
-                 char reason[CHECK_REASON_BYTES]);
+                 const struct endpoint_target *target, endpoint_done_fn *fn, void *ctx,
+                 char reason[ENDPOINT_REASON_BYTES]);
     void (*cancel)(void *run); /* `fn` is not called */
 };
 
-extern const struct check_driver check_driver_http, check_driver_tcp, check_driver_postgres,
-    check_driver_redis;
+extern const struct endpoint_driver endpoint_driver_http, endpoint_driver_tcp,
+    endpoint_driver_postgres, endpoint_driver_redis;
 
 /* Whether an answer is as expected; else the reason. `expect` NULL: any 2xx or 3xx. */
-bool check_expect(const struct config_expect *expect, const struct http_result *result,
-                  char reason[CHECK_REASON_BYTES]);
+bool endpoint_expect(const struct config_expect *expect, const struct http_result *result,
+                     char reason[ENDPOINT_REASON_BYTES]);
 
 #endif

@@ -1,4 +1,4 @@
-#include "transfer/check_entry.h"
+#include "endpoint/endpoint_entry.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -7,20 +7,20 @@
 /* A server may ask for fewer calls, not to be forgotten. */
 #define RETRY_AFTER_MAX_NS (3600 * NS_PER_SECOND)
 
-static const char *url_of(const struct check_entry *entry)
+static const char *url_of(const struct endpoint_entry *entry)
 {
     return entry->feed_url ? entry->feed_url : entry->config->url;
 }
 
-static uint64_t timeout_ns(const struct check_entry *entry)
+static uint64_t timeout_ns(const struct endpoint_entry *entry)
 {
     return (uint64_t)(entry->config->timeout_seconds * 1e9);
 }
 
-static void tell_answer(const struct check_entry *entry, const struct check_report *report)
+static void tell_answer(const struct endpoint_entry *entry, const struct endpoint_report *report)
 {
     const char *path = strchr(strstr(url_of(entry), "://") + 3, '/');
-    struct endpoint_answer answer = {
+    struct upstream_answer answer = {
         .upstream = entry->feeds,
         .path = path ? path : "/",
         /* Half of an answer is none, and a redirect without its target neither. */
@@ -36,7 +36,8 @@ static void tell_answer(const struct check_entry *entry, const struct check_repo
     entry->ops->on_answer(entry->ops->ctx, &answer);
 }
 
-static void keep(struct check_entry *entry, const struct check_report *report, uint64_t now_ns)
+static void keep(struct endpoint_entry *entry, const struct endpoint_report *report,
+                 uint64_t now_ns)
 {
     struct endpoint_check_view *view = &entry->view;
     enum endpoint_status status = report->ok ? ENDPOINT_OK : ENDPOINT_FAILED;
@@ -60,7 +61,7 @@ static void keep(struct check_entry *entry, const struct check_report *report, u
 }
 
 /* The next attempt keeps to the interval of the starts, unless the server asks for more time. */
-static void schedule(struct check_entry *entry, const struct outcome *outcome, uint64_t now_ns)
+static void schedule(struct endpoint_entry *entry, const struct outcome *outcome, uint64_t now_ns)
 {
     uint64_t interval_ns = (uint64_t)(entry->config->interval_seconds * 1e9), asked_ns;
 
@@ -75,9 +76,9 @@ static void schedule(struct check_entry *entry, const struct outcome *outcome, u
         entry->view.next_ns = now_ns + asked_ns;
 }
 
-static void on_done(void *ctx, const struct check_report *report)
+static void on_done(void *ctx, const struct endpoint_report *report)
 {
-    struct check_entry *entry = ctx;
+    struct endpoint_entry *entry = ctx;
     const struct endpoint_check_ops *ops = entry->ops;
     uint64_t now_ns = clock_monotonic_ns(entry->sources->clock);
     struct endpoint_check_view view;
@@ -96,9 +97,9 @@ static void on_done(void *ctx, const struct check_report *report)
     }
 }
 
-static void fail(struct check_entry *entry, enum outcome_class class, const char *reason)
+static void fail(struct endpoint_entry *entry, enum outcome_class class, const char *reason)
 {
-    struct check_report report = {
+    struct endpoint_report report = {
         .outcome = {.class = class},
         .certificate_days = HTTP_CERTIFICATE_DAYS_UNKNOWN,
     };
@@ -109,7 +110,7 @@ static void fail(struct check_entry *entry, enum outcome_class class, const char
 
 static void on_host_changed(void *ctx, struct resolver_name *name)
 {
-    struct check_entry *entry = ctx;
+    struct endpoint_entry *entry = ctx;
 
     (void)name;
     if (!entry->resolving)
@@ -119,10 +120,10 @@ static void on_host_changed(void *ctx, struct resolver_name *name)
 }
 
 /* Whether there is an address, or none is needed; else the run waits or has failed. */
-static bool have_address(struct check_entry *entry, struct resolved_address *ret, bool *ret_known,
-                         uint64_t now_ns)
+static bool have_address(struct endpoint_entry *entry, struct resolved_address *ret,
+                         bool *ret_known, uint64_t now_ns)
 {
-    char host[256], reason[CHECK_REASON_BYTES];
+    char host[256], reason[ENDPOINT_REASON_BYTES];
     struct resolver_view view;
 
     if (!entry->driver->host)
@@ -158,12 +159,12 @@ static bool have_address(struct check_entry *entry, struct resolved_address *ret
     return false;
 }
 
-static void begin(struct check_entry *entry, uint64_t now_ns)
+static void begin(struct endpoint_entry *entry, uint64_t now_ns)
 {
-    char reason[CHECK_REASON_BYTES] = "";
+    char reason[ENDPOINT_REASON_BYTES] = "";
     struct resolved_address address;
     bool address_known = false;
-    struct check_target target = {
+    struct endpoint_target target = {
         .config = entry->config,
         .url = url_of(entry),
         .expect = entry->feed_url ? NULL : &entry->config->expect,
@@ -185,16 +186,16 @@ static void begin(struct check_entry *entry, uint64_t now_ns)
         now_ns + timeout_ns(entry) + (entry->driver->host ? 0 : (uint64_t)HTTP_GRACE_NS);
 }
 
-uint64_t check_entry_due_ns(const struct check_entry *entry)
+uint64_t endpoint_entry_due_ns(const struct endpoint_entry *entry)
 {
     return entry->run ? entry->deadline_ns : entry->view.next_ns;
 }
 
-void check_entry_tick(struct check_entry *entry, uint64_t now_ns)
+void endpoint_entry_tick(struct endpoint_entry *entry, uint64_t now_ns)
 {
-    char reason[CHECK_REASON_BYTES];
+    char reason[ENDPOINT_REASON_BYTES];
 
-    if (now_ns < check_entry_due_ns(entry))
+    if (now_ns < endpoint_entry_due_ns(entry))
         return;
     if (!entry->run) {
         begin(entry, now_ns);
@@ -205,7 +206,7 @@ void check_entry_tick(struct check_entry *entry, uint64_t now_ns)
     fail(entry, OUTCOME_RETRYABLE, reason);
 }
 
-void check_entry_stop(struct check_entry *entry)
+void endpoint_entry_stop(struct endpoint_entry *entry)
 {
     if (entry->run)
         entry->driver->cancel(entry->run);

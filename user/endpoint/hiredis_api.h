@@ -1,6 +1,6 @@
 /* The functions of hiredis that are used, opened when first needed. */
-#ifndef MOONWATCH_TRANSFER_HIREDIS_API_H
-#define MOONWATCH_TRANSFER_HIREDIS_API_H
+#ifndef MOONWATCH_ENDPOINT_HIREDIS_API_H
+#define MOONWATCH_ENDPOINT_HIREDIS_API_H
 
 #include "transfer/library.h"
 #include <hiredis/async.h>

@@ -1,4 +1,4 @@
-#include "transfer/pq_api.h"
+#include "endpoint/pq_api.h"
 
 const struct pq_api *pq_api(char error[LIBRARY_ERROR_BYTES])
 {

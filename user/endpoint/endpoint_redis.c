@@ -1,7 +1,7 @@
 /* redis: hiredis, asynchronous. PING decides; INFO tells the connections. */
 #include "config/address.h"
-#include "transfer/check_driver.h"
-#include "transfer/hiredis_api.h"
+#include "endpoint/endpoint_driver.h"
+#include "endpoint/hiredis_api.h"
 #include "transfer/secret.h"
 #include "transfer/watch.h"
 #include <errno.h>
@@ -23,9 +23,9 @@ struct redis_run {
     uint64_t started_ns;
     bool ended;       /* reported or cancelled: what hiredis still calls is not for anybody */
     unsigned holders; /* the context until its cleanup(), and each command until its answer */
-    check_done_fn *fn;
+    endpoint_done_fn *fn;
     void *ctx;
-    struct check_report report;
+    struct endpoint_report report;
 };
 
 static void on_ready(void *ctx, uint32_t epoll_events);
@@ -105,7 +105,7 @@ static void on_ready(void *ctx, uint32_t epoll_events)
     struct redis_run *run = ctx;
 
     if (run->context->c.reader->len > BUFFERED_BYTES_MAX) {
-        snprintf(run->report.reason, CHECK_REASON_BYTES, "the answer does not end");
+        snprintf(run->report.reason, ENDPOINT_REASON_BYTES, "the answer does not end");
         finish(run, false);
     } else if (epoll_events & (EPOLLIN | EPOLLERR | EPOLLHUP)) {
         run->api->redisAsyncHandleRead(run->context);
@@ -120,10 +120,10 @@ static bool good(struct redis_run *run, const redisReply *reply)
     if (run->ended)
         return false;
     if (!reply)
-        snprintf(run->report.reason, CHECK_REASON_BYTES, "%s",
+        snprintf(run->report.reason, ENDPOINT_REASON_BYTES, "%s",
                  run->context->errstr ? run->context->errstr : "the connection was closed");
     else if (reply->type == REDIS_REPLY_ERROR)
-        snprintf(run->report.reason, CHECK_REASON_BYTES, "%s", reply->str);
+        snprintf(run->report.reason, ENDPOINT_REASON_BYTES, "%s", reply->str);
     else
         return true;
     finish(run, false);
@@ -170,7 +170,7 @@ static bool expected_in(const struct redis_run *run, const char *info, char *rea
 
     if (!body || strstr(info, body))
         return true;
-    snprintf(reason, CHECK_REASON_BYTES, "\"%.100s\" is not in what INFO says", body);
+    snprintf(reason, ENDPOINT_REASON_BYTES, "\"%.100s\" is not in what INFO says", body);
     return false;
 }
 
@@ -241,12 +241,12 @@ static void on_info(redisAsyncContext *context, void *reply, void *ctx)
 }
 
 static int redis_host(const struct config_check *config, char host[256], uint16_t *port,
-                      char reason[CHECK_REASON_BYTES])
+                      char reason[ENDPOINT_REASON_BYTES])
 {
     struct address address;
 
     if (address_parse_url(&address, config->url, REDIS_PORT) < 0) {
-        snprintf(reason, CHECK_REASON_BYTES, "the url has no host and port");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "the url has no host and port");
         return -EINVAL;
     }
     snprintf(host, 256, "%.255s", address.host);
@@ -268,15 +268,15 @@ static void authenticate(struct redis_run *run, const char *url, const char *pas
 }
 
 static int redis_start(void **ret, const struct endpoint_check_sources *sources,
-                       const struct check_target *target, check_done_fn *fn, void *ctx,
-                       char reason[CHECK_REASON_BYTES])
+                       const struct endpoint_target *target, endpoint_done_fn *fn, void *ctx,
+                       char reason[ENDPOINT_REASON_BYTES])
 {
     const struct hiredis_api *api = hiredis_api(reason);
     char address[RESOLVED_TEXT_BYTES], *password = NULL;
     struct redis_run *run;
     int r = api ? secret_read(target->config->password_file, &password, reason) : -ELIBACC;
 
-    _Static_assert(LIBRARY_ERROR_BYTES <= CHECK_REASON_BYTES, "its errors are passed on");
+    _Static_assert(LIBRARY_ERROR_BYTES <= ENDPOINT_REASON_BYTES, "its errors are passed on");
     if (r < 0)
         return r;
     resolved_address_format(target->address, address);
@@ -293,7 +293,7 @@ static int redis_start(void **ret, const struct endpoint_check_sources *sources,
         run->context = api->redisAsyncConnect(address, target->port);
     }
     if (!run || !run->context || run->context->err) {
-        snprintf(reason, CHECK_REASON_BYTES, "%s",
+        snprintf(reason, ENDPOINT_REASON_BYTES, "%s",
                  run && run->context ? run->context->errstr : "out of memory");
         if (run && run->context)
             api->redisAsyncFree(run->context);
@@ -321,5 +321,5 @@ static void redis_cancel(void *run)
     end(run);
 }
 
-const struct check_driver check_driver_redis = {
+const struct endpoint_driver endpoint_driver_redis = {
     .host = redis_host, .start = redis_start, .cancel = redis_cancel};

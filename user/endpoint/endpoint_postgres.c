@@ -1,6 +1,6 @@
 /* postgres: libpq, asynchronous. A connection and one query, which counts the connections. */
-#include "transfer/check_driver.h"
-#include "transfer/pq_api.h"
+#include "endpoint/endpoint_driver.h"
+#include "endpoint/pq_api.h"
 #include "transfer/secret.h"
 #include "transfer/watch.h"
 #include <errno.h>
@@ -28,9 +28,9 @@ struct postgres_run {
     struct watch watch;
     bool connected;
     uint64_t started_ns;
-    check_done_fn *fn;
+    endpoint_done_fn *fn;
     void *ctx;
-    struct check_report report;
+    struct endpoint_report report;
 };
 
 static void on_ready(void *ctx, uint32_t epoll_events);
@@ -42,11 +42,11 @@ static void be_silent(void *ctx, const char *message)
 }
 
 /* libpq's messages have lines and end in one. */
-static void take_message(char reason[CHECK_REASON_BYTES], const char *message)
+static void take_message(char reason[ENDPOINT_REASON_BYTES], const char *message)
 {
     size_t n = 0;
 
-    for (; *message && n + 3 < CHECK_REASON_BYTES; message++) {
+    for (; *message && n + 3 < ENDPOINT_REASON_BYTES; message++) {
         if (*message != '\n') {
             reason[n++] = *message == '\t' ? ' ' : *message;
         } else if (message[1]) {
@@ -230,11 +230,11 @@ static int take_host(const PQconninfoOption *options, char host[256], uint16_t *
 
     if ((name && strchr(name, ',')) || (address && strchr(address, ',')) ||
         (text && strchr(text, ','))) {
-        snprintf(reason, CHECK_REASON_BYTES, "the url has several hosts (allowed: one)");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "the url has several hosts (allowed: one)");
         return -EINVAL;
     }
     if (number < 1 || number > UINT16_MAX) {
-        snprintf(reason, CHECK_REASON_BYTES, "the url's port is not from 1 to 65535");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "the url's port is not from 1 to 65535");
         return -EINVAL;
     }
     *port = (uint16_t)number;
@@ -244,7 +244,7 @@ static int take_host(const PQconninfoOption *options, char host[256], uint16_t *
 }
 
 static int postgres_host(const struct config_check *config, char host[256], uint16_t *port,
-                         char reason[CHECK_REASON_BYTES])
+                         char reason[ENDPOINT_REASON_BYTES])
 {
     const struct pq_api *api = pq_api(reason);
     PQconninfoOption *options;
@@ -264,7 +264,7 @@ static int postgres_host(const struct config_check *config, char host[256], uint
     return r;
 }
 
-static PGconn *connect_to(const struct pq_api *api, const struct check_target *target,
+static PGconn *connect_to(const struct pq_api *api, const struct endpoint_target *target,
                           const char *password)
 {
     char address[RESOLVED_TEXT_BYTES] = "";
@@ -287,8 +287,8 @@ static PGconn *connect_to(const struct pq_api *api, const struct check_target *t
 }
 
 static int postgres_start(void **ret, const struct endpoint_check_sources *sources,
-                          const struct check_target *target, check_done_fn *fn, void *ctx,
-                          char reason[CHECK_REASON_BYTES])
+                          const struct endpoint_target *target, endpoint_done_fn *fn, void *ctx,
+                          char reason[ENDPOINT_REASON_BYTES])
 {
     const struct pq_api *api = pq_api(reason);
     struct postgres_run *run;
@@ -313,7 +313,7 @@ static int postgres_start(void **ret, const struct endpoint_check_sources *sourc
     secret_free(password);
     if (!run || !run->connection) {
         free(run);
-        snprintf(reason, CHECK_REASON_BYTES, "out of memory");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "out of memory");
         return -ENOMEM;
     }
     api->PQsetNoticeProcessor(run->connection, be_silent, NULL);
@@ -331,5 +331,5 @@ static void postgres_cancel(void *run)
     free_run(run);
 }
 
-const struct check_driver check_driver_postgres = {
+const struct endpoint_driver endpoint_driver_postgres = {
     .host = postgres_host, .start = postgres_start, .cancel = postgres_cancel};

@@ -1,5 +1,5 @@
-#include "transfer/check.h"
-#include "transfer/check_entry.h"
+#include "endpoint/endpoint_checks.h"
+#include "endpoint/endpoint_entry.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,11 +10,11 @@
 #define SPREAD_NS (5 * NS_PER_SECOND)
 #define ENDPOINT_INTERVAL_SECONDS 10
 
-static const struct check_driver *const drivers[] = {
-    [CHECK_HTTP] = &check_driver_http,
-    [CHECK_TCP] = &check_driver_tcp,
-    [CHECK_POSTGRES] = &check_driver_postgres,
-    [CHECK_REDIS] = &check_driver_redis,
+static const struct endpoint_driver *const drivers[] = {
+    [CHECK_HTTP] = &endpoint_driver_http,
+    [CHECK_TCP] = &endpoint_driver_tcp,
+    [CHECK_POSTGRES] = &endpoint_driver_postgres,
+    [CHECK_REDIS] = &endpoint_driver_redis,
 };
 
 struct endpoint_checks {
@@ -23,10 +23,10 @@ struct endpoint_checks {
     struct loop_source *alarm;
     size_t count; /* of the checks, which come first */
     size_t total; /* with the further paths whose answers are kept */
-    struct check_entry *entries;
+    struct endpoint_entry *entries;
     bool staged; /* what follows is the next configuration's */
     size_t next_count, next_total;
-    struct check_entry *next_entries;
+    struct endpoint_entry *next_entries;
 };
 
 const char *endpoint_status_name(enum endpoint_status status)
@@ -42,7 +42,7 @@ static void set_alarm(void *ctx)
     uint64_t next_ns = 0, due_ns;
 
     for (size_t i = 0; i < checks->total; i++) {
-        due_ns = check_entry_due_ns(&checks->entries[i]);
+        due_ns = endpoint_entry_due_ns(&checks->entries[i]);
         if (!next_ns || due_ns < next_ns)
             next_ns = due_ns;
     }
@@ -54,7 +54,7 @@ static void on_alarm(void *ctx, uint64_t now_ns)
     struct endpoint_checks *checks = ctx;
 
     for (size_t i = 0; i < checks->total; i++)
-        check_entry_tick(&checks->entries[i], now_ns);
+        endpoint_entry_tick(&checks->entries[i], now_ns);
     set_alarm(checks);
 }
 
@@ -78,10 +78,10 @@ int endpoint_checks_create(struct endpoint_checks **ret,
     return 0;
 }
 
-static void free_entries(struct check_entry *entries, size_t count)
+static void free_entries(struct endpoint_entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        check_entry_stop(&entries[i]);
+        endpoint_entry_stop(&entries[i]);
         free(entries[i].feed_url);
         free((char *)entries[i].view.name);
         free((char *)entries[i].view.url);
@@ -102,7 +102,7 @@ void endpoint_checks_destroy(struct endpoint_checks *checks)
 /* What of a configuration there is to ask. */
 struct plan {
     struct endpoint_checks *checks;
-    struct check_entry *entries; /* NULL: only count */
+    struct endpoint_entry *entries; /* NULL: only count */
     size_t count;
     size_t checks_count; /* of those that are shown */
     bool failed;
@@ -114,17 +114,17 @@ static bool is_cached(const struct config_upstream *upstream)
            upstream->fallback.strategy == FALLBACK_CACHED;
 }
 
-static struct check_entry *add(struct plan *plan, const char *name, enum endpoint_owner owner,
-                               const struct config_check *check)
+static struct endpoint_entry *add(struct plan *plan, const char *name, enum endpoint_owner owner,
+                                  const struct config_check *check)
 {
-    struct check_entry *entry = plan->entries ? &plan->entries[plan->count] : NULL;
+    struct endpoint_entry *entry = plan->entries ? &plan->entries[plan->count] : NULL;
     const struct endpoint_check_sources *sources = &plan->checks->sources;
     uint64_t interval_ns = (uint64_t)(check->interval_seconds * 1e9);
 
     plan->count++;
     if (!entry)
         return NULL;
-    *entry = (struct check_entry){
+    *entry = (struct endpoint_entry){
         .sources = sources,
         .ops = &plan->checks->ops,
         .config = check,
@@ -147,7 +147,7 @@ static struct check_entry *add(struct plan *plan, const char *name, enum endpoin
 
 static void add_feed(struct plan *plan, const struct config_upstream *upstream, const char *path)
 {
-    struct check_entry *entry = add(plan, upstream->name, ENDPOINT_UPSTREAM, &upstream->check);
+    struct endpoint_entry *entry = add(plan, upstream->name, ENDPOINT_UPSTREAM, &upstream->check);
     const char *url = upstream->check.url, *authority = strstr(url, "://") + 3;
     int length = (int)(authority - url + (ptrdiff_t)strcspn(authority, "/?#"));
 
@@ -168,7 +168,7 @@ static void add_endpoint(struct plan *plan, const struct config_upstream *upstre
             upstream->check.given ? upstream->check.interval_seconds : ENDPOINT_INTERVAL_SECONDS,
         .timeout_seconds = fallback->timeout_seconds,
     };
-    struct check_entry *entry;
+    struct endpoint_entry *entry;
 
     if (asprintf(&check.url, "tcp://%s", fallback->endpoints.items[index]) < 0) {
         plan->failed = true;
@@ -195,7 +195,7 @@ static bool has_alternatives(const struct config_upstream *upstream)
 static void plan_all(struct plan *plan, const struct config *config)
 {
     const struct config_upstream *upstream;
-    struct check_entry *entry;
+    struct endpoint_entry *entry;
 
     for (size_t i = 0; i < config->services.count; i++)
         if (config->services.items[i].check.given)
@@ -222,7 +222,7 @@ static void plan_all(struct plan *plan, const struct config *config)
 }
 
 /* The results of a check that is still the same go on. */
-static void adopt(struct check_entry *entry, const struct check_entry *old, size_t count)
+static void adopt(struct endpoint_entry *entry, const struct endpoint_entry *old, size_t count)
 {
     for (size_t i = 0; i < count; i++, old++) {
         const char *name = entry->view.name, *url = entry->view.url;
@@ -246,7 +246,7 @@ static void adopt(struct check_entry *entry, const struct check_entry *old, size
 static bool is_whole(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        const struct check_entry *entry = &plan->entries[i];
+        const struct endpoint_entry *entry = &plan->entries[i];
 
         if (!entry->view.name || !entry->view.url || (!entry->feed_url && i >= plan->checks_count))
             return false;
@@ -265,7 +265,7 @@ int endpoint_checks_stage(struct endpoint_checks *checks, const struct config *c
     if (plan.failed)
         return -ENOMEM;
     plan.count = 0;
-    plan.entries = calloc(count + 1, sizeof(struct check_entry));
+    plan.entries = calloc(count + 1, sizeof(struct endpoint_entry));
     if (!plan.entries)
         return -ENOMEM;
     plan_all(&plan, config);

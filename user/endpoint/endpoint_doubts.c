@@ -1,5 +1,5 @@
 /* Files that active checks need and this host lacks: they may come later. */
-#include "transfer/check_doubts.h"
+#include "endpoint/endpoint_doubts.h"
 #include "transfer/secret_doubt.h"
 #include <stdio.h>
 
@@ -23,7 +23,7 @@ static void doubt_check(struct config_errors *errors, const struct config_check 
     }
 }
 
-void check_doubts_add(const struct config *config, struct config_errors *errors)
+void endpoint_doubts_add(const struct config *config, struct config_errors *errors)
 {
     for (size_t i = 0; i < config->services.count; i++)
         doubt_check(errors, &config->services.items[i].check, "services", i);

@@ -1,19 +1,20 @@
 /* Active checks: each service and upstream that has one is asked on its interval, and what came of
  * it is kept. Nothing blocks; the libraries are loaded by the first check that needs them. */
-#ifndef MOONWATCH_TRANSFER_CHECK_H
-#define MOONWATCH_TRANSFER_CHECK_H
+#ifndef MOONWATCH_ENDPOINT_ENDPOINT_CHECKS_H
+#define MOONWATCH_ENDPOINT_ENDPOINT_CHECKS_H
 
 #include "base/loop.h"
 #include "config/config.h"
 #include "transfer/http.h"
 #include "transfer/random.h"
 #include "transfer/resolve.h"
+#include "transfer/responder.h"
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CHECK_REASON_BYTES 256
+#define ENDPOINT_REASON_BYTES 256
 /* What is read of an answer at most. */
-#define CHECK_ANSWER_BYTES_MAX (1 << 20)
+#define ENDPOINT_ANSWER_BYTES_MAX (1 << 20)
 
 enum endpoint_owner {
     ENDPOINT_SERVICE,
@@ -29,7 +30,7 @@ struct endpoint_connections {
     bool known;        /* `total` and what is below */
     bool states_known; /* PostgreSQL: by state; Redis: `blocked` alone */
     bool limit_known;
-    char reason[CHECK_REASON_BYTES]; /* why anything of it is not known; "" otherwise */
+    char reason[ENDPOINT_REASON_BYTES]; /* why anything of it is not known; "" otherwise */
     unsigned total, limit;
     unsigned active, idle, idle_in_transaction, other, blocked;
 };
@@ -53,21 +54,10 @@ struct endpoint_check_view {
     struct endpoint_connections connections; /* postgres, redis */
 };
 
-/* The answer to a GET of an upstream whose fallback is `cached`. */
-struct endpoint_answer {
-    const char *upstream;
-    const char *path; /* with query, as in the request */
-    bool good;        /* 2xx, whole, and as the check expects; else the rest is not set */
-    unsigned status;
-    const char *content_type;
-    const char *body;
-    size_t body_bytes;
-};
-
 /* Called from the loop. Each may be NULL. */
 struct endpoint_check_ops {
     void (*on_result)(void *ctx, const struct endpoint_check_view *view);
-    void (*on_answer)(void *ctx, const struct endpoint_answer *answer);
+    void (*on_answer)(void *ctx, const struct upstream_answer *answer);
     void *ctx;
 };
 

@@ -1,5 +1,5 @@
 /* Whether an answer is what the configuration says it should be. */
-#include "transfer/check_driver.h"
+#include "endpoint/endpoint_driver.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -41,7 +41,7 @@ static const cJSON *at_pointer(const cJSON *json, const char *pointer)
 }
 
 static bool expect_pair(const struct config_pair *pair, const cJSON *json,
-                        char reason[CHECK_REASON_BYTES])
+                        char reason[ENDPOINT_REASON_BYTES])
 {
     cJSON *expected = cJSON_Parse(pair->value);
     const cJSON *found = at_pointer(json, pair->key);
@@ -50,7 +50,7 @@ static bool expect_pair(const struct config_pair *pair, const cJSON *json,
 
     if (!equal) {
         text = found ? cJSON_PrintUnformatted(found) : NULL;
-        snprintf(reason, CHECK_REASON_BYTES, "%.80s is %.60s (expected %.60s)",
+        snprintf(reason, ENDPOINT_REASON_BYTES, "%.80s is %.60s (expected %.60s)",
                  *pair->key ? pair->key : "the answer", text ? text : "not there", pair->value);
         free(text);
     }
@@ -59,13 +59,13 @@ static bool expect_pair(const struct config_pair *pair, const cJSON *json,
 }
 
 static bool expect_json(const struct config_map *pairs, const struct http_result *result,
-                        char reason[CHECK_REASON_BYTES])
+                        char reason[ENDPOINT_REASON_BYTES])
 {
     cJSON *json = cJSON_ParseWithLength(result->body, result->body_bytes);
     bool equal = json != NULL;
 
     if (!json)
-        snprintf(reason, CHECK_REASON_BYTES, "the answer is not JSON%s",
+        snprintf(reason, ENDPOINT_REASON_BYTES, "the answer is not JSON%s",
                  result->body_cut ? ": it is too long" : "");
     for (size_t i = 0; equal && i < pairs->count; i++)
         equal = expect_pair(&pairs->items[i], json, reason);
@@ -74,12 +74,12 @@ static bool expect_json(const struct config_map *pairs, const struct http_result
 }
 
 static bool expect_certificate(double days, const struct http_result *result,
-                               char reason[CHECK_REASON_BYTES])
+                               char reason[ENDPOINT_REASON_BYTES])
 {
     if (result->certificate_days == HTTP_CERTIFICATE_DAYS_UNKNOWN)
-        snprintf(reason, CHECK_REASON_BYTES, "the server's certificate could not be read");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "the server's certificate could not be read");
     else if (result->certificate_days < days)
-        snprintf(reason, CHECK_REASON_BYTES,
+        snprintf(reason, ENDPOINT_REASON_BYTES,
                  "the certificate ends in %d days (expected at least %g)", result->certificate_days,
                  days);
     else
@@ -87,23 +87,25 @@ static bool expect_certificate(double days, const struct http_result *result,
     return false;
 }
 
-bool check_expect(const struct config_expect *expect, const struct http_result *result,
-                  char reason[CHECK_REASON_BYTES])
+bool endpoint_expect(const struct config_expect *expect, const struct http_result *result,
+                     char reason[ENDPOINT_REASON_BYTES])
 {
     unsigned status = expect && expect->given ? expect->status : 0;
 
     if (status ? result->status != status : result->status < 200 || result->status >= 400) {
         if (status)
-            snprintf(reason, CHECK_REASON_BYTES, "status %u (expected %u)", result->status, status);
+            snprintf(reason, ENDPOINT_REASON_BYTES, "status %u (expected %u)", result->status,
+                     status);
         else
-            snprintf(reason, CHECK_REASON_BYTES, "status %u (expected 2xx or 3xx)", result->status);
+            snprintf(reason, ENDPOINT_REASON_BYTES, "status %u (expected 2xx or 3xx)",
+                     result->status);
         return false;
     }
     if (!expect || !expect->given)
         return true;
     if (expect->body &&
         !memmem(result->body, result->body_bytes, expect->body, strlen(expect->body))) {
-        snprintf(reason, CHECK_REASON_BYTES, "\"%.100s\" is not in the answer%s", expect->body,
+        snprintf(reason, ENDPOINT_REASON_BYTES, "\"%.100s\" is not in the answer%s", expect->body,
                  result->body_cut ? ", as far as it was read" : "");
         return false;
     }

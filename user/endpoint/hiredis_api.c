@@ -1,4 +1,4 @@
-#include "transfer/hiredis_api.h"
+#include "endpoint/hiredis_api.h"
 
 /* The layout of its structs changes with the version. */
 #define SONAME_TEXT(version) SONAME_TEXT_OF(version)

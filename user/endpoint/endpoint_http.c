@@ -1,6 +1,6 @@
 /* http and tcp: both are libcurl's. */
 #include "config/address.h"
-#include "transfer/check_driver.h"
+#include "endpoint/endpoint_driver.h"
 #include "transfer/secret.h"
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 struct http_run {
     const struct config_expect *expect;
     bool connect_only;
-    check_done_fn *fn;
+    endpoint_done_fn *fn;
     void *ctx;
     struct http_transfer *transfer;
 };
@@ -18,7 +18,7 @@ struct http_run {
 static void on_done(void *ctx, const struct http_result *result)
 {
     struct http_run *run = ctx;
-    struct check_report report = {
+    struct endpoint_report report = {
         .outcome = result->outcome,
         .latency_ns = run->connect_only ? result->connected_ns : result->total_ns,
         .http_status = result->status,
@@ -32,7 +32,7 @@ static void on_done(void *ctx, const struct http_result *result)
     /* A status is judged by what is expected, all else by the transfer. */
     if (result->status &&
         (result->outcome.class == OUTCOME_OK || strncmp(result->reason, "HTTP status", 11) == 0))
-        report.ok = check_expect(run->expect, result, report.reason);
+        report.ok = endpoint_expect(run->expect, result, report.reason);
     else if (result->outcome.class == OUTCOME_OK)
         report.ok = true;
     else
@@ -42,22 +42,22 @@ static void on_done(void *ctx, const struct http_result *result)
 }
 
 static int begin(void **ret, const struct endpoint_check_sources *sources,
-                 const struct check_target *target, const struct http_request *request,
-                 check_done_fn *fn, void *ctx, char reason[CHECK_REASON_BYTES])
+                 const struct endpoint_target *target, const struct http_request *request,
+                 endpoint_done_fn *fn, void *ctx, char reason[ENDPOINT_REASON_BYTES])
 {
     struct http_run *run = calloc(1, sizeof(*run));
     char error[HTTP_ERROR_BYTES];
     int r;
 
     if (!run) {
-        snprintf(reason, CHECK_REASON_BYTES, "out of memory");
+        snprintf(reason, ENDPOINT_REASON_BYTES, "out of memory");
         return -ENOMEM;
     }
     *run = (struct http_run){
         .expect = target->expect, .connect_only = request->connect_only, .fn = fn, .ctx = ctx};
     r = http_start(sources->http, &run->transfer, request, on_done, run, error);
     if (r < 0) {
-        snprintf(reason, CHECK_REASON_BYTES, "%s", error);
+        snprintf(reason, ENDPOINT_REASON_BYTES, "%s", error);
         free(run);
         return r;
     }
@@ -66,14 +66,14 @@ static int begin(void **ret, const struct endpoint_check_sources *sources,
 }
 
 static int start_http(void **ret, const struct endpoint_check_sources *sources,
-                      const struct check_target *target, check_done_fn *fn, void *ctx,
-                      char reason[CHECK_REASON_BYTES])
+                      const struct endpoint_target *target, endpoint_done_fn *fn, void *ctx,
+                      char reason[ENDPOINT_REASON_BYTES])
 {
     struct http_request request = {
         .url = target->url,
         .ca_file = target->config->ca_file,
         .timeout_ns = (uint64_t)(target->config->timeout_seconds * 1e9),
-        .response_bytes_max = CHECK_ANSWER_BYTES_MAX,
+        .response_bytes_max = ENDPOINT_ANSWER_BYTES_MAX,
     };
     char *password = NULL, *token = NULL;
     int r = secret_read(target->config->password_file, &password, reason);
@@ -90,8 +90,8 @@ static int start_http(void **ret, const struct endpoint_check_sources *sources,
 }
 
 static int start_tcp(void **ret, const struct endpoint_check_sources *sources,
-                     const struct check_target *target, check_done_fn *fn, void *ctx,
-                     char reason[CHECK_REASON_BYTES])
+                     const struct endpoint_target *target, endpoint_done_fn *fn, void *ctx,
+                     char reason[ENDPOINT_REASON_BYTES])
 {
     char url[ADDRESS_HOST_BYTES + 32];
     const struct http_request request = {
@@ -113,5 +113,5 @@ static void cancel(void *ctx)
     free(run);
 }
 
-const struct check_driver check_driver_http = {.start = start_http, .cancel = cancel};
-const struct check_driver check_driver_tcp = {.start = start_tcp, .cancel = cancel};
+const struct endpoint_driver endpoint_driver_http = {.start = start_http, .cancel = cancel};
+const struct endpoint_driver endpoint_driver_tcp = {.start = start_tcp, .cancel = cancel};

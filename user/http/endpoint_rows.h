@@ -1,13 +1,13 @@
 /* Results of active checks, and the database connections that they count, as rows. */
-#ifndef MOONWATCH_HTTP_CHECK_ROWS_H
-#define MOONWATCH_HTTP_CHECK_ROWS_H
+#ifndef MOONWATCH_HTTP_ENDPOINT_ROWS_H
+#define MOONWATCH_HTTP_ENDPOINT_ROWS_H
 
+#include "endpoint/endpoint_checks.h"
 #include "http/fields.h"
-#include "transfer/check.h"
 
 struct body_env;
 
-extern const struct field_table check_row_table;
+extern const struct field_table endpoint_row_table;
 
 struct connections_entry {
     const char *missing; /* why they are not known, else NULL */
@@ -16,7 +16,7 @@ struct connections_entry {
     struct reading active, idle, idle_in_transaction, other, blocked;
 };
 
-struct check_row {
+struct endpoint_row {
     struct endpoint_check_view view;
     const char *role, *type, *status;
     const char *failure; /* NULL: none */
@@ -26,10 +26,11 @@ struct check_row {
 };
 
 /* `ret` is borrowed by its readings' reasons: it must not move. Times are left out. */
-void check_row_fill(struct check_row *ret, const struct endpoint_checks *checks, size_t index);
+void endpoint_row_fill(struct endpoint_row *ret, const struct endpoint_checks *checks,
+                       size_t index);
 /* From malloc. -ENOMEM. */
-int check_rows_gather(const struct body_env *env, struct check_row **ret, size_t *ret_count);
+int endpoint_rows_gather(const struct body_env *env, struct endpoint_row **ret, size_t *ret_count);
 /* Why there are none; NULL when there are. */
-const char *check_rows_missing(const struct body_env *env, size_t count);
+const char *endpoint_rows_missing(const struct body_env *env, size_t count);
 
 #endif
