@@ -2,7 +2,7 @@
 #ifndef TEST_OUTBOX_FIXTURE_H
 #define TEST_OUTBOX_FIXTURE_H
 
-#include "alert/outbox.h"
+#include "store/outbox.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* The saved state is the old one or the new one, never a part, and says why when it is neither. */
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/state_file.h"
 #include "program.h"
+#include "store/state_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>

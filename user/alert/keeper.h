@@ -7,7 +7,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/state_file.h"
+#include "store/state_file.h"
 
 struct alert_keeper;
 

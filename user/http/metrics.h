@@ -13,7 +13,6 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/state_file.h"
 #include "base/text.h"
 #include "collect/collectors.h"
 #include "health/health.h"
@@ -21,6 +20,7 @@
 #include "model/snapshot.h"
 #include "notify/notify.h"
 #include "probe/probe.h"
+#include "store/state_file.h"
 
 /* All borrowed for the call. A NULL source leaves its families out. */
 struct metrics_sources {

@@ -6,7 +6,6 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/state_file.h"
 #include "collect/collectors.h"
 #include "config/config.h"
 #include "endpoint/endpoint_checks.h"
@@ -15,6 +14,7 @@
 #include "notify/notify.h"
 #include "probe/probe.h"
 #include "service/service.h"
+#include "store/state_file.h"
 
 /* Who did what. */
 struct audit_entry {

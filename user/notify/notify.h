@@ -1,7 +1,7 @@
 /* Delivery of what the alert manager has to say: log, webhook, Slack, Discord, e-mail and
  * Alertmanager.
  *
- * A notification is rendered for its channel at once and put into the outbox (alert/outbox.h), from
+ * A notification is rendered for its channel at once and put into the outbox (store/outbox.h), from
  * where it is sent: at least once, across crashes, always with the same idempotency key. Each
  * receiver (one per channel; of Alertmanager one per peer) has its own queue, retries and breaker,
  * so that a dead one delays no other, and is told in order. A message is given up when the receiver
@@ -15,9 +15,9 @@
 
 #include "abi/slots.h"
 #include "alert/alert.h"
-#include "alert/outbox.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "store/outbox.h"
 
 struct notify;
 

@@ -1,6 +1,6 @@
 #include "service/keeper.h"
-#include "base/state_file.h"
 #include "service/restart.h"
+#include "store/state_file.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* What the loop and the outbox's thread hand to each other. Inside this layer only. */
-#ifndef MOONWATCH_ALERT_OUTBOX_QUEUE_H
-#define MOONWATCH_ALERT_OUTBOX_QUEUE_H
+#ifndef MOONWATCH_STORE_OUTBOX_QUEUE_H
+#define MOONWATCH_STORE_OUTBOX_QUEUE_H
 
-#include "alert/outbox.h"
+#include "store/outbox.h"
 
 enum outbox_kind {
     OUTBOX_PUT,

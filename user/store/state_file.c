@@ -1,4 +1,4 @@
-#include "base/state_file.h"
+#include "store/state_file.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -7,8 +7,8 @@
  *
  * All functions are for one thread, that of the event loop.
  */
-#ifndef MOONWATCH_BASE_STATE_FILE_H
-#define MOONWATCH_BASE_STATE_FILE_H
+#ifndef MOONWATCH_STORE_STATE_FILE_H
+#define MOONWATCH_STORE_STATE_FILE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 /* The outbox between its two sides: the loop (outbox.c) and the thread that has the database
  * (outbox_thread.c). Inside this layer only. */
-#ifndef MOONWATCH_ALERT_OUTBOX_STATE_H
-#define MOONWATCH_ALERT_OUTBOX_STATE_H
+#ifndef MOONWATCH_STORE_OUTBOX_STATE_H
+#define MOONWATCH_STORE_OUTBOX_STATE_H
 
-#include "alert/outbox.h"
-#include "alert/outbox_queue.h"
-#include "alert/outbox_store.h"
+#include "store/outbox.h"
+#include "store/outbox_queue.h"
+#include "store/outbox_store.h"
 #include <pthread.h>
 
 struct outbox {

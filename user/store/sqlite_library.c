@@ -1,4 +1,4 @@
-#include "alert/sqlite_library.h"
+#include "store/sqlite_library.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>

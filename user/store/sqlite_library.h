@@ -1,6 +1,6 @@
 /* SQLite, loaded when it is needed: an agent without channels does not pay for it. */
-#ifndef MOONWATCH_ALERT_SQLITE_LIBRARY_H
-#define MOONWATCH_ALERT_SQLITE_LIBRARY_H
+#ifndef MOONWATCH_STORE_SQLITE_LIBRARY_H
+#define MOONWATCH_STORE_SQLITE_LIBRARY_H
 
 #include <sqlite3.h>
 

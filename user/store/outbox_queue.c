@@ -1,4 +1,4 @@
-#include "alert/outbox_queue.h"
+#include "store/outbox_queue.h"
 #include <stdlib.h>
 #include <string.h>
 

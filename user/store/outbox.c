@@ -1,6 +1,6 @@
-#include "alert/outbox_state.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/outbox_state.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -9,8 +9,8 @@
  *
  * All functions are for one thread, that of the event loop.
  */
-#ifndef MOONWATCH_ALERT_OUTBOX_H
-#define MOONWATCH_ALERT_OUTBOX_H
+#ifndef MOONWATCH_STORE_OUTBOX_H
+#define MOONWATCH_STORE_OUTBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,11 +3,11 @@
  * Errors: -EUCLEAN, the database is damaged; -ENOSPC, the disk or the allowance is full; -EROFS,
  * -EACCES, -EBUSY, -EIO, -ENOMEM as their names say.
  */
-#ifndef MOONWATCH_ALERT_OUTBOX_STORE_H
-#define MOONWATCH_ALERT_OUTBOX_STORE_H
+#ifndef MOONWATCH_STORE_OUTBOX_STORE_H
+#define MOONWATCH_STORE_OUTBOX_STORE_H
 
-#include "alert/outbox.h"
-#include "alert/sqlite_library.h"
+#include "store/outbox.h"
+#include "store/sqlite_library.h"
 
 struct outbox_store;
 

@@ -1,4 +1,4 @@
-#include "alert/outbox_store.h"
+#include "store/outbox_store.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
