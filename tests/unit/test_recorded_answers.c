@@ -1,0 +1,173 @@
+/* What the agent answers on every route, byte for byte, against what it answered when that was
+ * recorded in tests/unit/recorded/WORLD: a figure that is declared anew elsewhere reads as before.
+ *
+ * A JSON body is compared as it is, with the order of its keys. Of /metrics the families are
+ * compared one by one, and may stand in any order. MOONWATCH_RECORD=1 in the environment records
+ * the answers instead; the difference is then for git to show. */
+#include "http/routes.h"
+#include "recorded_answer.h"
+#include "recorded_world.h"
+
+#define ALERT_ID "ALERT" /* in a path: that of an alert */
+
+struct question {
+    const char *file;
+    const char *method, *path;
+    const char *request;        /* the body; NULL: none */
+    const char *const *queries; /* name, value, ...; NULL at the end */
+    enum recorded_world last;   /* it is asked in the worlds up to this one */
+    bool reduced, openmetrics;
+};
+
+static const char *const firing[] = {"state", "firing", "limit", "1", NULL};
+static const char *const wrong[] = {"limit", "many", NULL};
+
+static const struct question questions[] = {
+    {"index.html", "GET", "/"},
+    {"health.json", "GET", "/health", .last = WORLD_STALE},
+    {"health.reduced.json", "GET", "/health", .reduced = true},
+    {"resources.json", "GET", "/health/resources", .last = WORLD_STALE},
+    {"scheduler.json", "GET", "/health/scheduler", .last = WORLD_STALE},
+    {"performance.json", "GET", "/health/performance", .last = WORLD_STALE},
+    {"priority.json", "GET", "/health/priority", .last = WORLD_STALE},
+    {"services.json", "GET", "/services", .last = WORLD_STALE},
+    {"breakers.json", "GET", "/breakers", .last = WORLD_STALE},
+    {"breaker.json", "GET", "/breakers/pay", .last = WORLD_STALE},
+    {"breaker.unknown.json", "GET", "/breakers/nobody"},
+    {"alerts.json", "GET", "/alerts", .last = WORLD_MISSING},
+    {"alerts.query.json", "GET", "/alerts", .queries = firing},
+    {"alerts.wrong.json", "GET", "/alerts", .queries = wrong},
+    {"silences.json", "GET", "/silences"},
+    {"metrics.txt", "GET", "/metrics", .last = WORLD_STALE},
+    {"metrics.openmetrics.txt", "GET", "/metrics", .openmetrics = true},
+    {"openapi.json", "GET", "/openapi.json"},
+    {"reload.json", "POST", "/admin/reload", .last = WORLD_MISSING},
+    {"breaker.open.json", "POST", "/admin/circuit-breaker/pay/open", .last = WORLD_MISSING},
+    {"breaker.close.json", "POST", "/admin/circuit-breaker/pay/close", .last = WORLD_MISSING},
+    {"breaker.reset.json", "POST", "/admin/circuit-breaker/reset", "{\"name\":\"pay\"}",
+     .last = WORLD_MISSING},
+    {"ack.json", "POST", "/admin/alerts/" ALERT_ID "/ack",
+     "{\"by\":\"carl\",\"comment\":\"mine\",\"duration_seconds\":600}", .last = WORLD_MISSING},
+    {"ack.unknown.json", "POST", "/admin/alerts/none/ack"},
+    {"silence.json", "POST", "/admin/silences",
+     "{\"matchers\":[\"alertname=Fires\"],\"duration_seconds\":60,\"creator\":\"carl\"}",
+     .last = WORLD_MISSING},
+    {"silence.wrong.json", "POST", "/admin/silences", "{}"},
+    {"unsilence.json", "DELETE", "/admin/silences", "{\"id\":\"s2\"}", .last = WORLD_MISSING},
+    {"unsilence.by_id.json", "DELETE", "/admin/silences/s1", .last = WORLD_MISSING},
+};
+
+static const char *query_value(void *ctx, const char *name)
+{
+    const char *const *queries = ctx;
+
+    for (; queries && *queries; queries += 2)
+        if (strcmp(queries[0], name) == 0)
+            return queries[1];
+    return NULL;
+}
+
+/* The answer, and its route in `ret_route`. */
+static struct body ask(struct recorded *r, const struct question *q, const struct route **ret_route)
+{
+    char allow[64], param[ROUTE_PARAM_BYTES];
+    struct body_env env = r->env;
+    struct body body;
+
+    assert_int_equal(route_find(q->method, q->path, ret_route, allow, param), ROUTE_FOUND);
+    env.param = strcmp(param, ALERT_ID) == 0 ? r->alert_id : param;
+    env.request = q->request;
+    env.request_len = q->request ? strlen(q->request) : 0;
+    env.query = query_value;
+    env.query_ctx = (void *)q->queries;
+    env.reduced = q->reduced;
+    env.openmetrics = q->openmetrics;
+    assert_int_equal((*ret_route)->body(&env, &body), 0);
+    assert_int_equal(body.len, strlen(body.data));
+    return body;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static bool is_as_recorded(const char *world, const struct question *q, const struct body *body)
+{
+    struct text text;
+    bool same;
+
+    text_init(&text, ANSWER_BYTES_MAX);
+    if (ends_with(q->file, ".json"))
+        answer_add_json(&text, body->data);
+    else if (ends_with(q->file, ".txt"))
+        answer_add_page(&text, body->data);
+    else
+        text_add(&text, body->data);
+    assert_false(text.failed);
+    same = answer_is_recorded(world, q->file, text.data);
+    text_free(&text);
+    return same;
+}
+
+static void answers_are_as_recorded(enum recorded_world which)
+{
+    struct recorded *r = recorded_create(which);
+    bool asked[ROUTES_MAX] = {false};
+    struct text statuses;
+    unsigned differ = 0;
+
+    text_init(&statuses, ANSWER_BYTES_MAX);
+    for (size_t i = 0; i < ROWS(questions); i++) {
+        const struct question *q = &questions[i];
+        const struct route *route;
+        struct body body;
+
+        if (q->last < which)
+            continue;
+        body = ask(r, q, &route);
+        asked[route - routes] = true;
+        text_printf(&statuses, "%s %u\n", q->file, body.status);
+        differ += !is_as_recorded(world_names[which], q, &body);
+        free(body.data);
+    }
+    differ += !answer_is_recorded(world_names[which], "statuses.txt", statuses.data);
+    text_free(&statuses);
+    for (size_t i = 0; which == WORLD_KNOWN && i < route_count; i++)
+        if (!asked[i])
+            fail_msg("nobody asks %s %s here", routes[i].method, routes[i].path);
+    recorded_destroy(r);
+    if (differ)
+        fail_msg("%u answers are not as recorded", differ);
+}
+
+static void all_is_known(void **state)
+{
+    (void)state;
+    answers_are_as_recorded(WORLD_KNOWN);
+}
+
+static void nothing_is_known(void **state)
+{
+    (void)state;
+    answers_are_as_recorded(WORLD_MISSING);
+}
+
+static void it_was_known_some_time_ago(void **state)
+{
+    (void)state;
+    answers_are_as_recorded(WORLD_STALE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_is_known),
+        cmocka_unit_test(nothing_is_known),
+        cmocka_unit_test(it_was_known_some_time_ago),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
