@@ -28,7 +28,11 @@ static inline void fill_slow_wait(struct figure_source *f, struct slow_wait *wai
 static inline void fill_scheduler(struct figure_source *f, struct figures *to)
 {
     /* A cgroup that is there, one that is gone, and the rest. */
-    static const char *const paths[] = {"/web.slice/web.service", NULL, NULL};
+    static const struct cgroup_waits cgroups[] = {
+        {.cgroup_id = CGROUP_OF_WEB, .path = "/web.slice/web.service"},
+        {.cgroup_id = CGROUP_GONE},
+        {.cgroup_id = 0},
+    };
     struct scheduler_snapshot *s = &to->snapshot.scheduler;
 
     s->method = "rq-clock";
@@ -45,8 +49,7 @@ static inline void fill_scheduler(struct figure_source *f, struct figures *to)
     for (int kind = 0; kind < RECLAIM_KIND_COUNT; kind++)
         fill_latency(f, &s->reclaim[kind]);
     for (unsigned i = 0; i < ROWS(to->waits); i++) {
-        to->waits[i].cgroup_id = ROWS(to->waits) - 1 - i;
-        to->waits[i].path = paths[i];
+        to->waits[i] = cgroups[i];
         fill_latency(f, &to->waits[i].delay);
         fill_latency(f, &to->waits[i].blocked);
         fill_latency(f, &to->waits[i].reclaim);

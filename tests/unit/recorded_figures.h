@@ -13,6 +13,9 @@
 #define FIGURES_MONOTONIC_NS (5000 * NS_PER_SECOND)
 #define FIGURES_REALTIME_NS (1767225600 * NS_PER_SECOND) /* 2026-01-01 */
 
+/* Ids of cgroups v2. */
+enum { CGROUP_GONE = 1, CGROUP_OF_WEB, CGROUP_OF_API };
+
 /* Where the figures come from: numbers that only rise. */
 struct figure_source {
     unsigned last;
@@ -324,7 +327,11 @@ static inline void fill_stats(struct figure_source *f, struct process_stats *sta
 
 static inline void fill_processes(struct figure_source *f, struct figures *to)
 {
-    static const char *const paths[] = {"/web.slice/web.service", NULL, NULL};
+    static const struct cgroup_lifecycle cgroups[] = {
+        {.cgroup_id = CGROUP_OF_API, .path = "/web.slice/api.service"},
+        {.cgroup_id = CGROUP_GONE},
+        {.cgroup_id = 0},
+    };
     struct process_snapshot *p = &to->snapshot.process;
 
     fill_readings(f, &p->processes, &p->files_usage_percent);
@@ -335,12 +342,14 @@ static inline void fill_processes(struct figure_source *f, struct figures *to)
         for (size_t i = 0; i < p->top_count[order]; i++)
             fill_process(f, &p->top[order][i]);
     }
+    /* In cgroups that have a path: among those that wait, and among those that fork. */
+    p->top[TOP_CPU][0].cgroup_id = CGROUP_OF_WEB;
+    p->top[TOP_CPU][1].cgroup_id = CGROUP_OF_API;
     fill_process_rows(f, to);
     fill_stats(f, &p->lifecycle);
     p->forks_per_second = next_reading(f);
     for (unsigned i = 0; i < ROWS(to->lifecycles); i++) {
-        to->lifecycles[i].cgroup_id = 2 - i;
-        to->lifecycles[i].path = paths[i];
+        to->lifecycles[i] = cgroups[i];
         fill_stats(f, &to->lifecycles[i].stats);
     }
     p->lifecycle_cgroups = to->lifecycles;

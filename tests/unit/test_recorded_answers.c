@@ -5,6 +5,7 @@
  * compared one by one, and may stand in any order. MOONWATCH_RECORD=1 in the environment records
  * the answers instead; the difference is then for git to show. */
 #include "http/routes.h"
+#include "model/metric.h"
 #include "recorded_answer.h"
 #include "recorded_world.h"
 
@@ -161,12 +162,57 @@ static void it_was_known_some_time_ago(void **state)
     answers_are_as_recorded(WORLD_STALE);
 }
 
+/* Returns whether the page holds a sample of the metric. */
+static bool has_sample(const char *page, const char *metric)
+{
+    size_t len = strlen(metric);
+
+    for (const char *at = page; (at = strstr(at, metric)); at += len)
+        if ((at == page || at[-1] == '\n') && strchr("{ ", at[len]))
+            return true;
+    return false;
+}
+
+struct pages {
+    char *known, *known_later, *missing;
+    unsigned without;
+};
+
+static void find_sample(void *ctx, const struct metric *metric)
+{
+    struct pages *pages = ctx;
+
+    if (has_sample(pages->known, metric->name) || has_sample(pages->known_later, metric->name) ||
+        has_sample(pages->missing, metric->name))
+        return;
+    print_error("no page has a sample of %s\n", metric->name);
+    pages->without++;
+}
+
+/* What is new has to be made up too, or nothing would hold it to what it was. */
+static void every_metric_is_recorded(void **state)
+{
+    struct pages pages = {
+        .known = answer_read(TEST_RECORDED "/known/metrics.txt"),
+        .known_later = answer_read(TEST_RECORDED "/known/metrics.openmetrics.txt"),
+        .missing = answer_read(TEST_RECORDED "/missing/metrics.txt"),
+    };
+
+    (void)state;
+    metric_each(find_sample, &pages);
+    free(pages.known);
+    free(pages.known_later);
+    free(pages.missing);
+    assert_int_equal(pages.without, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_known),
         cmocka_unit_test(nothing_is_known),
         cmocka_unit_test(it_was_known_some_time_ago),
+        cmocka_unit_test(every_metric_is_recorded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
