@@ -7,6 +7,7 @@
 #include "http/routes.h"
 #include "model/metric.h"
 #include "recorded_answer.h"
+#include "recorded_rules.h"
 #include "recorded_world.h"
 
 #define ALERT_ID "ALERT" /* in a path: that of an alert */
@@ -162,6 +163,19 @@ static void it_was_known_some_time_ago(void **state)
     answers_are_as_recorded(WORLD_STALE);
 }
 
+/* What is alerted on is what is shown. */
+static void rules_are_given_as_recorded(void **state)
+{
+    struct recorded *r = recorded_create(WORLD_KNOWN);
+    char *input = recorded_rule_input(r);
+    bool same = answer_is_recorded(world_names[WORLD_KNOWN], "rules.txt", input);
+
+    (void)state;
+    free(input);
+    recorded_destroy(r);
+    assert_true(same);
+}
+
 /* Returns whether the page holds a sample of the metric. */
 static bool has_sample(const char *page, const char *metric)
 {
@@ -212,6 +226,7 @@ int main(void)
         cmocka_unit_test(all_is_known),
         cmocka_unit_test(nothing_is_known),
         cmocka_unit_test(it_was_known_some_time_ago),
+        cmocka_unit_test(rules_are_given_as_recorded),
         cmocka_unit_test(every_metric_is_recorded),
     };
 
