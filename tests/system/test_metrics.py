@@ -351,7 +351,7 @@ def test_the_rules_ask_only_for_metrics_that_exist(agent):
     rules = (ROOT / "config" / "prometheus-rules.yml").read_text()
     expressions = re.sub(r"(?m)^\s*(summary|description|#).*$", "", rules)
     asked = set(re.findall(r"\bmoonwatch_\w+", expressions))
-    source = "".join(path.read_text() for path in (ROOT / "user" / "http").glob("metrics_*.c"))
+    source = "".join(path.read_text() for path in (ROOT / "user" / "facts").glob("*.c"))
     known = set(re.findall(r'"(moonwatch_\w+)"', source))
     known |= {name + suffix for name in known for suffix in ("_total", "_info", "_bucket", "_count", "_sum")}
     assert asked and asked <= known, asked - known

@@ -165,10 +165,10 @@ static inline enum rule_event event_of(const char *name)
 /* One tick at the current second. */
 static inline void world_tick(struct world *w)
 {
-    struct alert_sample samples[INPUTS_MAX];
+    struct sample samples[INPUTS_MAX];
     struct alert_condition conditions[INPUTS_MAX];
     struct alert_event events[INPUTS_MAX];
-    struct label_pair labels[3][INPUTS_MAX][2];
+    struct label labels[3][INPUTS_MAX][2];
     struct alert_input input = {
         .monotonic_ns = (w->now - w->booted) * NS_PER_SECOND,
         .realtime_ns =
@@ -184,20 +184,19 @@ static inline void world_tick(struct world *w)
     };
 
     for (size_t i = 0; i < w->metric_count; i++) {
-        labels[0][i][0] = (struct label_pair){"subject", w->metrics[i].subject};
-        labels[0][i][1] = (struct label_pair){"upstream", w->upstream};
-        samples[i] =
-            (struct alert_sample){w->metrics[i].name, labels[0][i], 2, w->metrics[i].value};
+        labels[0][i][0] = (struct label){"subject", w->metrics[i].subject};
+        labels[0][i][1] = (struct label){"upstream", w->upstream};
+        samples[i] = (struct sample){w->metrics[i].name, labels[0][i], 2, w->metrics[i].value};
     }
     for (size_t i = 0; i < w->check_count; i++) {
-        labels[1][i][0] = (struct label_pair){"check", w->checks[i].name};
-        labels[1][i][1] = (struct label_pair){"subject", w->checks[i].subject};
+        labels[1][i][0] = (struct label){"check", w->checks[i].name};
+        labels[1][i][1] = (struct label){"subject", w->checks[i].subject};
         conditions[i] = (struct alert_condition){
             RULE_STATUS, labels[1][i], 2, w->checks[i].status, NAN, w->checks[i].reason};
     }
     for (size_t i = 0; i < w->event_count; i++) {
-        labels[2][i][0] = (struct label_pair){"subject", w->events[i].subject};
-        labels[2][i][1] = (struct label_pair){"cgroup", w->events[i].cgroup};
+        labels[2][i][0] = (struct label){"subject", w->events[i].subject};
+        labels[2][i][1] = (struct label){"cgroup", w->events[i].cgroup};
         events[i] = (struct alert_event){event_of(w->events[i].name), labels[2][i], 2, NAN,
                                          w->events[i].reason};
     }

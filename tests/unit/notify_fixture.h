@@ -21,7 +21,7 @@ struct note {
 
 static inline struct labels *make_labels(const char *name, const char *value)
 {
-    const struct label_pair pairs[] = {{"alertname", name}, {"comm", value}};
+    const struct label pairs[] = {{"alertname", name}, {"comm", value}};
     struct labels *labels;
 
     assert_int_equal(labels_create(&labels, pairs, 2), 0);

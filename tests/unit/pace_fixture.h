@@ -104,7 +104,7 @@ static inline int close_host(void **state)
 
 struct happening {
     struct alert_event events[128];
-    struct label_pair labels[128][2];
+    struct label labels[128][2];
     char names[128][16], cgroups[128][64];
     size_t count;
 };
@@ -112,7 +112,7 @@ struct happening {
 /* Each metric is there, so that nothing is unknown. */
 static inline void tick(const struct happening *happening)
 {
-    const struct alert_sample samples[] = {
+    const struct sample samples[] = {
         {"moonwatch_cpu_usage_ratio", NULL, 0, 0.1},
         {"moonwatch_memory_usage_ratio", NULL, 0, 0.1},
     };
@@ -136,8 +136,8 @@ static inline void add_event(struct happening *now, enum rule_event event, const
     assert_true(i < 128);
     snprintf(now->names[i], sizeof(now->names[i]), "%s", comm);
     snprintf(now->cgroups[i], sizeof(now->cgroups[i]), "%s", cgroup);
-    now->labels[i][0] = (struct label_pair){"comm", now->names[i]};
-    now->labels[i][1] = (struct label_pair){"cgroup", now->cgroups[i]};
+    now->labels[i][0] = (struct label){"comm", now->names[i]};
+    now->labels[i][1] = (struct label){"cgroup", now->cgroups[i]};
     now->events[i] = (struct alert_event){event, now->labels[i], 2, NAN, reason};
 }
 

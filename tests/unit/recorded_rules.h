@@ -4,9 +4,9 @@
 #define TEST_RECORDED_RULES_H
 
 #include "alert/rule.h"
-#include "alert/source.h"
 #include "base/text.h"
-#include "http/metric_samples.h"
+#include "facts/alert_source.h"
+#include "facts/metric_samples.h"
 #include "recorded_answer.h"
 #include "recorded_world.h"
 
@@ -19,7 +19,7 @@ struct rule_lines {
 };
 
 static inline void rule_line_begin(struct rule_lines *to, const char *kind, const char *name,
-                                   const struct label_pair *labels, size_t label_count)
+                                   const struct label *labels, size_t label_count)
 {
     text_reset(&to->text);
     text_printf(&to->text, "%s %s {", kind, name);
@@ -54,7 +54,7 @@ static inline void rule_line_explain(struct rule_lines *to, const struct alert_i
 static inline void rule_lines_add(struct rule_lines *to, const struct alert_input *in)
 {
     for (size_t i = 0; i < in->sample_count; i++) {
-        const struct alert_sample *s = &in->samples[i];
+        const struct sample *s = &in->samples[i];
 
         rule_line_begin(to, "sample", s->metric, s->labels, s->label_count);
         text_printf(&to->text, " %.12g", s->value);
@@ -88,41 +88,24 @@ static inline bool rule_wants_all(void *ctx, const char *metric)
 /* The tick in which everything happened comes after one in which nothing had. */
 static inline void recorded_input(struct recorded *r, struct rule_lines *to)
 {
-    struct loop_view loop;
-    const struct metrics_sources sources = {
-        .clock = &r->clock,
-        .snapshot = &r->figures.snapshot,
-        .health = r->health,
-        .services = r->sources.services,
-        .checks = r->sources.checks,
-        .alerts = r->sources.alerts,
-        .alert_state = r->sources.alert_state,
-        .notify = r->sources.notify,
-        .probe = r->sources.probe,
-        .collectors = r->sources.collectors,
-        .loop = &loop,
-        .log = r->sources.log,
-        .server = &r->server,
-        .started_realtime_ns = r->env.started_realtime_ns,
-    };
     struct snapshot before = r->figures.snapshot;
-    struct alert_facts facts = {&before, r->health, sources.probe, &loop, sources.services,
-                                NULL,    0};
+    struct facts facts = r->facts;
+    const struct sample *more;
+    size_t more_count;
     struct metric_samples *samples;
     struct alert_source *source;
     struct alert_input input;
 
-    loop_view(r->sources.loop, &loop);
+    facts.snapshot = &before;
     memset(&before.events, 0, sizeof(before.events));
     before.monotonic_ns -= NS_PER_SECOND;
     assert_int_equal(alert_source_create(&source), 0);
     assert_int_equal(metric_samples_create(&samples, &r->tree->host), 0);
-    assert_int_equal(alert_source_fill(source, &facts, &input), 0);
+    assert_int_equal(alert_source_fill(source, &facts, NULL, 0, &input), 0);
     facts.snapshot = &r->figures.snapshot;
-    assert_int_equal(metric_samples_take(samples, &sources, rule_wants_all, NULL, &facts.samples,
-                                         &facts.sample_count),
+    assert_int_equal(metric_samples_take(samples, &facts, rule_wants_all, NULL, &more, &more_count),
                      0);
-    assert_int_equal(alert_source_fill(source, &facts, &input), 0);
+    assert_int_equal(alert_source_fill(source, &facts, more, more_count, &input), 0);
     rule_lines_add(to, &input);
     metric_samples_destroy(samples);
     alert_source_destroy(source);

@@ -4,9 +4,9 @@
 #define TEST_RECORDED_WORLD_H
 
 #include "alert_fixture.h"
-#include "collect/last_known.h"
+#include "facts/last_known.h"
+#include "facts/metrics.h"
 #include "http/body.h"
-#include "http/metrics.h"
 #include "recorded_agent.h"
 #include "recorded_events.h"
 #include "tree.h"
@@ -31,6 +31,8 @@ struct recorded {
     struct last_known *last_known;
     struct visibility_part visibility[VISIBILITY_PARTS];
     struct server_view server;
+    struct facts facts;
+    struct loop_view loop;
     struct server_sources sources;
     struct body_env env;
     char alert_id[ALERT_ID_BYTES]; /* of the alert that fires */
@@ -123,7 +125,7 @@ static inline void recorded_judge(struct recorded *r, unsigned ticks)
 
     for (unsigned i = ticks; i > 0; i--) {
         s->monotonic_ns = FIGURES_MONOTONIC_NS - (i - 1) * NS_PER_SECOND;
-        health_tick(r->health, s, r->sources.probe);
+        health_tick(r->health, s, r->facts.probe);
     }
 }
 
@@ -153,25 +155,31 @@ static inline void recorded_sources(struct recorded *r, enum recorded_world whic
         r->visibility[i] = (struct visibility_part){
             parts[i], which == WORLD_KNOWN && i != 1 ? NULL : "the agent is in a container"};
     r->clock = (struct clock){recorded_monotonic_ns, recorded_realtime_ns, NULL};
-    r->sources = (struct server_sources){
+    r->facts = (struct facts){
         .clock = &r->clock,
         .host = &r->tree->host,
+        .snapshot = &r->figures.snapshot,
         .visibility = r->visibility,
         .health = r->health,
         .probe_missing = WHY,
         .services_missing = WHY,
+        .started_monotonic_ns = FIGURES_MONOTONIC_NS - 4321987654321,
     };
+    r->sources = (struct server_sources){.facts = &r->facts};
     if (which == WORLD_MISSING)
         return;
-    r->sources.loop = recorded_token();
-    r->sources.log = recorded_token();
-    r->sources.collectors = recorded_token();
-    r->sources.probe = recorded_token();
-    r->sources.notify = recorded_token();
-    r->sources.alert_state = recorded_token();
-    r->sources.checks = recorded_token();
-    r->sources.alerts = r->alerts.manager;
-    r->sources.services = r->services;
+    r->loop = recorded_loop();
+    r->facts.loop = &r->loop;
+    r->facts.server = &r->server;
+    r->facts.started_realtime_ns = FIGURES_REALTIME_NS - NS_PER_SECOND;
+    r->facts.log = recorded_token();
+    r->facts.collectors = recorded_token();
+    r->facts.probe = recorded_token();
+    r->facts.notify = recorded_token();
+    r->facts.alert_state = recorded_token();
+    r->facts.checks = recorded_token();
+    r->facts.alerts = r->alerts.manager;
+    r->facts.services = r->services;
     r->sources.reload = recorded_reload;
     view_server(&r->server);
 }
@@ -209,17 +217,15 @@ static inline struct recorded *recorded_create(enum recorded_world which)
     if (which == WORLD_MISSING)
         lose_sections(&r->figures.snapshot);
     recorded_sources(r, which);
-    health_set_services(r->health, r->sources.services, r->sources.checks);
+    health_set_services(r->health, r->facts.services, r->facts.checks);
     if (which == WORLD_STALE)
         recorded_age(r);
     recorded_judge(r, JUDGED_TICKS);
+    facts_take(&r->facts);
     r->env = (struct body_env){
+        .facts = &r->facts,
         .sources = &r->sources,
-        .snapshot = &r->figures.snapshot,
-        .server = which == WORLD_MISSING ? NULL : &r->server,
         .metrics = r->metrics,
-        .uptime_ns = 4321987654321,
-        .started_realtime_ns = which == WORLD_MISSING ? 0 : FIGURES_REALTIME_NS - NS_PER_SECOND,
         .slow_wait_seconds = which == WORLD_MISSING ? NAN : 0.125,
     };
     return r;
@@ -227,6 +233,7 @@ static inline struct recorded *recorded_create(enum recorded_world which)
 
 static inline void recorded_destroy(struct recorded *r)
 {
+    facts_release(&r->facts);
     last_known_destroy(r->last_known);
     metrics_destroy(r->metrics);
     health_destroy(r->health);

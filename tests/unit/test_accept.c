@@ -1,6 +1,6 @@
 /* The Accept header: qualities, specificity, refusals, what clients send. */
+#include "facts/metrics.h"
 #include "http/accept.h"
-#include "http/metrics.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

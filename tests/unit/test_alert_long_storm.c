@@ -91,7 +91,7 @@ static void no_pace_makes_more_of_it(void **state)
 
 static void what_has_another_cause_is_told_at_once(void **state)
 {
-    static const struct label_pair disk[] = {{"check", "disk"}, {"subject", "/"}};
+    static const struct label disk[] = {{"check", "disk"}, {"subject", "/"}};
     struct alert_condition condition = {RULE_STATUS, disk, 2, STATUS_UNHEALTHY, 98, "disk is full"};
 
     for (unsigned i = 1; i < SHAPES * sizeof(lengths) / sizeof(lengths[0]); i += 3) {

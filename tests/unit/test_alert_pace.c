@@ -56,7 +56,7 @@ static void a_storm_is_ten_notifications(void **state)
 /* What has nothing to do with the storm is told at once within it. */
 static void a_storm_does_not_delay_what_is_critical(void **state)
 {
-    static const struct label_pair disk[] = {{"check", "disk"}, {"subject", "/"}};
+    static const struct label disk[] = {{"check", "disk"}, {"subject", "/"}};
     const struct storm storm = {20, CRASHES, false, false};
     unsigned crashes[PROGRAMS] = {0};
     struct alert_condition condition = {RULE_STATUS, disk, 2, STATUS_UNHEALTHY, 98, "disk is full"};

@@ -1,7 +1,7 @@
 /* From a snapshot and its health to alerts: what the built-in rules make of an ill host. */
 #include "alert/alert.h"
-#include "alert/source.h"
 #include "config_text.h"
+#include "facts/alert_source.h"
 #include "health_fixture.h"
 #include <signal.h>
 
@@ -39,10 +39,10 @@ static void close_seen(struct seen *seen)
 static void tick(struct fixture *f, struct seen *seen, struct alert_input *input)
 {
     const struct loop_view loop = {.lag_ns = 2 * NS_PER_SECOND};
-    const struct alert_facts facts = {.snapshot = &f->snapshot, .health = f->health, .loop = &loop};
+    const struct facts facts = {.snapshot = &f->snapshot, .health = f->health, .loop = &loop};
 
     fixture_ticks(f, 1);
-    assert_int_equal(alert_source_fill(seen->source, &facts, input), 0);
+    assert_int_equal(alert_source_fill(seen->source, &facts, NULL, 0, input), 0);
     alert_manager_tick(seen->manager, input);
 }
 
@@ -430,7 +430,7 @@ static void a_service_that_gets_worse_is_an_alert(void **state)
         NULL);
     struct services *services = NULL;
     struct traffic total = {0};
-    struct alert_facts facts = {.snapshot = &f->snapshot, .health = f->health};
+    struct facts facts = {.clock = clock_system(), .snapshot = &f->snapshot, .health = f->health};
     struct alert_input input;
     struct seen seen;
 
@@ -440,7 +440,8 @@ static void a_service_that_gets_worse_is_an_alert(void **state)
     for (int i = 0; i < 3600; i++) {
         fixture_ticks(f, 1);
         feed(services, &total, f->snapshot.monotonic_ns, i < 1800 ? 0 : 5);
-        assert_int_equal(alert_source_fill(seen.source, &facts, &input), 0);
+        facts_take(&facts);
+        assert_int_equal(alert_source_fill(seen.source, &facts, NULL, 0, &input), 0);
         alert_manager_tick(seen.manager, &input);
         if (i == 1799)
             expect_firing(&seen, "ServiceDegraded", 0);
@@ -450,6 +451,7 @@ static void a_service_that_gets_worse_is_an_alert(void **state)
     assert_string_equal(labels_get(seen.view.labels, "name"), "web");
     assert_non_null(strstr(seen.view.summary, "web"));
     close_seen(&seen);
+    facts_release(&facts);
     services_destroy(services);
     config_destroy(config);
 }
@@ -457,15 +459,14 @@ static void a_service_that_gets_worse_is_an_alert(void **state)
 static void what_is_handed_in_stands_beside_its_own(void **state)
 {
     struct fixture *f = *state;
-    const struct alert_sample samples[] = {{.metric = "moonwatch_x", .value = 7}};
-    const struct alert_facts facts = {
-        .snapshot = &f->snapshot, .health = f->health, .samples = samples, .sample_count = 1};
+    const struct sample samples[] = {{.metric = "moonwatch_x", .value = 7}};
+    const struct facts facts = {.snapshot = &f->snapshot, .health = f->health};
     struct alert_input input;
     struct seen seen;
 
     open_seen(&seen);
     fixture_ticks(f, 1);
-    assert_int_equal(alert_source_fill(seen.source, &facts, &input), 0);
+    assert_int_equal(alert_source_fill(seen.source, &facts, samples, 1, &input), 0);
     assert_int_equal(input.sample_count, 4);
     for (size_t i = 0; i < 3; i++)
         assert_true(alert_source_has(input.samples[i].metric));

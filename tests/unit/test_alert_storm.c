@@ -50,8 +50,8 @@ static void count(void *ctx, const struct notification *n)
 /* Series `from` to `to` have fired since this second; each is there for one tick. */
 static void tick(struct storm *storm, unsigned second, unsigned from, unsigned to)
 {
-    static struct alert_sample samples[PER_TICK];
-    static struct label_pair pairs[PER_TICK];
+    static struct sample samples[PER_TICK];
+    static struct label pairs[PER_TICK];
     static char numbers[PER_TICK][12];
     struct alert_input input = {
         .monotonic_ns = second * NS_PER_SECOND,
@@ -63,9 +63,9 @@ static void tick(struct storm *storm, unsigned second, unsigned from, unsigned t
         size_t i = input.sample_count++;
 
         snprintf(numbers[i], sizeof(numbers[i]), "%u", number);
-        pairs[i] = (struct label_pair){"number", numbers[i]};
-        samples[i] = (struct alert_sample){number % CRITICAL_EVERY ? "warning" : "critical",
-                                           &pairs[i], 1, 1};
+        pairs[i] = (struct label){"number", numbers[i]};
+        samples[i] =
+            (struct sample){number % CRITICAL_EVERY ? "warning" : "critical", &pairs[i], 1, 1};
     }
     alert_manager_tick(storm->manager, &input);
 }

@@ -1,6 +1,6 @@
 /* Counters of the metrics page's cgroup rows never go back, whatever comes and goes. */
 #include "abi/reclaim.h"
-#include "http/cgroup_rows.h"
+#include "facts/cgroup_rows.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Configurations that are allowed and page nobody: each is a warning, and those that are meant are
  * none. */
 #include "doubt_scene.h"
-#include "http/metrics.h"
+#include "facts/metrics.h"
 #include <errno.h>
 
 #define ALERTS(inside) "{\"alert_manager\":{" inside "}}"

@@ -1,8 +1,8 @@
 /* Who is named for a busy CPU. */
 #include "alert/alert.h"
-#include "alert/source.h"
 #include "base/text.h"
 #include "config_text.h"
+#include "facts/alert_source.h"
 #include "health/culprit.h"
 #include "health_fixture.h"
 
@@ -110,7 +110,7 @@ static void the_alert_names_it_first(void **state)
 {
     struct fixture *f = *state;
     const struct loop_view loop = {.lag_ns = NS_PER_MS};
-    const struct alert_facts facts = {.snapshot = &f->snapshot, .health = f->health, .loop = &loop};
+    const struct facts facts = {.snapshot = &f->snapshot, .health = f->health, .loop = &loop};
     char offenders[256] = "";
     const struct alert_ops ops = {.notify = on_notification, .ctx = offenders};
     struct config_errors errors = {0};
@@ -130,7 +130,7 @@ static void the_alert_names_it_first(void **state)
     for (int i = 0; i < 400 && !*offenders; i++) {
         fixture_ticks(f, 1);
         f->snapshot.realtime_ns = f->snapshot.monotonic_ns;
-        assert_int_equal(alert_source_fill(source, &facts, &input), 0);
+        assert_int_equal(alert_source_fill(source, &facts, NULL, 0, &input), 0);
         alert_manager_tick(manager, &input);
     }
     assert_string_equal(offenders, CC1 ", kdamond (pid 7) 1 % of 2 CPUs");

@@ -1,6 +1,6 @@
 /* Matchers for a value that their label never has, and the like that are meant. */
 #include "doubt_scene.h"
-#include "http/metrics.h"
+#include "facts/metrics.h"
 
 #define TWO_CHANNELS                                                                               \
     "\"channels\":[{\"name\":\"a\",\"type\":\"log\"},{\"name\":\"b\",\"type\":\"log\"}]"

@@ -1,5 +1,5 @@
 /* The two text formats: headers, escaping, histograms. */
-#include "http/exposition.h"
+#include "facts/exposition.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

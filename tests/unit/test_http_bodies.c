@@ -27,8 +27,9 @@ static struct visibility_part visibility[VISIBILITY_PARTS] = {
     {.name = "disks"},
     {.name = "network"},
 };
-static struct server_sources sources;
-static struct body_env env = {.snapshot = &snapshot, .sources = &sources, .slow_wait_seconds = 0.1};
+static struct facts facts;
+static struct server_sources sources = {.facts = &facts};
+static struct body_env env = {.facts = &facts, .sources = &sources, .slow_wait_seconds = 0.1};
 
 static void lose_readings(struct reading *first, size_t count)
 {
@@ -66,8 +67,11 @@ static int create(void **state)
     lose_readings(&process->files_limit, 1);
     lose_readings(&process->files_usage_percent, 1);
     lose_readings(&process->forks_per_second, 1);
-    sources = (struct server_sources){
-        .clock = clock_system(), .health = health, .probe_missing = WHY, .visibility = visibility};
+    facts = (struct facts){.clock = clock_system(),
+                           .snapshot = &snapshot,
+                           .health = health,
+                           .probe_missing = WHY,
+                           .visibility = visibility};
     health_tick(health, &snapshot, NULL);
     return 0;
 }

@@ -13,7 +13,7 @@ struct row {
     uint32_t id;
 };
 
-struct sample {
+struct thing {
     struct reading reading;
     double number;
     uint64_t big;
@@ -31,7 +31,7 @@ struct sample {
 
 static const char *shout(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
 {
-    return ((const struct sample *)object)->flag ? ctx : NULL;
+    return ((const struct thing *)object)->flag ? ctx : NULL;
 }
 
 static const struct field row_fields[] = {
@@ -40,7 +40,7 @@ static const struct field_table row_table = FIELD_TABLE("Row", row_fields, NULL)
 
 #define AT(name, field_kind, member, ...)                                                          \
     {                                                                                              \
-        .key = (name), .kind = (field_kind), .offset = offsetof(struct sample, member),            \
+        .key = (name), .kind = (field_kind), .offset = offsetof(struct thing, member),            \
         __VA_ARGS__                                                                                \
     }
 
@@ -58,13 +58,13 @@ static const struct field sample_fields[] = {
     AT("status", FIELD_STATUS, status),
     AT("latency", FIELD_LATENCY, latency),
     AT("rows", FIELD_LIST, rows, .table = &row_table, .stride = sizeof(struct row),
-       .count_offset = offsetof(struct sample, row_count)),
+       .count_offset = offsetof(struct thing, row_count)),
 };
 
 static const struct field_table sample_table = FIELD_TABLE(
-    "Sample", sample_fields, "a test", .missing_at = MISSING_AT(struct sample, missing));
+    "Sample", sample_fields, "a test", .missing_at = MISSING_AT(struct thing, missing));
 
-static char *rendered(const struct sample *sample)
+static char *rendered(const struct thing *sample)
 {
     cJSON *json = cJSON_CreateObject();
     char *text;
@@ -75,7 +75,7 @@ static char *rendered(const struct sample *sample)
     return text;
 }
 
-static void assert_rendered(const struct sample *sample, const char *const *parts)
+static void assert_rendered(const struct thing *sample, const char *const *parts)
 {
     char *text = rendered(sample);
     cJSON *parsed = cJSON_Parse(text);
@@ -91,7 +91,7 @@ static void assert_rendered(const struct sample *sample, const char *const *part
 static void test_values(void **state)
 {
     struct row rows[] = {{1}, {2}};
-    struct sample sample = {
+    struct thing sample = {
         .reading = reading_of(12.3456),
         .number = -0.0001,
         .big = 1ULL << 52,
@@ -121,7 +121,7 @@ static void test_values(void **state)
 
 static void test_unknown_values(void **state)
 {
-    struct sample sample = {.reading = reading_missing("why not"), .number = NAN};
+    struct thing sample = {.reading = reading_missing("why not"), .number = NAN};
 
     assert_rendered(&sample,
                     (const char *const[]){"\"reading\":null,\"reading_reason\":\"why not\"",
@@ -137,7 +137,7 @@ static void test_unknown_values(void **state)
 static void test_missing_whole(void **state)
 {
     struct row row = {1};
-    struct sample sample = {
+    struct thing sample = {
         .missing = "gone", .chars = "kept", .big = 7, .rows = &row, .row_count = 1};
 
     assert_rendered(&sample, (const char *const[]){"\"reading\":null,\"reading_reason\":\"gone\"",
@@ -151,7 +151,7 @@ static void test_missing_whole(void **state)
 /* Names of processes and mounts may hold any bytes; the body stays UTF-8. */
 static void test_odd_bytes(void **state)
 {
-    struct sample sample = {.string = "a\xff\xfe"
+    struct thing sample = {.string = "a\xff\xfe"
                                       "b\n\x01",
                             .chars = "\xc3"};
     char *text = rendered(&sample);

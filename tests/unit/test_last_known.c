@@ -1,6 +1,6 @@
 /* Readings that a collector can no longer get: what they were, and for how long. */
 #include "collect/collectors.h"
-#include "collect/last_known.h"
+#include "facts/last_known.h"
 #include "tree.h"
 
 static const char meminfo[] =
@@ -9,6 +9,7 @@ static const char meminfo[] =
 struct scene {
     struct tree *tree;
     struct collectors *collectors;
+    struct last_known *last;
 };
 
 static int set_up(void **state)
@@ -18,6 +19,7 @@ static int set_up(void **state)
     s->tree = tree_create();
     tree_write(s->tree, "proc/meminfo", meminfo);
     assert_int_equal(collectors_create(&s->collectors, &s->tree->env), 0);
+    assert_int_equal(last_known_create(&s->last), 0);
     *state = s;
     return 0;
 }
@@ -26,6 +28,7 @@ static int tear_down(void **state)
 {
     struct scene *s = *state;
 
+    last_known_destroy(s->last);
     collectors_destroy(s->collectors);
     tree_destroy(s->tree);
     free(s);
@@ -35,7 +38,7 @@ static int tear_down(void **state)
 static const struct memory_snapshot *sample(struct scene *s, double seconds)
 {
     s->tree->now_ns += (uint64_t)(seconds * 1e9);
-    collectors_sample(s->collectors, s->tree->now_ns);
+    last_known_update(s->last, collectors_sample(s->collectors, s->tree->now_ns), s->tree->now_ns);
     return &collectors_snapshot(s->collectors)->memory;
 }
 

@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #define PAIRS(...)                                                                                 \
-    (const struct label_pair[]){__VA_ARGS__},                                                      \
-        sizeof((const struct label_pair[]){__VA_ARGS__}) / sizeof(struct label_pair)
+    (const struct label[]){__VA_ARGS__},                                                           \
+        sizeof((const struct label[]){__VA_ARGS__}) / sizeof(struct label)
 
-static struct labels *labels_of(const struct label_pair *pairs, size_t count)
+static struct labels *labels_of(const struct label *pairs, size_t count)
 {
     struct labels *labels = NULL;
 
@@ -103,14 +103,14 @@ static void a_long_name_ends_in_a_hash_that_nobody_forges(void **state)
 
 static void too_many_labels_are_refused(void **state)
 {
-    struct label_pair pairs[LABELS_MAX + 1];
+    struct label pairs[LABELS_MAX + 1];
     char names[LABELS_MAX + 1][8];
     struct labels *labels = NULL;
     char *large = calloc(1, LABELS_BYTES_MAX + 1);
 
     for (size_t i = 0; i < LABELS_MAX + 1; i++) {
         snprintf(names[i], sizeof(names[i]), "l%zu", i);
-        pairs[i] = (struct label_pair){names[i], "x"};
+        pairs[i] = (struct label){names[i], "x"};
     }
     assert_int_equal(labels_create(&labels, pairs, LABELS_MAX + 1), -E2BIG);
     assert_null(labels);

@@ -1,13 +1,13 @@
 /* The page and the samples are the same walk: every line of the page is a sample, and the other way
  * round. */
+#include "facts/metric_samples.h"
 #include "health_fixture.h"
-#include "http/metric_samples.h"
 #include "model/histogram.h"
 
 struct walk {
     struct fixture *f;
     struct metric_samples *samples;
-    struct metrics_sources sources;
+    struct facts facts;
 };
 
 static int set_up(void **state)
@@ -17,7 +17,7 @@ static int set_up(void **state)
     fixture_set_up((void **)&w->f);
     fixture_ticks(w->f, 1);
     assert_int_equal(metric_samples_create(&w->samples, &host_default), 0);
-    w->sources = (struct metrics_sources){
+    w->facts = (struct facts){
         .clock = clock_system(),
         .snapshot = &w->f->snapshot,
         .health = w->f->health,
@@ -46,18 +46,18 @@ static bool one(void *ctx, const char *metric)
     return strcmp(metric, ctx) == 0;
 }
 
-static size_t take(struct walk *w, const char *metric, const struct alert_sample **ret)
+static size_t take(struct walk *w, const char *metric, const struct sample **ret)
 {
     size_t count = 0;
 
-    assert_int_equal(metric_samples_take(w->samples, &w->sources, metric ? one : any,
-                                         (void *)metric, ret, &count),
-                     0);
+    assert_int_equal(
+        metric_samples_take(w->samples, &w->facts, metric ? one : any, (void *)metric, ret, &count),
+        0);
     return count;
 }
 
 /* Without braces in its values, as here, a line is NAME{LABELS} VALUE. */
-static void write_name(const struct alert_sample *sample, char *out, size_t size)
+static void write_name(const struct sample *sample, char *out, size_t size)
 {
     size_t n = (size_t)snprintf(out, size, "%s", sample->metric);
 
@@ -71,7 +71,7 @@ static void write_name(const struct alert_sample *sample, char *out, size_t size
 static void every_line_of_the_page_is_a_sample(void **state)
 {
     struct walk *w = *state;
-    const struct alert_sample *samples;
+    const struct sample *samples;
     size_t count = take(w, NULL, &samples), lines = 0, next = 0;
     struct metrics *metrics;
     struct text page;
@@ -79,7 +79,7 @@ static void every_line_of_the_page_is_a_sample(void **state)
 
     text_init(&page, 1 << 20);
     assert_int_equal(metrics_create(&metrics, &host_default), 0);
-    assert_int_equal(metrics_render(metrics, &page, &w->sources, false), 0);
+    assert_int_equal(metrics_render(metrics, &page, &w->facts, 0, false), 0);
     assert_in_range(count, 50, 2000);
     for (char *line = strtok(page.data, "\n"); line; line = strtok(NULL, "\n")) {
         if (*line == '#' || strstr(line, "_bucket{"))
@@ -98,7 +98,7 @@ static void every_line_of_the_page_is_a_sample(void **state)
 static void only_what_is_wanted(void **state)
 {
     struct walk *w = *state;
-    const struct alert_sample *samples;
+    const struct sample *samples;
 
     assert_int_equal(take(w, "moonwatch_filesystem_usage_ratio", &samples), 2);
     assert_string_equal(samples[1].metric, "moonwatch_filesystem_usage_ratio");
@@ -113,7 +113,7 @@ static void only_what_is_wanted(void **state)
 static void what_is_unknown_has_no_sample(void **state)
 {
     struct walk *w = *state;
-    const struct alert_sample *samples;
+    const struct sample *samples;
 
     assert_int_equal(take(w, "moonwatch_memory_usage_ratio", &samples), 1);
     w->f->snapshot.memory.usage_percent = reading_missing("gone");
@@ -123,7 +123,7 @@ static void what_is_unknown_has_no_sample(void **state)
 static void of_a_histogram_the_sum_and_the_count(void **state)
 {
     struct walk *w = *state;
-    const struct alert_sample *samples;
+    const struct sample *samples;
     size_t count = take(w, NULL, &samples), sums = 0;
 
     for (size_t i = 0; i + 1 < count; i++) {
@@ -144,7 +144,7 @@ static void of_a_histogram_the_sum_and_the_count(void **state)
 static void a_rule_sees_rows_the_page_leaves_out(void **state)
 {
     struct filesystem *filesystems = calloc(900, sizeof(*filesystems));
-    const struct alert_sample *samples;
+    const struct sample *samples;
     struct walk *w = *state;
 
     for (int i = 0; i < 900; i++) {

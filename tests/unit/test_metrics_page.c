@@ -1,15 +1,16 @@
 /* The whole page from a made-up snapshot. What a real agent serves is held against promtool and
  * other parsers in tests/system. */
+#include "facts/exposition.h"
+#include "facts/metric_lists.h"
+#include "facts/metrics.h"
 #include "health_fixture.h"
-#include "http/exposition.h"
-#include "http/metric_lists.h"
-#include "http/metrics.h"
 #include <errno.h>
 
 struct page_fixture {
     struct fixture *f;
     struct metrics *metrics;
-    struct metrics_sources sources;
+    struct facts facts;
+    size_t series_max;
     struct text text;
 };
 
@@ -21,7 +22,7 @@ static int set_up(void **state)
     fixture_set_up((void **)&p->f);
     fixture_ticks(p->f, 1);
     metrics_create(&p->metrics, &host_default);
-    p->sources = (struct metrics_sources){
+    p->facts = (struct facts){
         .clock = clock_system(),
         .snapshot = &p->f->snapshot,
         .health = p->f->health,
@@ -44,7 +45,8 @@ static int tear_down(void **state)
 static const char *render(struct page_fixture *p, bool openmetrics)
 {
     text_reset(&p->text);
-    assert_int_equal(metrics_render(p->metrics, &p->text, &p->sources, openmetrics), 0);
+    assert_int_equal(metrics_render(p->metrics, &p->text, &p->facts, p->series_max, openmetrics),
+                     0);
     return p->text.data;
 }
 
@@ -144,7 +146,7 @@ static void a_page_that_does_not_fit_is_an_error(void **state)
     struct text small;
 
     text_init(&small, 1000);
-    assert_int_equal(metrics_render(p->metrics, &small, &p->sources, false), -ENOMEM);
+    assert_int_equal(metrics_render(p->metrics, &small, &p->facts, 0, false), -ENOMEM);
     text_free(&small);
 }
 
@@ -218,7 +220,7 @@ static void rows_beyond_the_page_are_counted(void **state)
     assert_non_null(strstr(page, "mount=\"/mnt/0\"}"));
     snprintf(line, sizeof(line), "moonwatch_rows_omitted{rows=\"filesystem\"} %zu", 1007 - lines);
     assert_true(has_line(page, line));
-    p->sources.series_max = 20000;
+    p->series_max = 20000;
     page = render(p, false);
     assert_true(count_lines(page, "moonwatch_filesystem_usage_ratio{") > lines);
     free(filesystems);
@@ -363,7 +365,7 @@ static void what_it_says_is_declared(void **state)
     size_t count = 0;
     const struct exposition_sink sink = {any_family, find_declared, &count};
 
-    metrics_walk(p->metrics, &sink, &p->sources);
+    metrics_walk(p->metrics, &sink, &p->facts);
     assert_in_range(count, 100, 10000);
 }
 

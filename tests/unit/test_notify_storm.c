@@ -115,8 +115,8 @@ static void tell(void *ctx, const struct notification *n)
 
 static void tick(struct alert_manager *manager, unsigned second, unsigned from, unsigned to)
 {
-    static struct alert_sample samples[PER_TICK];
-    static struct label_pair pairs[PER_TICK];
+    static struct sample samples[PER_TICK];
+    static struct label pairs[PER_TICK];
     static char numbers[PER_TICK][12];
     struct alert_input input = {
         .monotonic_ns = second * NS_PER_SECOND,
@@ -128,9 +128,9 @@ static void tick(struct alert_manager *manager, unsigned second, unsigned from, 
         size_t i = input.sample_count++;
 
         snprintf(numbers[i], sizeof(numbers[i]), "%u", number);
-        pairs[i] = (struct label_pair){"number", numbers[i]};
-        samples[i] = (struct alert_sample){number % CRITICAL_EVERY ? "warning" : "critical",
-                                           &pairs[i], 1, 1};
+        pairs[i] = (struct label){"number", numbers[i]};
+        samples[i] =
+            (struct sample){number % CRITICAL_EVERY ? "warning" : "critical", &pairs[i], 1, 1};
     }
     alert_manager_tick(manager, &input);
 }

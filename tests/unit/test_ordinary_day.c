@@ -2,9 +2,9 @@
  * what must page does. */
 #include "abi/exit.h"
 #include "alert/alert.h"
-#include "alert/source.h"
 #include "collect/collector.h"
 #include "config_text.h"
+#include "facts/alert_source.h"
 #include "health_fixture.h"
 
 #define MINUTE 60
@@ -126,7 +126,7 @@ static void host_close(struct day *host)
 static void host_tick(struct day *host)
 {
     const struct loop_view loop = {.lag_ns = NS_PER_MS};
-    const struct alert_facts facts = {
+    const struct facts facts = {
         .snapshot = &host->f->snapshot, .health = host->f->health, .loop = &loop};
     struct alert_input input;
 
@@ -134,7 +134,7 @@ static void host_tick(struct day *host)
     fixture_ticks(host->f, 1);
     host->f->snapshot.realtime_ns = host->f->snapshot.monotonic_ns;
     host->unhealthy_seconds += health_status(host->f->health) == STATUS_UNHEALTHY;
-    assert_int_equal(alert_source_fill(host->source, &facts, &input), 0);
+    assert_int_equal(alert_source_fill(host->source, &facts, NULL, 0, &input), 0);
     alert_manager_tick(host->manager, &input);
 }
 

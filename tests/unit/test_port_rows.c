@@ -1,5 +1,5 @@
 /* Which ports have rows of their own on the page, when there are more than it shows. */
-#include "http/port_rows.h"
+#include "facts/port_rows.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

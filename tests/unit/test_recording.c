@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "http/metrics.h"
+#include "facts/metrics.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>

@@ -275,7 +275,7 @@ static void an_undecided_matcher_hides_nothing(void **state)
 {
     static const char *const texts[] = {"a=~\"(?:a?){200}a{200}\"", "a!~\"(?:a?){200}a{200}\""};
     char *value = repeated('a', 300, "");
-    const struct label_pair pair = {"a", value};
+    const struct label pair = {"a", value};
     struct labels *labels;
     uint64_t left_ns = 0;
 

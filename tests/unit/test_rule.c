@@ -3,15 +3,15 @@
 #include "alert/rule.h"
 #include "alert/template.h"
 #include "config_text.h"
-#include "http/metrics.h"
+#include "facts/metrics.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #define PAIRS(...)                                                                                 \
-    (const struct label_pair[]){__VA_ARGS__},                                                      \
-        sizeof((const struct label_pair[]){__VA_ARGS__}) / sizeof(struct label_pair)
+    (const struct label[]){__VA_ARGS__},                                                           \
+        sizeof((const struct label[]){__VA_ARGS__}) / sizeof(struct label)
 
 static struct config *config;
 static struct rule_set *rules;
@@ -33,9 +33,9 @@ static void unload(void)
 
 static enum verdict judge(const char *rule, double value)
 {
-    const struct alert_sample sample = {
+    const struct sample sample = {
         .metric = "m",
-        .labels = (const struct label_pair[]){{"mount", "/var"}},
+        .labels = (const struct label[]){{"mount", "/var"}},
         .label_count = 1,
         .value = value,
     };
@@ -99,7 +99,7 @@ static void an_empty_configuration_has_the_built_in_rules(void **state)
     all = rule_set_count(rules);
     assert_in_range(all, 20, 60);
     for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++) {
-        const struct label_pair label = {"check", checks[c]};
+        const struct label label = {"check", checks[c]};
         const struct alert_condition condition = {
             .kind = RULE_STATUS, .labels = &label, .label_count = 1, .status = STATUS_DEGRADED};
         size_t taken = 0;

@@ -15,6 +15,8 @@
 #include "cli/commands.h"
 #include "collect/collectors.h"
 #include "config/config.h"
+#include "facts/facts.h"
+#include "facts/last_known.h"
 #include "health/health.h"
 #include "http/listen.h"
 #include "http/server.h"
@@ -47,6 +49,8 @@ struct agent {
     struct agent_services *services;
     struct live *live; /* of the services */
     struct health *health;
+    struct facts facts;
+    struct last_known *last_known;
     struct agent_alerts *alerts;
     struct server *server;
     struct loop_source *probe_alarm;
@@ -100,9 +104,10 @@ static void look(struct agent *agent, uint64_t now_ns)
 {
     if (agent->probe)
         probe_drain(agent->probe);
-    collectors_sample(agent->collectors, now_ns);
+    last_known_update(agent->last_known, collectors_sample(agent->collectors, now_ns), now_ns);
     live_tick(agent->live, collectors_snapshot(agent->collectors)->process.tasks, now_ns);
-    health_tick(agent->health, collectors_snapshot(agent->collectors), agent->probe);
+    health_tick(agent->health, agent->facts.snapshot, agent->probe);
+    facts_take(&agent->facts);
 }
 
 static void tick(struct agent *agent, uint64_t now_ns)
@@ -110,7 +115,7 @@ static void tick(struct agent *agent, uint64_t now_ns)
     uint64_t probe_next_ns = 0, took_ns;
 
     look(agent, now_ns);
-    agent_alerts_tick(agent->alerts, agent->server);
+    agent_alerts_tick(agent->alerts);
     agent->event_pending = false;
     agent_say(&agent->said, agent->log, agent->config, agent->collectors, agent->health, now_ns);
     if (agent->probe) {
@@ -186,6 +191,7 @@ static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
                   LOG_STRING("path", path), LOG_STRING("error", error));
         return r;
     }
+    facts_take(&agent->facts);
     agent->said.next_check_ns = 0;
     LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
     return 0;
@@ -325,6 +331,8 @@ static int create_parts(struct agent *agent)
     };
     int r = collectors_create(&agent->collectors, &env);
 
+    if (r == 0)
+        r = last_known_create(&agent->last_known);
     if (r < 0)
         return say_failed("collectors", r);
     r = health_create(&agent->health, agent->config);
@@ -334,42 +342,40 @@ static int create_parts(struct agent *agent)
     return EXIT_DONE;
 }
 
-static int create_alerts(struct agent *agent)
+static void gather_facts(struct agent *agent)
 {
-    const struct agent_alerts_sources sources = {
-        .log = agent->log,
-        .loop = agent->loop,
+    agent->facts = (struct facts){
         .clock = agent->clock,
         .host = agent->host,
-        .state_directory = config_state_directory(environ),
+        .log = agent->log,
+        .loop = loop_view(agent->loop),
         .collectors = agent->collectors,
+        .snapshot = collectors_snapshot(agent->collectors),
+        .visibility = collectors_visibility(agent->collectors),
         .health = agent->health,
+        .probe = agent->probe,
+        .probe_missing = agent->probe_error,
         .services = live_services(agent->live),
         .checks = live_checks(agent->live),
-        .probe = agent->probe,
+        .started_monotonic_ns = clock_monotonic_ns(agent->clock),
+        .started_realtime_ns = clock_realtime_ns(agent->clock),
     };
-    int r = agent_alerts_create(&agent->alerts, &sources, agent->config);
+}
 
+static int create_alerts(struct agent *agent)
+{
+    int r;
+
+    gather_facts(agent);
+    r = agent_alerts_create(&agent->alerts, &agent->facts, agent->loop,
+                            config_state_directory(environ), agent->config);
     return r < 0 ? say_failed("alerts", r) : EXIT_DONE;
 }
 
 static int create_server(struct agent *agent)
 {
     const struct server_sources sources = {
-        .clock = agent->clock,
-        .host = agent->host,
-        .loop = agent->loop,
-        .log = agent->log,
-        .collectors = agent->collectors,
-        .visibility = collectors_visibility(agent->collectors),
-        .health = agent->health,
-        .probe = agent->probe,
-        .probe_missing = agent->probe_error,
-        .alerts = agent_alerts_manager(agent->alerts),
-        .alert_state = agent_alerts_state(agent->alerts),
-        .notify = agent_alerts_notify(agent->alerts),
-        .services = live_services(agent->live),
-        .checks = live_checks(agent->live),
+        .facts = &agent->facts,
         .runtime_directory = config_runtime_directory(environ),
         .reload = on_admin_reload,
         .audited = agent_audit_request,
@@ -452,8 +458,10 @@ static void destroy(struct agent *agent)
     server_destroy(agent->server);
     agent_alerts_destroy(agent->alerts);
     agent->alerts = NULL;
+    facts_release(&agent->facts);
     health_destroy(agent->health);
     agent_services_destroy(agent->services);
+    last_known_destroy(agent->last_known);
     collectors_destroy(agent->collectors);
     loop_destroy(agent->loop);
     probe_destroy(agent->probe);
@@ -470,13 +478,13 @@ int agent_run(const struct run_options *options)
     if (exit_code == EXIT_DONE) {
         tick(&agent, clock_monotonic_ns(agent.clock));
         agent_log_start(agent.log, server_address(agent.server), agent.config, agent.probe);
-        agent_files_log(agent.log, agent.config, agent.server);
+        agent_files_log(agent.log, agent.config, agent.facts.server);
         tell_ready(&agent);
         if (loop_run(agent.loop) < 0)
             exit_code = EXIT_FAILED;
         /* What came in since the last tick is told by the next agent. */
         look(&agent, clock_monotonic_ns(agent.clock));
-        agent_alerts_judge(agent.alerts, agent.server);
+        agent_alerts_judge(agent.alerts);
     }
     destroy(&agent);
     return exit_code;

@@ -1,8 +1,8 @@
 #include "agent/agent_alerts.h"
 #include "alert/keeper.h"
 #include "alert/matcher.h"
-#include "alert/source.h"
-#include "http/metric_samples.h"
+#include "facts/alert_source.h"
+#include "facts/metric_samples.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,14 +14,15 @@
 #define HOST_NAME_BYTES 256
 
 struct agent_alerts {
-    struct agent_alerts_sources sources;
+    struct facts *facts;
+    struct loop *loop;
+    const char *state_directory;
     struct alert_manager *manager;
     struct alert_source *source;
     struct metric_samples *samples; /* NULL: no rule wanted more than the source has, ever */
     bool wants_samples, ticked, undecided_said;
     struct notify *notify;
     struct alert_keeper *state;
-    uint64_t started_realtime_ns;
     /* The log up to the mark may be written once this revision is on the disk. */
     bool log_waits;
     uint64_t log_mark, log_revision;
@@ -31,7 +32,7 @@ static void on_notification(void *ctx, const struct notification *notification)
 {
     const struct agent_alerts *a = ctx;
 
-    log_hold(a->sources.log);
+    log_hold(a->facts->log);
     notify_send(a->notify, notification);
 }
 
@@ -46,7 +47,7 @@ static bool on_waits(void *ctx, const struct config_channel *channel, uint64_t t
 static void find_wants(struct agent_alerts *a)
 {
     a->wants_samples = alert_manager_wants_more(a->manager, alert_source_has);
-    if (a->wants_samples && !a->samples && metric_samples_create(&a->samples, a->sources.host) < 0)
+    if (a->wants_samples && !a->samples && metric_samples_create(&a->samples, a->facts->host) < 0)
         a->wants_samples = false;
 }
 
@@ -65,10 +66,9 @@ static int create_notify(struct agent_alerts *a, const struct config *config)
         .config = config, .outbox_path = path, .host = host, .noted = on_noted, .ctx = a};
 
     gethostname(host, sizeof(host) - 1);
-    if (snprintf(path, sizeof(path), "%s/" OUTBOX_NAME, a->sources.state_directory) >=
-        (int)sizeof(path))
+    if (snprintf(path, sizeof(path), "%s/" OUTBOX_NAME, a->state_directory) >= (int)sizeof(path))
         return -ENAMETOOLONG;
-    return notify_create(&a->notify, &notify, a->sources.loop, a->sources.clock, a->sources.log);
+    return notify_create(&a->notify, &notify, a->loop, a->facts->clock, a->facts->log);
 }
 
 static bool settled(void *ctx)
@@ -84,7 +84,7 @@ static void release_log(struct agent_alerts *a)
 {
     if (!a->log_waits || !a->state || alert_keeper_kept(a->state) < a->log_revision)
         return;
-    log_release(a->sources.log, a->log_mark);
+    log_release(a->facts->log, a->log_mark);
     a->log_waits = false;
 }
 
@@ -104,7 +104,7 @@ static void mark_log(struct agent_alerts *a)
     release_log(a);
     if (a->log_waits)
         return;
-    a->log_mark = log_mark(a->sources.log);
+    a->log_mark = log_mark(a->facts->log);
     a->log_revision = alert_manager_revision(a->manager);
     a->log_waits = true;
     release_log(a);
@@ -113,11 +113,11 @@ static void mark_log(struct agent_alerts *a)
 static int create_state(struct agent_alerts *a)
 {
     const struct alert_keeper_sources sources = {
-        .log = a->sources.log,
-        .loop = a->sources.loop,
-        .clock = a->sources.clock,
-        .host = a->sources.host,
-        .directory = a->sources.state_directory,
+        .log = a->facts->log,
+        .loop = a->loop,
+        .clock = a->facts->clock,
+        .host = a->facts->host,
+        .directory = a->state_directory,
         .manager = a->manager,
         .settled = settled,
         .saved = on_saved,
@@ -127,8 +127,8 @@ static int create_state(struct agent_alerts *a)
     return alert_keeper_create(&a->state, &sources);
 }
 
-int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sources *sources,
-                        const struct config *config)
+int agent_alerts_create(struct agent_alerts **ret, struct facts *facts, struct loop *loop,
+                        const char *state_directory, const struct config *config)
 {
     struct agent_alerts *a = calloc(1, sizeof(*a));
     const struct alert_ops ops = {.notify = on_notification, .waits = on_waits, .ctx = a};
@@ -137,8 +137,9 @@ int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sou
 
     if (!a)
         return -ENOMEM;
-    a->sources = *sources;
-    a->started_realtime_ns = clock_realtime_ns(sources->clock);
+    a->facts = facts;
+    a->loop = loop;
+    a->state_directory = state_directory;
     r = alert_source_create(&a->source);
     if (r == 0)
         r = alert_manager_create(&a->manager, config, &ops, &errors);
@@ -152,6 +153,9 @@ int agent_alerts_create(struct agent_alerts **ret, const struct agent_alerts_sou
     }
     notify_recover(a->notify);
     find_wants(a);
+    facts->alerts = a->manager;
+    facts->alert_state = alert_keeper_file(a->state);
+    facts->notify = a->notify;
     *ret = a;
     return 0;
 }
@@ -162,6 +166,9 @@ void agent_alerts_destroy(struct agent_alerts *a)
 {
     if (!a)
         return;
+    a->facts->alerts = NULL;
+    a->facts->alert_state = NULL;
+    a->facts->notify = NULL;
     notify_destroy(a->notify);
     a->notify = NULL;
     alert_keeper_destroy(a->state, a->ticked);
@@ -216,7 +223,7 @@ static void tick(struct agent_alerts *a, const struct alert_input *input)
 
     alert_manager_tick(a->manager, input);
     if (matchers_undecided_total() > before && !a->undecided_said)
-        LOG_WARNING(a->sources.log, "alert_manager",
+        LOG_WARNING(a->facts->log, "alert_manager",
                     "A regular expression of a rule, route, silence or mute window takes too long "
                     "over a value: nothing is kept from being told by it",
                     LOG_U64("values", matchers_undecided_total() - before));
@@ -239,57 +246,30 @@ static void tell(struct agent_alerts *a, const struct alert_input *input)
 }
 
 /* Out of memory: the next tick tries again. */
-static void judge(struct agent_alerts *a, const struct metrics_sources *facts)
+static void judge(struct agent_alerts *a)
 {
-    struct alert_facts alert_facts = {
-        .snapshot = facts->snapshot,
-        .health = facts->health,
-        .probe = facts->probe,
-        .loop = facts->loop,
-        .services = facts->services,
-    };
+    const struct sample *samples = NULL;
+    size_t sample_count = 0;
     struct alert_input input;
 
-    if (a->wants_samples && metric_samples_take(a->samples, facts, wants, a, &alert_facts.samples,
-                                                &alert_facts.sample_count) < 0)
+    if (a->wants_samples &&
+        metric_samples_take(a->samples, a->facts, wants, a, &samples, &sample_count) < 0)
         return;
-    if (alert_source_fill(a->source, &alert_facts, &input) == 0)
+    if (alert_source_fill(a->source, a->facts, samples, sample_count, &input) == 0)
         tell(a, &input);
 }
 
-void agent_alerts_judge(struct agent_alerts *a, const struct server *server)
+void agent_alerts_judge(struct agent_alerts *a)
 {
-    const struct agent_alerts_sources *s = &a->sources;
-    struct loop_view loop;
-    struct server_view server_figures;
-    const struct metrics_sources facts = {
-        .clock = s->clock,
-        .snapshot = collectors_snapshot(s->collectors),
-        .health = s->health,
-        .services = s->services,
-        .checks = s->checks,
-        .alerts = a->manager,
-        .alert_state = alert_keeper_file(a->state),
-        .notify = a->notify,
-        .probe = s->probe,
-        .collectors = s->collectors,
-        .loop = &loop,
-        .log = s->log,
-        .server = &server_figures,
-        .started_realtime_ns = a->started_realtime_ns,
-    };
-
-    loop_view(s->loop, &loop);
-    server_view(server, &server_figures);
-    judge(a, &facts);
+    judge(a);
     a->ticked = true;
     mark_log(a);
 }
 
-void agent_alerts_tick(struct agent_alerts *a, const struct server *server)
+void agent_alerts_tick(struct agent_alerts *a)
 {
-    agent_alerts_judge(a, server);
-    notify_tick(a->notify, a->manager, clock_monotonic_ns(a->sources.clock));
+    agent_alerts_judge(a);
+    notify_tick(a->notify, a->manager, clock_monotonic_ns(a->facts->clock));
     alert_keeper_changed(a->state);
 }
 
@@ -307,19 +287,4 @@ void agent_alerts_breaker(struct agent_alerts *a, const char *upstream,
 void agent_alerts_changed(struct agent_alerts *a)
 {
     alert_keeper_changed(a->state);
-}
-
-struct alert_manager *agent_alerts_manager(struct agent_alerts *a)
-{
-    return a->manager;
-}
-
-const struct state_file *agent_alerts_state(const struct agent_alerts *a)
-{
-    return alert_keeper_file(a->state);
-}
-
-const struct notify *agent_alerts_notify(const struct agent_alerts *a)
-{
-    return a->notify;
 }

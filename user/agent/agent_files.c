@@ -23,22 +23,20 @@ int agent_files_begin(struct open_files_held *held)
     return 0;
 }
 
-void agent_files_log(struct log *log, const struct config *config, const struct server *server)
+void agent_files_log(struct log *log, const struct config *config, const struct server_view *served)
 {
-    struct server_view view;
     unsigned limit = open_files_limit(),
              needed = listen_files_needed(config->server.max_connections);
 
-    server_view(server, &view);
-    if (view.admin_missing)
+    if (served->admin_missing)
         LOG_WARNING(
             log, "agent", "There is no local token: only those of auth.tokens_file may use /admin",
-            LOG_STRING("reason", view.admin_missing),
+            LOG_STRING("reason", served->admin_missing),
             LOG_STRING("mend", "set $RUNTIME_DIRECTORY (RuntimeDirectory= of the unit) to a "
                                "directory that can be written"));
     if (limit < needed)
         LOG_WARNING(log, "agent", "The limit of open files is low", LOG_U64("limit", limit),
-                    LOG_U64("needed", needed), LOG_U64("connections", view.connection_limit),
+                    LOG_U64("needed", needed), LOG_U64("connections", served->connection_limit),
                     LOG_STRING("mend", "raise LimitNOFILE= of the unit or ulimit -n, or lower "
                                        "server.max_connections"));
 }

@@ -25,7 +25,7 @@ static void name_alert(const struct alert *alert, struct text *out)
 
     text_add(out, alert_name(alert));
     for (size_t i = 0; i < labels_count(alert->labels); i++) {
-        struct label_pair pair = labels_at(alert->labels, i);
+        struct label pair = labels_at(alert->labels, i);
 
         if (strcmp(pair.name, "alertname") == 0)
             continue;

@@ -8,7 +8,7 @@
 
 struct candidate {
     struct rule *rule;
-    const struct label_pair *labels;
+    const struct label *labels;
     size_t label_count;
     enum verdict verdict;
     enum severity severity;
@@ -20,7 +20,7 @@ struct candidate {
 static struct labels *labels_of(const struct candidate *c)
 {
     const struct config_rule *config = c->rule->config;
-    struct label_pair pairs[PAIRS_MAX];
+    struct label pairs[PAIRS_MAX];
     struct labels *labels = NULL;
     size_t n = 0;
 
@@ -29,9 +29,8 @@ static struct labels *labels_of(const struct candidate *c)
     for (size_t i = 0; i < c->label_count; i++)
         pairs[n++] = c->labels[i];
     for (size_t i = 0; i < config->labels.count; i++)
-        pairs[n++] =
-            (struct label_pair){config->labels.items[i].key, config->labels.items[i].value};
-    pairs[n++] = (struct label_pair){"alertname", config->name};
+        pairs[n++] = (struct label){config->labels.items[i].key, config->labels.items[i].value};
+    pairs[n++] = (struct label){"alertname", config->name};
     return labels_create(&labels, pairs, n) < 0 ? NULL : labels;
 }
 
@@ -96,7 +95,7 @@ static void take(struct alert_manager *m, const struct candidate *c)
         activate(m, alert, c);
 }
 
-static void take_sample(struct alert_manager *m, const struct alert_sample *sample)
+static void take_sample(struct alert_manager *m, const struct sample *sample)
 {
     size_t count;
     struct rule *const *rules = rule_set_of_metric(m->plan->rules, sample->metric, &count);
@@ -176,7 +175,7 @@ static void take_event(struct alert_manager *m, struct rule *rule, const struct 
 /* An absent series has the labels that the rule asks for. */
 static void take_absence(struct alert_manager *m, struct rule *rule)
 {
-    struct label_pair pairs[LABELS_MAX];
+    struct label pairs[LABELS_MAX];
     struct candidate c = {
         .rule = rule,
         .labels = pairs,
@@ -186,10 +185,10 @@ static void take_absence(struct alert_manager *m, struct rule *rule)
     };
 
     for (size_t i = 0; i < rule->config->match.count && i < LABELS_MAX; i++)
-        pairs[c.label_count++] = (struct label_pair){rule->config->match.items[i].key,
-                                                     rule->config->match.items[i].value};
+        pairs[c.label_count++] =
+            (struct label){rule->config->match.items[i].key, rule->config->match.items[i].value};
     for (size_t i = 0; i < m->input->sample_count; i++) {
-        const struct alert_sample *sample = &m->input->samples[i];
+        const struct sample *sample = &m->input->samples[i];
 
         if (strcmp(sample->metric, rule->config->metric) == 0 &&
             rule_judge_sample(rule, sample) == VERDICT_IDLE) {

@@ -43,7 +43,7 @@ int group_take(struct alert_manager *m, unsigned route, struct labels *labels, s
 static int common_labels(const struct route *route, const struct alert *alert, struct labels **ret)
 {
     const struct config_strings *names = &route->config->group_by;
-    struct label_pair pairs[LABELS_MAX];
+    struct label pairs[LABELS_MAX];
     size_t n = 0;
 
     if (route->paced && names->count == 0)
@@ -51,9 +51,9 @@ static int common_labels(const struct route *route, const struct alert *alert, s
     for (size_t i = 0; i < names->count && n < LABELS_MAX; i++) {
         const char *name = names->items[i];
 
-        pairs[n++] = (struct label_pair){name, strcmp(name, "severity") == 0
-                                                   ? severity_text(alert->severity)
-                                                   : labels_get(alert->labels, name)};
+        pairs[n++] =
+            (struct label){name, strcmp(name, "severity") == 0 ? severity_text(alert->severity)
+                                                               : labels_get(alert->labels, name)};
     }
     return labels_create_again(ret, pairs, n);
 }

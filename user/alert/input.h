@@ -5,22 +5,15 @@
 #include "alert/labels.h"
 #include "base/text.h"
 #include "config/alerting.h"
+#include "model/sample.h"
 #include "model/status.h"
-
-/* One series of a metric, as in /metrics. NaN: not known at the moment. */
-struct alert_sample {
-    const char *metric;
-    const struct label_pair *labels;
-    size_t label_count;
-    double value;
-};
 
 /* A health check (RULE_STATUS) or what a detector finds (RULE_DEGRADATION, RULE_ANOMALY,
  * RULE_FORECAST): degraded and unhealthy fire, unknown leaves things as they are. One that is not
  * in the input any more counts as unknown. */
 struct alert_condition {
     enum rule_kind kind;
-    const struct label_pair *labels;
+    const struct label *labels;
     size_t label_count;
     enum status status;
     double value;       /* NaN: none */
@@ -29,7 +22,7 @@ struct alert_condition {
 
 struct alert_event {
     enum rule_event event;
-    const struct label_pair *labels; /* what is the same for the next such event: no pid */
+    const struct label *labels; /* what is the same for the next such event: no pid */
     size_t label_count;
     double value;       /* NaN: none */
     const char *reason; /* one sentence, with the pid */
@@ -38,7 +31,7 @@ struct alert_event {
 struct alert_input {
     uint64_t monotonic_ns; /* never before the one of the last tick; stands still in suspend */
     uint64_t realtime_ns;  /* may jump either way */
-    const struct alert_sample *samples;
+    const struct sample *samples;
     size_t sample_count;
     const struct alert_condition *conditions;
     size_t condition_count;

@@ -18,7 +18,7 @@ static const char *text_of(const struct labels *labels)
 }
 
 /* By name; a later pair of the same name replaces the earlier one. */
-static size_t insert(struct label_pair *sorted, size_t count, struct label_pair pair)
+static size_t insert(struct label *sorted, size_t count, struct label pair)
 {
     size_t at = count;
 
@@ -33,9 +33,9 @@ static size_t insert(struct label_pair *sorted, size_t count, struct label_pair 
     return count + 1;
 }
 
-static int create(struct labels **ret, const struct label_pair *pairs, size_t count)
+static int create(struct labels **ret, const struct label *pairs, size_t count)
 {
-    struct label_pair sorted[LABELS_MAX + 1];
+    struct label sorted[LABELS_MAX + 1];
     size_t kept = 0, filled = 0, bytes = 0, at = 0;
     struct labels *labels;
     char *text;
@@ -75,10 +75,10 @@ static int create(struct labels **ret, const struct label_pair *pairs, size_t co
 }
 
 /* Who reads a label takes it for the name of something: it is made safe here, once for all. */
-static int create_clean(struct labels **ret, const struct label_pair *pairs, size_t count,
+static int create_clean(struct labels **ret, const struct label *pairs, size_t count,
                         bool marked_before)
 {
-    struct label_pair safe[3 * LABELS_MAX];
+    struct label safe[3 * LABELS_MAX];
     struct text cleaned[3 * LABELS_MAX];
     size_t cleaned_count = 0;
     int r = 0;
@@ -106,12 +106,12 @@ static int create_clean(struct labels **ret, const struct label_pair *pairs, siz
     return r;
 }
 
-int labels_create(struct labels **ret, const struct label_pair *pairs, size_t count)
+int labels_create(struct labels **ret, const struct label *pairs, size_t count)
 {
     return create_clean(ret, pairs, count, false);
 }
 
-int labels_create_again(struct labels **ret, const struct label_pair *pairs, size_t count)
+int labels_create_again(struct labels **ret, const struct label *pairs, size_t count)
 {
     return create_clean(ret, pairs, count, true);
 }
@@ -133,17 +133,17 @@ size_t labels_count(const struct labels *labels)
     return labels->count;
 }
 
-struct label_pair labels_at(const struct labels *labels, size_t index)
+struct label labels_at(const struct labels *labels, size_t index)
 {
     const char *text = text_of(labels);
 
-    return (struct label_pair){text + labels->offsets[index][0], text + labels->offsets[index][1]};
+    return (struct label){text + labels->offsets[index][0], text + labels->offsets[index][1]};
 }
 
 const char *labels_get(const struct labels *labels, const char *name)
 {
     for (size_t i = 0; i < labels->count; i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
 
         if (strcmp(pair.name, name) == 0)
             return pair.value;
@@ -158,7 +158,7 @@ bool labels_equal(const struct labels *a, const struct labels *b)
     if (a->fingerprint != b->fingerprint || a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
-        struct label_pair left = labels_at(a, i), right = labels_at(b, i);
+        struct label left = labels_at(a, i), right = labels_at(b, i);
 
         if (strcmp(left.name, right.name) != 0 || strcmp(left.value, right.value) != 0)
             return false;

@@ -289,7 +289,7 @@ bool matchers_may_match(const struct matchers *matchers, const struct labels *la
     return all_hold(matchers, labels, severity, true, NULL);
 }
 
-static const char *last_value(const struct label_pair *pairs, size_t count, const char *name)
+static const char *last_value(const struct label *pairs, size_t count, const char *name)
 {
     while (count-- > 0)
         if (strcmp(pairs[count].name, name) == 0)
@@ -297,7 +297,7 @@ static const char *last_value(const struct label_pair *pairs, size_t count, cons
     return "";
 }
 
-bool matchers_may_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
+bool matchers_may_match_pairs(const struct matchers *matchers, const struct label *pairs,
                               size_t count)
 {
     for (size_t i = 0; i < matchers->count; i++)

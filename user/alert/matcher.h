@@ -57,7 +57,7 @@ bool matchers_match_within(const struct matchers *matchers, const struct labels 
 bool matchers_may_match(const struct matchers *matchers, const struct labels *labels,
                         const char *severity);
 /* The same over pairs that are not in a set yet; of equal names the last counts. */
-bool matchers_may_match_pairs(const struct matchers *matchers, const struct label_pair *pairs,
+bool matchers_may_match_pairs(const struct matchers *matchers, const struct label *pairs,
                               size_t count);
 /* Whether the list may match what has no label at all, so that it matches nearly everything. */
 bool matchers_match_nothing(const struct matchers *matchers);

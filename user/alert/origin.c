@@ -13,24 +13,24 @@ static bool is_circumstance(const char *name)
     return false;
 }
 
-static size_t thing_pairs(const struct labels *alert, struct label_pair pairs[LABELS_MAX])
+static size_t thing_pairs(const struct labels *alert, struct label pairs[LABELS_MAX])
 {
     size_t n = 0;
 
     for (size_t i = 0; i < labels_count(alert); i++) {
-        struct label_pair pair = labels_at(alert, i);
+        struct label pair = labels_at(alert, i);
 
         if (!is_circumstance(pair.name))
             pairs[n++] = pair;
     }
     if (n == 0)
-        pairs[n++] = (struct label_pair){"alertname", labels_get(alert, "alertname")};
+        pairs[n++] = (struct label){"alertname", labels_get(alert, "alertname")};
     return n;
 }
 
 int origin_thing(const struct labels *alert, struct labels **ret)
 {
-    struct label_pair pairs[LABELS_MAX];
+    struct label pairs[LABELS_MAX];
 
     return labels_create_again(ret, pairs, thing_pairs(alert, pairs));
 }
@@ -53,7 +53,7 @@ uint64_t origin_source(const struct labels *alert)
 {
     static const char *const names[] = {"service", "unit", "upstream"};
     const char *cgroup = labels_get(alert, "cgroup");
-    struct label_pair pairs[LABELS_MAX];
+    struct label pairs[LABELS_MAX];
     uint64_t hash = STRONG_START;
     size_t count;
 

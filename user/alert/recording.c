@@ -18,7 +18,7 @@
 #define RECORDING_LINE_BYTES (RECORDING_COLUMNS_MAX << 10)
 
 struct row {
-    struct alert_sample *samples;
+    struct sample *samples;
     struct alert_condition *conditions;
     struct alert_event *events;
     size_t event_capacity;
@@ -155,7 +155,7 @@ static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
     if (!r->columns)
         return -ENOMEM;
     for (size_t i = 0; i < 2; i++) {
-        r->rows[i].samples = calloc(r->field_count, sizeof(struct alert_sample));
+        r->rows[i].samples = calloc(r->field_count, sizeof(struct sample));
         r->rows[i].conditions = calloc(r->field_count, sizeof(struct alert_condition));
         if (!r->rows[i].samples || !r->rows[i].conditions)
             return -ENOMEM;
@@ -286,7 +286,7 @@ static int take_cell(struct recording *r, size_t field, struct alert_input *ret,
         return bad_cell(r, field, "a number or nothing", error);
     if (column->kind == COLUMN_METRIC) {
         r->row->samples[ret->sample_count++] =
-            (struct alert_sample){column->metric, column->labels, column->label_count, number};
+            (struct sample){column->metric, column->labels, column->label_count, number};
         return 0;
     }
     if (isnan(number))

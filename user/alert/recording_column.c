@@ -9,13 +9,12 @@
 
 static int add_label(struct recording_column *column, const char *name, const char *value)
 {
-    struct label_pair *labels =
-        realloc(column->labels, (column->label_count + 1) * sizeof(*labels));
+    struct label *labels = realloc(column->labels, (column->label_count + 1) * sizeof(*labels));
 
     if (!labels)
         return -ENOMEM;
     column->labels = labels;
-    labels[column->label_count] = (struct label_pair){strdup(name), strdup(value)};
+    labels[column->label_count] = (struct label){strdup(name), strdup(value)};
     column->label_count++;
     return labels[column->label_count - 1].name && labels[column->label_count - 1].value ? 0
                                                                                          : -ENOMEM;

@@ -10,7 +10,7 @@ struct recording_column {
     enum column_kind kind;
     char *metric;
     enum rule_event event;
-    struct label_pair *labels;
+    struct label *labels;
     size_t label_count;
 };
 

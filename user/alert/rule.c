@@ -194,7 +194,7 @@ struct rule *const *rule_set_of_metric(const struct rule_set *set, const char *m
     return set->by_metric + low;
 }
 
-enum verdict rule_judge_sample(const struct rule *rule, const struct alert_sample *sample)
+enum verdict rule_judge_sample(const struct rule *rule, const struct sample *sample)
 {
     const struct config_rule *config = rule->config;
     double clear;

@@ -38,7 +38,7 @@ enum verdict {
     VERDICT_UNKNOWN,
 };
 
-enum verdict rule_judge_sample(const struct rule *rule, const struct alert_sample *sample);
+enum verdict rule_judge_sample(const struct rule *rule, const struct sample *sample);
 enum verdict rule_judge_condition(const struct rule *rule, const struct alert_condition *condition);
 bool rule_takes_event(const struct rule *rule, const struct alert_event *event);
 /* How bad the condition is: an unhealthy one is critical. */

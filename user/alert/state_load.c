@@ -86,7 +86,7 @@ static bool is_relative_cgroup(const cJSON *label)
 
 static struct labels *labels_of(const cJSON *json)
 {
-    struct label_pair pairs[LABELS_MAX];
+    struct label pairs[LABELS_MAX];
     CLEANUP_FREE char *cgroup = NULL;
     struct labels *labels = NULL;
     const cJSON *each;
@@ -95,7 +95,7 @@ static struct labels *labels_of(const cJSON *json)
     cJSON_ArrayForEach (each, json) {
         if (n == LABELS_MAX || !cJSON_IsString(each) || !each->string)
             return NULL;
-        pairs[n] = (struct label_pair){each->string, each->valuestring};
+        pairs[n] = (struct label){each->string, each->valuestring};
         if (!cgroup && is_relative_cgroup(each)) {
             cgroup = rooted_path(each->valuestring);
             pairs[n].value = cgroup ? cgroup : each->valuestring;

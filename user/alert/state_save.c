@@ -60,7 +60,7 @@ static void add_labels(cJSON *to, const struct labels *labels)
     cJSON *object = cJSON_AddObjectToObject(to, "labels");
 
     for (size_t i = 0; i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
 
         cJSON_AddStringToObject(object, pair.name, pair.value);
     }

@@ -301,7 +301,7 @@ void loop_stop(struct loop *loop)
     loop->stopped = true;
 }
 
-void loop_view(const struct loop *loop, struct loop_view *ret)
+const struct loop_view *loop_view(const struct loop *loop)
 {
-    *ret = loop->view;
+    return &loop->view;
 }

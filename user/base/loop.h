@@ -42,6 +42,7 @@ struct loop_view {
     uint64_t lag_max_ns;       /* the worst since start */
     uint64_t iterations_total; /* wake-ups of the loop */
 };
-void loop_view(const struct loop *loop, struct loop_view *ret);
+/* Kept by the loop, for its life. */
+const struct loop_view *loop_view(const struct loop *loop);
 
 #endif

@@ -67,7 +67,7 @@ static int say(const struct sending *sending)
 
 static int send(const struct sending *sending)
 {
-    const struct label_pair pair = {"alertname", "MoonwatchTest"};
+    const struct label pair = {"alertname", "MoonwatchTest"};
     struct alert_view alert = {
         .id = "00000000000000",
         .severity = SEVERITY_INFO,

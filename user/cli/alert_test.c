@@ -50,7 +50,7 @@ static void print_labels(const struct labels *labels, bool with_name)
     if (with_name)
         fputs(labels_get(labels, "alertname"), stdout);
     for (size_t i = 0; i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
 
         if (with_name && strcmp(pair.name, "alertname") == 0)
             continue;

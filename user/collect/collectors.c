@@ -1,6 +1,5 @@
 #include "collect/collectors.h"
 #include "collect/event_path.h"
-#include "collect/last_known.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,7 +29,6 @@ static const size_t record_bytes[RECORD_TYPE_COUNT] = {
 struct collectors {
     struct collector_env env;
     struct snapshot snapshot;
-    struct last_known *last;
     void *state[COLLECTOR_COUNT]; /* NULL: not open */
     double seconds[COLLECTOR_COUNT];
     struct visibility_part found[VISIBILITY_PARTS], visibility[VISIBILITY_PARTS];
@@ -48,7 +46,6 @@ void collectors_destroy(struct collectors *collectors)
     }
     cgroup_paths_destroy(collectors->env.cgroups);
     cgroup_paths_destroy(collectors->env.memory_cgroups);
-    last_known_destroy(collectors->last);
     free(collectors);
 }
 
@@ -61,8 +58,7 @@ int collectors_create(struct collectors **ret, const struct collector_env *env)
     c->env = *env;
     c->env.cgroups = NULL;
     c->env.memory_cgroups = NULL;
-    if (last_known_create(&c->last) < 0 ||
-        cgroup_paths_create(&c->env.cgroups, env->host, CGROUP_UNIFIED) < 0 ||
+    if (cgroup_paths_create(&c->env.cgroups, env->host, CGROUP_UNIFIED) < 0 ||
         cgroup_paths_create(&c->env.memory_cgroups, env->host, CGROUP_MEMORY) < 0) {
         collectors_destroy(c);
         return -ENOMEM;
@@ -85,7 +81,7 @@ int collectors_create(struct collectors **ret, const struct collector_env *env)
     return 0;
 }
 
-void collectors_sample(struct collectors *collectors, uint64_t now_ns)
+struct snapshot *collectors_sample(struct collectors *collectors, uint64_t now_ns)
 {
     const struct clock *clock = collectors->env.clock;
     uint64_t before = clock_monotonic_ns(clock);
@@ -101,8 +97,8 @@ void collectors_sample(struct collectors *collectors, uint64_t now_ns)
         before = after;
     }
     visibility_now(collectors->found, &collectors->snapshot.disk, collectors->visibility);
-    last_known_update(collectors->last, &collectors->snapshot, now_ns);
     collectors->snapshot.sequence++;
+    return &collectors->snapshot;
 }
 
 void collectors_record(struct collectors *collectors, const struct record_head *record, size_t size)

@@ -10,8 +10,9 @@ struct collectors;
 int collectors_create(struct collectors **ret, const struct collector_env *env);
 void collectors_destroy(struct collectors *collectors);
 
-/* Samples everything into the one snapshot. */
-void collectors_sample(struct collectors *collectors, uint64_t now_ns);
+/* Samples everything into the one snapshot, and hands it to whoever completes it (last_known.h)
+ * before anybody reads it. */
+struct snapshot *collectors_sample(struct collectors *collectors, uint64_t now_ns);
 /* Hands a ring-buffer record to every collector that wants it. */
 void collectors_record(struct collectors *collectors, const struct record_head *record,
                        size_t size);

@@ -93,7 +93,7 @@ static void sample_resource(struct pressure_state *s, enum pressure_resource r, 
     }
     line_missing(&p->some, why);
     line_missing(&p->full, why);
-    p->triggers_total = (double)resource->fired_total;
+    p->triggers_total = s->triggers_missing ? NAN : (double)resource->fired_total;
     file = scan_of(s->buffer, len < 0 ? 0 : (size_t)len);
     while (scan_line(&file, &line))
         parse_line(&line, p);

@@ -17,7 +17,7 @@ static const struct sockaddr *source_of(struct MHD_Connection *connection)
 
 static uint64_t now_ns(const struct site *site)
 {
-    return clock_monotonic_ns(site->sources.clock);
+    return clock_monotonic_ns(site->sources.facts->clock);
 }
 
 static enum MHD_Result unauthorized(struct MHD_Connection *connection, const struct caller *caller,

@@ -2,20 +2,17 @@
 #ifndef MOONWATCH_HTTP_BODY_H
 #define MOONWATCH_HTTP_BODY_H
 
+#include "facts/facts.h"
 #include "http/fields.h"
 #include "http/server.h"
-#include "model/snapshot.h"
 
 struct metrics;
 
 /* All borrowed for the call. */
 struct body_env {
+    struct facts *facts;
     const struct server_sources *sources;
-    const struct snapshot *snapshot;
-    const struct server_view *server;
     struct metrics *metrics;
-    uint64_t uptime_ns;
-    uint64_t started_realtime_ns;
     double slow_wait_seconds; /* NaN: waits are not recorded */
     size_t metrics_series_max;
     bool reduced; /* the caller may see no detail of the host */

@@ -186,7 +186,7 @@ static size_t row_bytes(const struct alert_view *view)
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         ret += texts[i] ? strlen(texts[i]) : 0;
     for (size_t i = 0; i < labels_count(view->labels); i++) {
-        struct label_pair pair = labels_at(view->labels, i);
+        struct label pair = labels_at(view->labels, i);
 
         ret += strlen(pair.name) + strlen(pair.value) + LABEL_BYTES;
     }
@@ -258,9 +258,9 @@ static struct notify_channel_view *gather_channels(const struct notify *notify,
 
 static int answer(const struct body_env *env, struct filter *filter, struct body *ret)
 {
-    const struct alert_manager *alerts = env->sources->alerts;
+    const struct alert_manager *alerts = env->facts->alerts;
     struct selection active = {.filter = filter, .sorted = true}, past = {.filter = filter};
-    struct alerts_body body = {.realtime_ns = env->snapshot->realtime_ns};
+    struct alerts_body body = {.realtime_ns = env->facts->snapshot->realtime_ns};
     CLEANUP_FREE struct notify_channel_view *channels = NULL;
     size_t bytes = 0;
     int r = -ENOMEM;
@@ -277,7 +277,7 @@ static int answer(const struct body_env *env, struct filter *filter, struct body
     } else {
         body.missing = "this agent has no alerts";
     }
-    channels = gather_channels(env->sources->notify, &body);
+    channels = gather_channels(env->facts->notify, &body);
     fit(&active, &bytes);
     fit(&past, &bytes);
     body.firing = active.firing;
@@ -339,7 +339,7 @@ int body_alert_ack(const struct body_env *env, struct body *ret)
     double seconds;
     int r;
 
-    if (!env->sources->alerts)
+    if (!env->facts->alerts)
         return error_body(ret, 503, "unavailable", "this agent has no alerts");
     r = request_parse(env, &alert_ack_table, &json, error);
     if (r < 0)
@@ -349,13 +349,13 @@ int body_alert_ack(const struct body_env *env, struct body *ret)
         return error_body(
             ret, 400, "bad_body",
             "duration_seconds is not above 0 and up to a year (allowed: leave it out)");
-    r = alert_manager_ack(env->sources->alerts, env->param, request_string(json, "by"),
+    r = alert_manager_ack(env->facts->alerts, env->param, request_string(json, "by"),
                           request_string(json, "comment"), isnan(seconds) ? 0 : seconds);
     if (r < 0)
         return refuse_ack(r, env->param, ret);
-    if (!alert_manager_find(env->sources->alerts, env->param, &view))
+    if (!alert_manager_find(env->facts->alerts, env->param, &view))
         return refuse_ack(-ENOENT, env->param, ret);
     return body_render(ret, 200, &alert_acked_table,
-                       &(struct alert_acked_body){clock_realtime_ns(env->sources->clock), &view},
+                       &(struct alert_acked_body){clock_realtime_ns(env->facts->clock), &view},
                        NULL);
 }

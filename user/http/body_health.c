@@ -149,18 +149,17 @@ static size_t list_probes(const struct probe *probe, uint64_t now_ns, struct pro
 static int add_probes(struct health_view *view, const struct body_env *env,
                       struct probe_row **ret_rows)
 {
-    const struct probe *probe = env->sources->probe;
+    const struct probe *probe = env->facts->probe;
     struct probe_row *rows;
 
     if (!probe) {
-        view->probes_missing =
-            env->sources->probe_missing ? env->sources->probe_missing : "BPF is off";
+        view->probes_missing = env->facts->probe_missing ? env->facts->probe_missing : "BPF is off";
         return 0;
     }
     rows = calloc(probe_program_count(probe) + 1, sizeof(*rows));
     if (!rows)
         return -ENOMEM;
-    view->probe_count = list_probes(probe, clock_monotonic_ns(env->sources->clock), rows);
+    view->probe_count = list_probes(probe, clock_monotonic_ns(env->facts->clock), rows);
     view->probes = rows;
     *ret_rows = rows;
     return 0;
@@ -175,12 +174,12 @@ static void add_unseen(struct health_view *view, const struct visibility_part *p
 
 int body_health(const struct body_env *env, struct body *ret)
 {
-    const struct health *health = env->sources->health;
+    const struct health *health = env->facts->health;
     struct health_view view = {
         .status = health_status(health),
-        .realtime_ns = env->snapshot->sequence ? env->snapshot->realtime_ns : 0,
+        .realtime_ns = env->facts->snapshot->sequence ? env->facts->snapshot->realtime_ns : 0,
         .version = MOONWATCH_VERSION,
-        .uptime_ns = env->uptime_ns,
+        .uptime_ns = clock_monotonic_ns(env->facts->clock) - env->facts->started_monotonic_ns,
     };
     CLEANUP_FREE struct probe_row *rows = NULL;
     int r = env->reduced ? 0 : add_probes(&view, env, &rows);
@@ -188,7 +187,7 @@ int body_health(const struct body_env *env, struct body *ret)
     if (r < 0)
         return r;
     if (!env->reduced)
-        add_unseen(&view, env->sources->visibility);
+        add_unseen(&view, env->facts->visibility);
     for (int c = 0; c < COMPONENT_COUNT; c++) {
         health_component(health, c, &view.components[c]);
         if (env->reduced && view.components[c].reasons && view.components[c].reasons->count)

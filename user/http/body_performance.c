@@ -1,9 +1,9 @@
 /* GET /health/performance: services, upstreams and their breakers. */
-#include "base/cleanup.h"
-#include "http/breakers.h"
-#include "http/endpoint_rows.h"
-#include "http/performance_rows.h"
-#include "http/tables.h"
+#include "facts/breaker_entry.h"
+#include "facts/endpoint_rows.h"
+#include "facts/performance_rows.h"
+#include "facts/tables.h"
+#include "http/body.h"
 
 struct performance_body {
     struct component_view component;
@@ -34,24 +34,20 @@ const struct field_table performance_table =
 
 int body_performance(const struct body_env *env, struct body *ret)
 {
-    CLEANUP_FREE struct performance_row *rows = NULL;
-    CLEANUP_FREE struct breaker_entry *breakers = NULL;
-    CLEANUP_FREE struct endpoint_row *checks = NULL;
-    struct performance_body body = {.realtime_ns = env->snapshot->realtime_ns};
-    int r = performance_rows_gather(env, &rows, &body.row_count);
+    const struct facts *facts = env->facts;
+    struct performance_body body = {
+        .realtime_ns = facts->snapshot->realtime_ns,
+        .rows = facts->performance,
+        .row_count = facts->performance_count,
+        .rows_missing = performance_rows_missing(facts),
+        .breakers = facts->breakers,
+        .breaker_count = facts->breaker_count,
+        .breakers_missing = breaker_entries_missing(facts),
+        .checks = facts->endpoints,
+        .check_count = facts->endpoint_count,
+        .checks_missing = endpoint_rows_missing(facts),
+    };
 
-    if (r == 0)
-        r = breakers_gather(env, &breakers, &body.breaker_count);
-    if (r == 0)
-        r = endpoint_rows_gather(env, &checks, &body.check_count);
-    if (r < 0)
-        return r;
-    body.rows = rows;
-    body.breakers = breakers;
-    body.checks = checks;
-    body.checks_missing = endpoint_rows_missing(env, body.check_count);
-    body.rows_missing = performance_rows_missing(env, body.row_count);
-    body.breakers_missing = breakers_missing(env, body.breaker_count);
-    health_component(env->sources->health, COMPONENT_PERFORMANCE, &body.component);
-    return body_render(ret, 200, &performance_table, &body, env->snapshot);
+    health_component(facts->health, COMPONENT_PERFORMANCE, &body.component);
+    return body_render(ret, 200, &performance_table, &body, facts->snapshot);
 }

@@ -99,8 +99,8 @@ static void rows_free(struct rows *rows)
 
 static int add_rows(struct resources_view *view, const struct body_env *env, struct rows *rows)
 {
-    const struct disk_snapshot *disk = &env->snapshot->disk;
-    const struct network_snapshot *network = &env->snapshot->network;
+    const struct disk_snapshot *disk = &env->facts->snapshot->disk;
+    const struct network_snapshot *network = &env->facts->snapshot->network;
     size_t disks = disk->missing ? 0 : disk->filesystem_count;
     size_t devices = disk->devices_missing ? 0 : disk->device_count;
     size_t ports = network->ports_missing || network->missing ? 0 : network->port_count;
@@ -111,7 +111,7 @@ static int add_rows(struct resources_view *view, const struct body_env *env, str
     if (!rows->disks || !rows->devices || !rows->ports)
         return -ENOMEM;
     for (size_t i = 0; i < disks; i++)
-        view_disk(&rows->disks[i], env->sources->health, &disk->filesystems[i]);
+        view_disk(&rows->disks[i], env->facts->health, &disk->filesystems[i]);
     for (size_t i = 0; i < devices; i++) {
         rows->devices[i].figures = &disk->devices[i];
         if (!disk->devices[i].traced)
@@ -137,9 +137,9 @@ static const char *concern_missing(const struct body_env *env, enum probe_concer
 {
     const char *reason = NULL;
 
-    if (!env->sources->probe)
-        return env->sources->probe_missing ? env->sources->probe_missing : "BPF is off";
-    if (probe_concern_active(env->sources->probe, concern, &reason))
+    if (!env->facts->probe)
+        return env->facts->probe_missing ? env->facts->probe_missing : "BPF is off";
+    if (probe_concern_active(env->facts->probe, concern, &reason))
         return NULL;
     return reason && *reason ? reason : "the probe does not run";
 }
@@ -164,7 +164,7 @@ static void judge(struct resources_view *view, const struct health *health)
 
 int body_resources(const struct body_env *env, struct body *ret)
 {
-    const struct snapshot *s = env->snapshot;
+    const struct snapshot *s = env->facts->snapshot;
     struct resources_view view = {
         .realtime_ns = s->realtime_ns,
         .cpu = {.figures = &s->cpu,
@@ -194,8 +194,8 @@ int body_resources(const struct body_env *env, struct body *ret)
     view.cpu.top = top_of(&s->process, TOP_CPU);
     view.memory.top = top_of(&s->process, TOP_RSS);
     view.io.top = top_of(&s->process, TOP_BLOCKED);
-    health_component(env->sources->health, COMPONENT_RESOURCES, &view.component);
-    judge(&view, env->sources->health);
+    health_component(env->facts->health, COMPONENT_RESOURCES, &view.component);
+    judge(&view, env->facts->health);
     r = body_render(ret, 200, &resources_table, &view, s);
 out:
     rows_free(&rows);

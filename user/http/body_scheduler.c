@@ -1,8 +1,8 @@
 /* GET /health/scheduler: how long tasks wait for a CPU, and who waits longest. */
 #include "abi/reclaim.h"
 #include "base/cleanup.h"
+#include "facts/tables.h"
 #include "http/body.h"
-#include "http/tables.h"
 #include "model/histogram.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -31,52 +31,6 @@ struct scheduler_view {
     const void *nothing;
     const char *jobs_missing, *queues_missing;
 };
-
-#define TYPE struct scheduler_snapshot
-static const struct field delay_fields[] = {
-    ROW("recent", FIELD_LATENCY, recent, .about = "last minute"),
-    ROW("total", FIELD_LATENCY, total.delay, .about = "since the agent started"),
-    ROW("method", FIELD_STRING, method, .unknown = "no probe measures it",
-        .about = "rq-clock: the kernel's own timestamps, blind below its clock tick of some "
-                 "microseconds; task-storage: a timestamp per wakeup"),
-};
-static const struct field_table delay_table =
-    FIELD_TABLE("RunQueueDelay", delay_fields, "From runnable to running.",
-                .missing_at = MISSING_AT(TYPE, missing));
-
-static const struct field blocked_time_fields[] = {
-    ROW("recent", FIELD_LATENCY, recent_blocked, .about = "last minute"),
-    ROW("total", FIELD_LATENCY, blocked, .about = "since the agent started"),
-};
-static const struct field_table blocked_time_table =
-    FIELD_TABLE("BlockedTime", blocked_time_fields, "Uninterruptible sleep.",
-                .missing_at = MISSING_AT(TYPE, blocked_missing));
-
-static const struct field reclaim_fields[] = {
-    ROW("direct", FIELD_LATENCY, reclaim[RECLAIM_DIRECT], .about = "the host ran low"),
-    ROW("memcg", FIELD_LATENCY, reclaim[RECLAIM_MEMCG], .about = "a cgroup was at its limit"),
-};
-static const struct field_table reclaim_table =
-    FIELD_TABLE("ReclaimStalls", reclaim_fields,
-                "Tasks that stood still to reclaim memory, since the agent started.",
-                .missing_at = MISSING_AT(TYPE, reclaim_missing));
-
-static const struct field waits_fields[] = {
-    {.key = "run_queue_delay", .kind = FIELD_OBJECT, .table = &delay_table},
-    {.key = "blocked_time", .kind = FIELD_OBJECT, .table = &blocked_time_table},
-    {.key = "reclaim_stalls", .kind = FIELD_OBJECT, .table = &reclaim_table},
-};
-static const struct field_table waits_table = FIELD_TABLE("Waits", waits_fields, NULL);
-
-static const struct field slow_waits_fields[] = {
-    ROW("slow_waits_total", FIELD_DOUBLE, slow_waits_total, .about = "since the agent started"),
-    ROW("slow_waits", FIELD_ROWS, slow_waits, .table = &slow_wait_table,
-        .stride = sizeof(struct slow_wait), .count_offset = offsetof(TYPE, slow_wait_count),
-        .about = "newest first"),
-};
-static const struct field_table slow_waits_table =
-    FIELD_TABLE("SlowWaits", slow_waits_fields, NULL);
-#undef TYPE
 
 #define TYPE struct cpu_snapshot
 static const struct field tasks_fields[] = {
@@ -141,14 +95,14 @@ static int compare_cgroups(const void *a, const void *b)
 
 int body_scheduler(const struct body_env *env, struct body *ret)
 {
-    const struct scheduler_snapshot *s = &env->snapshot->scheduler;
-    const struct process_snapshot *process = &env->snapshot->process;
+    const struct scheduler_snapshot *s = &env->facts->snapshot->scheduler;
+    const struct process_snapshot *process = &env->facts->snapshot->process;
     size_t count = s->missing ? 0 : s->cgroup_count;
     CLEANUP_FREE struct cgroup_waits *cgroups = calloc(count + 1, sizeof(*cgroups));
     struct scheduler_view view = {
-        .realtime_ns = env->snapshot->realtime_ns,
+        .realtime_ns = env->facts->snapshot->realtime_ns,
         .figures = s,
-        .cpu = &env->snapshot->cpu,
+        .cpu = &env->facts->snapshot->cpu,
         .recent_ns = RECENT_SECONDS * NS_PER_SECOND,
         .figures_missing = s->missing,
         .slow_wait_seconds = env->slow_wait_seconds,
@@ -172,6 +126,6 @@ int body_scheduler(const struct body_env *env, struct body *ret)
     if (!view.slow_waits_missing && !(env->slow_wait_seconds > 0))
         view.slow_waits_missing =
             "slow waits are not recorded: performance_tracker.slow_wait_ms is 0";
-    health_component(env->sources->health, COMPONENT_SCHEDULER, &view.component);
-    return body_render(ret, 200, &scheduler_table, &view, env->snapshot);
+    health_component(env->facts->health, COMPONENT_SCHEDULER, &view.component);
+    return body_render(ret, 200, &scheduler_table, &view, env->facts->snapshot);
 }

@@ -1,8 +1,8 @@
 /* GET /services. */
-#include "base/cleanup.h"
-#include "http/endpoint_rows.h"
-#include "http/performance_rows.h"
-#include "http/tables.h"
+#include "facts/endpoint_rows.h"
+#include "facts/performance_rows.h"
+#include "facts/tables.h"
+#include "http/body.h"
 
 struct services_body {
     uint64_t realtime_ns;
@@ -29,18 +29,16 @@ const struct field_table services_table =
 
 int body_services(const struct body_env *env, struct body *ret)
 {
-    CLEANUP_FREE struct performance_row *rows = NULL;
-    CLEANUP_FREE struct endpoint_row *checks = NULL;
-    struct services_body body = {.realtime_ns = env->snapshot->realtime_ns};
-    int r = performance_rows_gather(env, &rows, &body.count);
+    const struct facts *facts = env->facts;
+    const struct services_body body = {
+        .realtime_ns = facts->snapshot->realtime_ns,
+        .count = facts->performance_count,
+        .rows = facts->performance,
+        .missing = performance_rows_missing(facts),
+        .check_count = facts->endpoint_count,
+        .checks = facts->endpoints,
+        .checks_missing = endpoint_rows_missing(facts),
+    };
 
-    if (r == 0)
-        r = endpoint_rows_gather(env, &checks, &body.check_count);
-    if (r < 0)
-        return r;
-    body.checks = checks;
-    body.checks_missing = endpoint_rows_missing(env, body.check_count);
-    body.rows = rows;
-    body.missing = performance_rows_missing(env, body.count);
     return body_render(ret, 200, &services_table, &body, NULL);
 }

@@ -31,8 +31,8 @@ static int no_alerts(struct body *ret)
 
 int body_silences(const struct body_env *env, struct body *ret)
 {
-    const struct alert_manager *alerts = env->sources->alerts;
-    struct silences_body body = {.realtime_ns = env->snapshot->realtime_ns};
+    const struct alert_manager *alerts = env->facts->alerts;
+    struct silences_body body = {.realtime_ns = env->facts->snapshot->realtime_ns};
     CLEANUP_FREE struct silence_view *views = NULL;
 
     if (!alerts)
@@ -64,7 +64,7 @@ static bool find_silence(const struct alert_manager *alerts, const char *id,
 static int render_one(const struct body_env *env, const struct silence_view *view, struct body *ret)
 {
     const struct silences_body body = {
-        .realtime_ns = clock_realtime_ns(env->sources->clock), .count = 1, .silences = view};
+        .realtime_ns = clock_realtime_ns(env->facts->clock), .count = 1, .silences = view};
 
     return body_render(ret, 200, &silences_table, &body, NULL);
 }
@@ -100,10 +100,10 @@ static int read_span(const struct body_env *env, const cJSON *json, struct span 
                      char error[ERROR_BYTES])
 {
     double seconds = request_number(json, "duration_seconds");
-    uint64_t now_ns = env->snapshot->realtime_ns;
+    uint64_t now_ns = env->facts->snapshot->realtime_ns;
 
     if (!now_ns)
-        now_ns = clock_realtime_ns(env->sources->clock);
+        now_ns = clock_realtime_ns(env->facts->clock);
     *ret = (struct span){.start_ns = now_ns};
     if (!read_time(json, "starts_at", &ret->start_ns, error) ||
         !read_time(json, "ends_at", &ret->end_ns, error))
@@ -129,7 +129,7 @@ int body_silence(const struct body_env *env, struct body *ret)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json = NULL;
     __attribute__((cleanup(cleanup_text))) struct text matchers;
-    struct alert_manager *alerts = env->sources->alerts;
+    struct alert_manager *alerts = env->facts->alerts;
     char error[ERROR_BYTES] = "", id[24];
     struct silence_view view;
     struct span span;
@@ -161,7 +161,7 @@ int body_silence(const struct body_env *env, struct body *ret)
 
 static int end_silence(const struct body_env *env, const char *id, struct body *ret)
 {
-    struct alert_manager *alerts = env->sources->alerts;
+    struct alert_manager *alerts = env->facts->alerts;
     struct silence_view view;
     char message[128];
     int r;
@@ -184,7 +184,7 @@ int body_unsilence(const struct body_env *env, struct body *ret)
     char error[REQUEST_ERROR_BYTES];
     int r;
 
-    if (!env->sources->alerts)
+    if (!env->facts->alerts)
         return no_alerts(ret);
     if (*env->param)
         return end_silence(env, env->param, ret);

@@ -1,6 +1,6 @@
 /* The bodies that are not JSON: /metrics and the index. */
 #include "base/text.h"
-#include "http/metrics.h"
+#include "facts/metrics.h"
 #include "http/routes.h"
 #include <errno.h>
 
@@ -23,31 +23,11 @@ static int take(struct text *text, struct body *ret)
 
 int body_metrics(const struct body_env *env, struct body *ret)
 {
-    struct loop_view loop = {0};
-    struct metrics_sources sources = {
-        .clock = env->sources->clock,
-        .snapshot = env->snapshot,
-        .health = env->sources->health,
-        .services = env->sources->services,
-        .alerts = env->sources->alerts,
-        .alert_state = env->sources->alert_state,
-        .notify = env->sources->notify,
-        .checks = env->sources->checks,
-        .probe = env->sources->probe,
-        .log = env->sources->log,
-        .collectors = env->sources->collectors,
-        .loop = env->sources->loop ? &loop : NULL,
-        .server = env->server,
-        .started_realtime_ns = env->started_realtime_ns,
-        .series_max = env->metrics_series_max,
-    };
     struct text out;
     int r;
 
-    if (env->sources->loop)
-        loop_view(env->sources->loop, &loop);
     text_init(&out, METRICS_BYTES_MAX);
-    r = metrics_render(env->metrics, &out, &sources, env->openmetrics);
+    r = metrics_render(env->metrics, &out, env->facts, env->metrics_series_max, env->openmetrics);
     if (r < 0) {
         text_free(&out);
         return r;

@@ -239,7 +239,7 @@ static int add_labels(cJSON *out, const struct field *f, const struct source *s)
     int r = add_item(out, f->key, object);
 
     for (size_t i = 0; r == 0 && i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
         cJSON *value = create_string(pair.value, false);
 
         if (!value || !cJSON_AddItemToObject(object, pair.name, value)) {
@@ -338,26 +338,22 @@ static int add_missing(cJSON *out, const struct field *f, const struct source *s
     return r ? r : add_reason(out, f->key, why);
 }
 
-static const char *reason_at(const void *object, size_t missing_at)
-{
-    return object && missing_at ? *(const char *const *)((const char *)object + missing_at - 1)
-                                : NULL;
-}
-
 static int render(cJSON *out, const struct field_table *table, const void *object, const void *ctx,
                   const char *missing)
 {
     int r = 0;
 
     if (!missing)
-        missing = reason_at(object, table->missing_at);
+        missing = field_reason(object, table->missing_at);
     for (size_t i = 0; r == 0 && i < table->count; i++) {
         const struct field *f = &table->fields[i];
         struct source source = {(const char *)object + f->offset, object, ctx};
-        const char *why = missing ? missing : reason_at(object, f->missing_at);
+        const char *why = missing ? missing : field_reason(object, f->missing_at);
 
         if (f->kind == FIELD_MERGE)
             r = render(out, f->table, object ? *(const void *const *)source.at : NULL, ctx, why);
+        else if (!f->key)
+            continue;
         else if (why && !f->identity)
             r = add_missing(out, f, &source, why);
         else

@@ -20,7 +20,7 @@ const struct field_table reload_table = FIELD_TABLE("Reload", reload_fields, NUL
 
 int body_reload(const struct body_env *env, struct body *ret)
 {
-    struct reload_view view = {"reloaded", clock_realtime_ns(env->sources->clock)};
+    struct reload_view view = {"reloaded", clock_realtime_ns(env->facts->clock)};
     char error[SERVER_ERROR_BYTES] = "the configuration was refused";
 
     if (!env->sources->reload)

@@ -1,7 +1,7 @@
 #include "http/routes.h"
+#include "facts/metrics.h"
 #include "http/alerts.h"
 #include "http/breakers.h"
-#include "http/metrics.h"
 #include "http/reload.h"
 #include <stdio.h>
 #include <string.h>

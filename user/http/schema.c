@@ -127,6 +127,8 @@ static void add_properties(cJSON *properties, cJSON *required, const struct fiel
             add_properties(properties, required, f->table, missing || f->missing_at, schemas);
             continue;
         }
+        if (!f->key)
+            continue;
         describe(cJSON_AddObjectToObject(properties, f->key), f, nullable, schemas);
         if (!f->optional)
             cJSON_AddItemToArray(required, cJSON_CreateString(f->key));

@@ -1,5 +1,5 @@
 #include "http/sections.h"
-#include "http/tables.h"
+#include "facts/tables.h"
 
 #define MERGE(merged_table, ...)                                                                   \
     {                                                                                              \
@@ -107,16 +107,6 @@ static const struct field network_section_fields[] = {
 static const struct field_table network_section_table =
     FIELD_TABLE("NetworkSection", network_section_fields, NULL);
 
-#define TYPE struct pressure_snapshot
-static const struct field pressure_resources_fields[] = {
-    ROW("cpu", FIELD_OBJECT, resource[PRESSURE_CPU], .table = &pressure_table),
-    ROW("memory", FIELD_OBJECT, resource[PRESSURE_MEMORY], .table = &pressure_table),
-    ROW("io", FIELD_OBJECT, resource[PRESSURE_IO], .table = &pressure_table),
-};
-static const struct field_table pressure_resources_table = FIELD_TABLE(
-    "PressureResources", pressure_resources_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
-#undef TYPE
-
 #define TYPE struct pressure_view
 static const struct field pressure_section_fields[] = {
     SECTION_FIELDS,
@@ -143,41 +133,6 @@ static const struct field_table files_section_table =
 static const struct field_table processes_section_table =
     FIELD_TABLE("ProcessesSection", processes_section_fields, NULL);
 
-#define TYPE struct event_snapshot
-#define TOTAL(name, member) ROW(name, FIELD_DOUBLE, member, .about = "since the agent started")
-static const struct field oom_events_fields[] = {
-    TOTAL("oom_kills_total", ooms_total),
-    LIST("oom_kills", ooms, oom_count, &oom_table, struct oom_capsule),
-};
-static const struct field crash_events_fields[] = {
-    ROW("crashes_total", FIELD_DOUBLE, crashes_total,
-        .about = "of these, by a signal that is a crash"),
-    ROW("abnormal_exits_total", FIELD_DOUBLE, abnormal_exits_total,
-        .about = "by a signal or with a non-zero status, since the agent started"),
-    ROW("main_process_failures_total", FIELD_DOUBLE, failures_total,
-        .about = "of services and containers, that ended with a status that is no success"),
-    LIST("abnormal_exits", abnormal_exits, exit_count, &crash_table, struct crash,
-         .about = "crashes among them are kept longer"),
-};
-static const struct field connect_events_fields[] = {
-    TOTAL("connects_failed_total", connects_failed_total),
-    LIST("connects_failed", connects_failed, connect_failed_count, &connect_failed_table,
-         struct connect_failed),
-};
-static const struct field stall_events_fields[] = {
-    TOTAL("stalls_total", stalls_total),
-    LIST("stalls", stalls, stall_count, &stall_table, struct stall),
-};
-#undef TYPE
-
-static const struct field_table oom_events = FIELD_TABLE("OomEvents", oom_events_fields, NULL);
-static const struct field_table crash_events =
-    FIELD_TABLE("CrashEvents", crash_events_fields, NULL);
-static const struct field_table connect_events =
-    FIELD_TABLE("ConnectEvents", connect_events_fields, NULL);
-static const struct field_table stall_events =
-    FIELD_TABLE("StallEvents", stall_events_fields, NULL);
-
 #define TYPE struct events_view
 #define EVENTS(merged_table, why)                                                                  \
     {                                                                                              \
@@ -185,10 +140,10 @@ static const struct field_table stall_events =
         .missing_at = MISSING_AT(TYPE, why)                                                        \
     }
 static const struct field events_fields[] = {
-    EVENTS(&oom_events, ooms_missing),
-    EVENTS(&crash_events, crashes_missing),
-    EVENTS(&connect_events, connects_missing),
-    EVENTS(&stall_events, stalls_missing),
+    EVENTS(&oom_events_table, ooms_missing),
+    EVENTS(&crash_events_table, crashes_missing),
+    EVENTS(&connect_events_table, connects_missing),
+    EVENTS(&stall_events_table, stalls_missing),
 };
 #undef TYPE
 

@@ -1,9 +1,9 @@
 #include "http/server.h"
+#include "facts/metrics.h"
 #include "http/admission.h"
 #include "http/certificate.h"
 #include "http/connections.h"
 #include "http/listen.h"
-#include "http/metrics.h"
 #include "http/site.h"
 #include "http/upload.h"
 #include <errno.h>
@@ -104,7 +104,7 @@ static void take_turn(struct server *server, struct turn *turn)
 
 static void run(struct server *server)
 {
-    uint64_t now_ns = clock_monotonic_ns(server->site.sources.clock), alarm_ns = 0;
+    uint64_t now_ns = clock_monotonic_ns(server->site.sources.facts->clock), alarm_ns = 0;
     unsigned long long timeout_ms = 0;
     bool again = true, timed = false;
     struct turn turn = {0};
@@ -165,6 +165,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
         connections_remove(&server->connections, *socket_context);
         *socket_context = NULL;
     }
+    server->site.view.connections = server->connections.count;
+    server->site.view.connections_evicted_total = server->connections.evicted_total;
 }
 
 /* NULL: there was no memory for it. */
@@ -174,12 +176,6 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info ? info->socket_context : NULL;
-}
-
-static void count_connections(const struct server *server, struct server_view *view)
-{
-    view->connections = server->connections.count;
-    view->connections_evicted_total = server->connections.evicted_total;
 }
 
 /* Before libmicrohttpd takes the target apart. */
@@ -237,7 +233,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     server->site.view.requests_total++;
     if (connection)
         connections_touch(&server->connections, connection);
-    count_connections(server, &server->site.view);
     whole = upload_request(upload, method, url);
     r = site_answer(&server->site, mhd, &whole);
     if (server->site.guess_report_ns != due_ns)
@@ -405,7 +400,7 @@ static int open_server(struct server *server, const struct config *config,
     if (r == 0)
         r = join_loop(server);
     if (r == 0)
-        r = metrics_create(&server->site.metrics, server->site.sources.host);
+        r = metrics_create(&server->site.metrics, server->site.sources.facts->host);
     if (r < 0)
         snprintf(error, SERVER_ERROR_BYTES, "cannot serve HTTP: %s", strerror(-r));
     return r;
@@ -423,8 +418,6 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
     server->connections.loop = loop;
     server->site.sources = *sources;
     auth_hosts_name_machine(&server->site.auth.hosts);
-    server->site.started_monotonic_ns = clock_monotonic_ns(sources->clock);
-    server->site.started_realtime_ns = clock_realtime_ns(sources->clock);
     r = guesses_create(&server->site.guesses);
     if (r == 0)
         r = open_server(server, config, error);
@@ -433,6 +426,7 @@ int server_create(struct server **ret, struct loop *loop, const struct config *c
         return r;
     }
     make_admin_token(server);
+    sources->facts->server = &server->site.view;
     *ret = server;
     return 0;
 }
@@ -441,6 +435,7 @@ void server_destroy(struct server *server)
 {
     if (!server)
         return;
+    server->site.sources.facts->server = NULL;
     loop_remove(server->readable);
     loop_remove(server->timeout);
     loop_remove(server->report);
@@ -462,10 +457,4 @@ void server_destroy(struct server *server)
 const char *server_address(const struct server *server)
 {
     return server->name;
-}
-
-void server_view(const struct server *server, struct server_view *ret)
-{
-    *ret = server->site.view;
-    count_connections(server, ret);
 }

@@ -100,7 +100,6 @@ static int choose_type(struct MHD_Connection *connection, const struct route *ro
 /* What an answer depends on beside the route. */
 struct asked {
     struct MHD_Connection *connection;
-    const struct snapshot *snapshot;
     const struct request *request;
     const char *param;
     bool variant;
@@ -152,12 +151,9 @@ static int render(struct site *site, const struct route *route, const struct ask
                   struct MHD_Response **ret, unsigned *ret_status)
 {
     struct body_env env = {
+        .facts = site->sources.facts,
         .sources = &site->sources,
-        .snapshot = asked->snapshot,
-        .server = &site->view,
         .metrics = site->metrics,
-        .uptime_ns = clock_monotonic_ns(site->sources.clock) - site->started_monotonic_ns,
-        .started_realtime_ns = site->started_realtime_ns,
         .slow_wait_seconds = site->slow_wait_seconds,
         .metrics_series_max = site->metrics_series_max,
         .reduced = route->varies == VARIES_BY_CALLER && asked->variant,
@@ -207,13 +203,12 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
                                     const struct request *request, const char *param,
                                     unsigned *ret_status)
 {
-    const struct snapshot *snapshot = collectors_snapshot(site->sources.collectors);
+    const struct snapshot *snapshot = site->sources.facts->snapshot;
     int type = route->varies == VARIES_BY_ACCEPT ? choose_type(connection, route) : 0;
     bool variant = (route->varies == VARIES_BY_CALLER && caller->role == ROLE_PUBLIC) || type == 1;
     struct query_scan scan = {.route = route};
     struct asked asked = {
         .connection = connection,
-        .snapshot = snapshot,
         .request = request,
         .param = param,
         .variant = variant,

@@ -18,7 +18,6 @@ struct site {
     uint64_t guess_report_ns; /* when admission_report() is due, 0: not yet */
     struct metrics *metrics;
     struct server_view view; /* kept by the server */
-    uint64_t started_monotonic_ns, started_realtime_ns;
     double slow_wait_seconds;
     size_t metrics_series_max;
     struct {

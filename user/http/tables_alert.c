@@ -1,7 +1,7 @@
 /* How alerts and silences read in JSON. */
 #include "alert/rule.h"
+#include "facts/tables.h"
 #include "http/alerts.h"
-#include "http/tables.h"
 
 static const char *const states[] = {"pending", "firing", "resolved", NULL};
 static const char *const severities[] = {"info", "warning", "error", "critical", NULL};
@@ -90,55 +90,6 @@ static const struct field alert_fields[] = {
 
 static const struct field_table alert_table = FIELD_TABLE("Alert", alert_fields, "An alert.");
 
-static const char *const channel_states[] = {"ok", "failing", "open", "misconfigured", NULL};
-
-static const char *channel_state_of(const void *object, const void *ctx,
-                                    char buffer[FIELD_TEXT_BYTES])
-{
-    (void)ctx;
-    (void)buffer;
-    return notify_state_text(((const struct notify_channel_view *)object)->state);
-}
-
-static const char *peer_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const struct notify_channel_view *view = object;
-
-    (void)ctx;
-    (void)buffer;
-    return *view->peer ? view->peer : NULL;
-}
-
-static const char *error_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
-{
-    const struct notify_channel_view *view = object;
-
-    (void)ctx;
-    (void)buffer;
-    return *view->error ? view->error : NULL;
-}
-
-#define TYPE struct notify_channel_view
-static const struct field channel_fields[] = {
-    ROW("name", FIELD_STRING, name),
-    ROW("type", FIELD_STRING, type),
-    COMPUTED("peer", peer_of, .unknown = "a channel of this type has one receiver"),
-    COMPUTED("state", channel_state_of, .choices = channel_states,
-             .about = "open: too many attempts failed, the next one waits; misconfigured: it takes "
-                      "a person to mend it"),
-    COMPUTED("error", error_of, .unknown = "the last attempt did not fail"),
-    ROW("queued", FIELD_U64, queued, .about = "messages not delivered yet"),
-    ROW("sent_total", FIELD_U64, sent_total),
-    ROW("failed_total", FIELD_U64, failed_total, .about = "attempts"),
-    ROW("dropped_total", FIELD_U64, dropped_total, .about = "messages given up"),
-    ROW("last_success_at", FIELD_TIME, last_success_ns, .unknown = "nothing was delivered yet"),
-    ROW("next_attempt_at", FIELD_TIME, next_attempt_ns, .unknown = "none waits"),
-};
-#undef TYPE
-
-static const struct field_table channel_table =
-    FIELD_TABLE("AlertChannel", channel_fields, "A receiver of notifications.");
-
 #define TYPE struct alerts_body
 static const struct field alerts_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
@@ -152,7 +103,7 @@ static const struct field alerts_fields[] = {
     LIST("history", history, history_count, &alert_table, struct alert_view,
          .missing_at = MISSING_AT(TYPE, missing), .about = "those that are over, the latest first"),
     ROW("history_omitted", FIELD_U64, history_omitted, .about = "beyond what one answer holds"),
-    LIST("channels", channels, channel_count, &channel_table, struct notify_channel_view,
+    LIST("channels", channels, channel_count, &receiver_table, struct notify_channel_view,
          .missing_at = MISSING_AT(TYPE, no_channels), .about = "who is told, and whether it works"),
 };
 #undef TYPE

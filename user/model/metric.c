@@ -25,7 +25,8 @@ const char *metric_suffix(enum metric_type type)
 static void tell(const struct metric_declaration *d, const struct metric_family *family,
                  const char *suffix, void (*fn)(void *ctx, const struct metric *metric), void *ctx)
 {
-    struct metric metric = {.labels = d->labels, .need = d->need};
+    struct metric metric = {.labels = family->labels ? family->labels : d->labels,
+                            .need = family->need ? family->need : d->need};
 
     snprintf(metric.name, sizeof(metric.name), "%s%s", family->name, suffix);
     fn(ctx, &metric);
@@ -36,6 +37,17 @@ static const struct metric_family *family_at(const struct metric_declaration *d,
     return (const void *)((const char *)d->first + index * d->stride);
 }
 
+/* Rows of one family differ in a label, so they name theirs. */
+static bool is_told_before(const struct metric_declaration *d, size_t index)
+{
+    const struct metric_family *family = family_at(d, index);
+
+    for (size_t i = 0; family->labels && i < index; i++)
+        if (family_at(d, i)->name && strcmp(family_at(d, i)->name, family->name) == 0)
+            return true;
+    return false;
+}
+
 void metric_each(void (*fn)(void *ctx, const struct metric *metric), void *ctx)
 {
     const struct metric_declaration *const *d;
@@ -44,6 +56,8 @@ void metric_each(void (*fn)(void *ctx, const struct metric *metric), void *ctx)
         for (size_t i = 0; i < (*d)->count; i++) {
             const struct metric_family *family = family_at(*d, i);
 
+            if (!family->name || is_told_before(*d, i))
+                continue;
             if (family->type == METRIC_HISTOGRAM) {
                 tell(*d, family, "_sum", fn, ctx);
                 tell(*d, family, "_count", fn, ctx);

@@ -8,12 +8,6 @@
 
 enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_INFO, METRIC_HISTOGRAM };
 
-struct metric_family {
-    const char *name; /* of the family: without `_total`, `_info` */
-    enum metric_type type;
-    const char *help; /* one line, no quotes or backslashes */
-};
-
 /* What the configuration must have or not switch off, or there is never a sample. */
 enum metric_need {
     NEED_NOTHING,
@@ -36,7 +30,16 @@ enum metric_need {
     NEED_COUNT,
 };
 
-/* One family, or a table of them: in each row of `stride` bytes. */
+struct metric_family {
+    const char *name; /* of the family: without `_total`, `_info` */
+    enum metric_type type;
+    const char *help; /* one line, no quotes or backslashes */
+    /* Where they are not those of the whole table. */
+    const char *labels;
+    enum metric_need need;
+};
+
+/* One family, or a table of them: in each row of `stride` bytes; without a name there is none. */
 struct metric_declaration {
     const struct metric_family *first;
     size_t stride, count;
@@ -53,6 +56,13 @@ struct metric_declaration {
         static const struct metric_declaration *const declared_                                    \
             __attribute__((used, section("metric_declarations"))) = &declaration_;                 \
     } while (0)
+
+/* The same beside a table at file scope. */
+#define METRIC_DECLARE_AT(name_, first_, stride_, count_, labels_, need_)                          \
+    static const struct metric_declaration name_ = {(first_), (stride_), (count_), (labels_),      \
+                                                    (need_)};                                      \
+    static const struct metric_declaration *const name_##_declared                                 \
+        __attribute__((used, section("metric_declarations"))) = &name_
 
 #define METRIC_NAME_BYTES 128
 

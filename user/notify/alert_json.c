@@ -18,7 +18,7 @@ static void member(struct text *out, const char **separator, const char *name, c
 static void members(struct text *out, const char **separator, const struct labels *labels)
 {
     for (size_t i = 0; i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
 
         member(out, separator, pair.name, pair.value);
     }

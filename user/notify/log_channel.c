@@ -34,7 +34,7 @@ static void write_alert(struct log *log, const struct notification *n,
 
     text_reset(labels);
     for (size_t i = 0; i < labels_count(alert->labels); i++) {
-        struct label_pair pair = labels_at(alert->labels, i);
+        struct label pair = labels_at(alert->labels, i);
 
         text_printf(labels, "%s%s=%s", i ? "," : "", pair.name, pair.value);
     }

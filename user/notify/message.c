@@ -120,7 +120,7 @@ static void add_labels(const struct labels *labels, struct text *out)
     const char *separator = "";
 
     for (size_t i = 0; i < labels_count(labels); i++) {
-        struct label_pair pair = labels_at(labels, i);
+        struct label pair = labels_at(labels, i);
 
         if (strcmp(pair.name, "alertname") == 0)
             continue;

@@ -1,0 +1,98 @@
+#include "facts/breaker_entry.h"
+#include "base/array.h"
+#include <string.h>
+
+static void fill_history(const struct facts *facts, struct breaker_entry *entry)
+{
+    for (size_t i = 0; i < entry->breaker.history_count; i++) {
+        const struct breaker_transition *t = entry->breaker.history[i];
+
+        entry->history[i] = (struct transition_entry){
+            .from = breaker_state_name(t->from),
+            .to = breaker_state_name(t->to),
+            .cause = breaker_cause_name(t->cause),
+            .transition = t,
+            .at_realtime_ns = facts_realtime_ns(facts, t->at_ns),
+            .retry_realtime_ns = facts_realtime_ns(facts, t->retry_ns),
+        };
+    }
+    entry->no_transition = entry->breaker.history_count ? NULL : "none since the agent started";
+}
+
+static void fill_storms(const struct facts *facts, const struct retry_storms *retries,
+                        struct breaker_entry *entry)
+{
+    struct retry_client_view clients[BREAKER_STORMS_SHOWN];
+    size_t count = retry_storms_view(retries, clients, BREAKER_STORMS_SHOWN);
+
+    entry->storming = count;
+    entry->storms_total = retry_storms_total(retries);
+    while (entry->storm_count < count && entry->storm_count < BREAKER_STORMS_SHOWN) {
+        struct storm_entry *storm = &entry->storms[entry->storm_count];
+
+        storm->client = clients[entry->storm_count++];
+        storm->cgroup = *storm->client.cgroup ? storm->client.cgroup : NULL;
+        storm->since_realtime_ns = facts_realtime_ns(facts, storm->client.since_ns);
+    }
+}
+
+static void fill(const struct facts *facts, size_t upstream, struct breaker_entry *ret)
+{
+    struct upstream_view view;
+
+    services_upstream(facts->services, upstream, clock_monotonic_ns(facts->clock), &view);
+    *ret = (struct breaker_entry){
+        .name = view.config->name,
+        .state = breaker_state_name(view.breaker.state),
+        .mode = breaker_mode_name(view.breaker.mode),
+        .not_enforced = view.not_enforced,
+        .enforced = !view.not_enforced,
+        .since_realtime_ns = facts_realtime_ns(facts, view.breaker.since_ns),
+        .retry_realtime_ns = facts_realtime_ns(facts, view.breaker.retry_ns),
+        .breaker = view.breaker,
+        .fallback = fallback_offer_name(view.fallback.choice.offer),
+        .fallback_endpoint = view.fallback_endpoint,
+        .fallback_refusal = view.fallback.choice.refusal,
+    };
+    memcpy(ret->switches_total, view.fallback.switches_total, sizeof(ret->switches_total));
+    for (int i = 0; i < FALLBACK_OFFER_COUNT; i++)
+        ret->fallback_switches_total += ret->switches_total[i];
+    while (ret->address_count < view.config->addresses.count &&
+           ret->address_count < BREAKER_ADDRESSES_SHOWN) {
+        ret->addresses[ret->address_count] = view.config->addresses.items[ret->address_count];
+        ret->address_count++;
+    }
+    fill_history(facts, ret);
+    fill_storms(facts, view.retries, ret);
+}
+
+void breaker_entries_take(struct facts *facts)
+{
+    size_t count = facts->services ? services_upstream_count(facts->services) : 0;
+    void *entries = facts->breakers;
+
+    facts->breaker_count = 0;
+    if (!array_grow(&entries, &facts->breaker_capacity, count, sizeof(*facts->breakers)))
+        return;
+    facts->breakers = entries;
+    for (size_t i = 0; i < count; i++)
+        fill(facts, i, &facts->breakers[i]);
+    facts->breaker_count = count;
+}
+
+const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name)
+{
+    size_t upstream = facts->services ? services_find_upstream(facts->services, name) : SIZE_MAX;
+
+    return upstream < facts->breaker_count ? &facts->breakers[upstream] : NULL;
+}
+
+const char *breaker_entries_missing(const struct facts *facts)
+{
+    if (!facts->services)
+        return facts->services_missing ? facts->services_missing : "this agent has no breakers";
+    if (facts->breaker_count)
+        return NULL;
+    return services_upstream_count(facts->services) ? "there was no memory for them"
+                                                    : "no upstreams are configured";
+}

@@ -1,0 +1,51 @@
+/* Circuit breakers as rows. */
+#ifndef MOONWATCH_FACTS_BREAKER_ENTRY_H
+#define MOONWATCH_FACTS_BREAKER_ENTRY_H
+
+#include "facts/facts.h"
+#include "facts/field.h"
+#include "service/service.h"
+
+extern const struct field_table breaker_table, transition_table;
+
+#define BREAKER_ADDRESSES_SHOWN 16
+#define BREAKER_STORMS_SHOWN 8
+
+struct transition_entry {
+    const char *from, *to, *cause;
+    const struct breaker_transition *transition;
+    uint64_t at_realtime_ns, retry_realtime_ns;
+};
+
+/* A client that storms. */
+struct storm_entry {
+    struct retry_client_view client;
+    const char *cgroup; /* NULL: unknown */
+    uint64_t since_realtime_ns;
+};
+
+struct breaker_entry {
+    const char *name, *state, *mode, *not_enforced;
+    bool enforced;
+    size_t address_count;
+    const char *addresses[BREAKER_ADDRESSES_SHOWN];
+    uint64_t since_realtime_ns, retry_realtime_ns;
+    struct breaker_view breaker;
+    const char *no_transition;                        /* why there is no last one, else NULL */
+    struct transition_entry history[BREAKER_HISTORY]; /* the newest first */
+    const char *fallback, *fallback_endpoint, *fallback_refusal;
+    uint64_t fallback_switches_total, switches_total[FALLBACK_OFFER_COUNT];
+    size_t storm_count;
+    uint64_t storming; /* clients in all */
+    struct storm_entry storms[BREAKER_STORMS_SHOWN];
+    uint64_t storms_total;
+};
+
+/* Of all upstreams, into facts->breakers, where parts of them point to. */
+void breaker_entries_take(struct facts *facts);
+/* NULL: there is no such upstream. */
+const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name);
+/* Why there are none; NULL when there are. */
+const char *breaker_entries_missing(const struct facts *facts);
+
+#endif

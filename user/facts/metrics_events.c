@@ -1,0 +1,130 @@
+/* Health, events, and which sources are missing. */
+#include "facts/metrics_sections.h"
+#include "facts/metrics_table.h"
+#include "facts/tables.h"
+
+static void add_statuses(struct exposition *e, const char *component, enum status is)
+{
+    for (int s = 0; s < STATUS_COUNT; s++) {
+        const char *name = status_name((enum status)s);
+
+        if (component)
+            exposition_count(e, LABELS({"component", component}, {"status", name}), (int)is == s);
+        else
+            exposition_count(e, LABELS({"status", name}), (int)is == s);
+    }
+}
+
+void metrics_health(struct exposition *e, struct metrics *m, const struct facts *s)
+{
+    static const struct metric_family overall = {"moonwatch_health_status", METRIC_GAUGE,
+                                                 "1 for the host's status, 0 for the others."};
+    static const struct metric_family components = {
+        "moonwatch_health_component_status", METRIC_GAUGE,
+        "1 for the component's status, 0 for the others."};
+    struct component_view component;
+
+    (void)m;
+    if (!s->health)
+        return;
+    METRIC_FAMILY(e, overall, "status ", NEED_NOTHING);
+    add_statuses(e, NULL, health_status(s->health));
+    METRIC_FAMILY(e, components, "component status ", NEED_NOTHING);
+    for (int c = 0; c < COMPONENT_COUNT; c++) {
+        health_component(s->health, (enum component)c, &component);
+        add_statuses(e, component_name((enum component)c), component.status);
+    }
+}
+
+void metrics_severities(struct exposition *e, struct metrics *m, const struct facts *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_health_check_severity", METRIC_GAUGE,
+        "Of each check: 0 healthy, 1 unknown, 2 degraded, 3 unhealthy. The worst first."};
+    size_t count = s->health ? health_check_count(s->health) : 0;
+    size_t room = metric_lists_rows(&m->lists, e, LIST_CHECKS, count, 1, 0);
+
+    if (count > 0)
+        METRIC_FAMILY(e, family, "check ", NEED_NOTHING);
+    for (int severity = STATUS_UNHEALTHY; severity >= STATUS_HEALTHY; severity--) {
+        for (size_t i = 0; i < count && room > 0; i++) {
+            struct check_view check;
+
+            health_check(s->health, i, &check);
+            if ((int)check.status != severity)
+                continue;
+            exposition_count(e, LABELS({"check", check.name}), (uint64_t)check.status);
+            room--;
+        }
+    }
+}
+
+/* The records of a probe that does not run are not 0 in number: they are not known. */
+void metrics_events(struct exposition *e, struct metrics *m, const struct facts *s)
+{
+    static const struct {
+        enum probe_concern concern;
+        const struct field_table *table;
+    } counted[] = {
+        {CONCERN_OOM, &oom_events_table},
+        {CONCERN_PROCESS, &crash_events_table},
+        {CONCERN_TCP, &connect_events_table},
+        {CONCERN_RECLAIM, &stall_events_table},
+    };
+    const char *reason;
+
+    (void)m;
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+        if (s->probe && probe_concern_active(s->probe, counted[i].concern, &reason))
+            metric_object(e, counted[i].table, &s->snapshot->events);
+}
+
+void metrics_missing(struct exposition *e, struct metrics *m, const struct facts *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_source_missing", METRIC_GAUGE,
+        "1 for each source of figures that cannot be read, with the reason."};
+    const struct snapshot *n = s->snapshot;
+    const struct {
+        const char *source, *why;
+    } sources[] = {
+        {"cpu", n->cpu.missing},
+        {"memory", n->memory.missing},
+        {"filesystem", n->disk.missing},
+        {"block", n->disk.devices_missing},
+        {"block_latency", n->disk.traced_missing},
+        {"network", n->network.interfaces_missing},
+        {"conntrack", n->network.conntrack_entries.missing},
+        {"tcp", n->network.ports_missing},
+        {"pressure", n->pressure.missing},
+        {"pressure_triggers", n->pressure.triggers_missing},
+        {"throttle", n->throttle.missing},
+        {"tasks", n->process.top_missing},
+        {"process_lifecycle", n->process.lifecycle_missing},
+        {"scheduler", n->scheduler.missing},
+        {"blocked", n->scheduler.blocked_missing},
+        {"reclaim", n->scheduler.reclaim_missing},
+    };
+
+    (void)m;
+    METRIC_FAMILY(e, family, "source reason ", NEED_NOTHING);
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        if (sources[i].why)
+            exposition_count(e, LABELS({"source", sources[i].source}, {"reason", sources[i].why}),
+                             1);
+    }
+}
+
+void metrics_omitted(struct exposition *e, struct metrics *m, const struct facts *s)
+{
+    static const struct metric_family family = {
+        "moonwatch_rows_omitted", METRIC_GAUGE,
+        "Rows that have no samples of their own because the host has more of them than the page "
+        "shows (server.metrics_series_max)."};
+
+    (void)s;
+    METRIC_FAMILY(e, family, "rows ", NEED_NOTHING);
+    for (int list = 0; list < METRIC_LIST_COUNT; list++)
+        exposition_count(e, LABELS({"rows", metric_list_name((enum metric_list)list)}),
+                         m->lists.omitted[list]);
+}

@@ -1,0 +1,143 @@
+#include "facts/performance_rows.h"
+#include "base/array.h"
+#include "facts/tables.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static const char *const roles[] = {"service", "upstream", NULL};
+
+#define SECONDS(name, member, ...) ROW(name, FIELD_READING, member, .decimals = 6, __VA_ARGS__)
+
+#define TYPE struct performance_usual
+static const struct field usual_fields[] = {
+    ROW("calls", FIELD_DOUBLE, calls, .decimals = 0, .about = "learnt; older ones weigh less"),
+    ROW("failed_percent", FIELD_READING, failed_percent, .decimals = 3),
+    SECONDS("mean_seconds", mean_seconds),
+    SECONDS("p50_seconds", p50_seconds),
+    SECONDS("p95_seconds", p95_seconds),
+};
+static const struct field_table usual_table = FIELD_TABLE(
+    "UsualPerformance", usual_fields, "What is usual.", .missing_at = MISSING_AT(TYPE, missing));
+#undef TYPE
+
+#define TYPE struct performance_row
+static const struct field row_fields[] = {
+    ROW("name", FIELD_STRING, name, .identity = true),
+    ROW("role", FIELD_STRING, role, .choices = roles, .identity = true,
+        .about = "service: runs here; upstream: is called from here"),
+    ROW("kind", FIELD_STRING, kind, .identity = true),
+    ROW("window_seconds", FIELD_DOUBLE, figures.window_seconds, .decimals = 1,
+        .about = "what the figures are taken over"),
+    ROW("calls", FIELD_U64, figures.calls, .about = "in the window"),
+    ROW("failed", FIELD_U64, figures.failed, .about = "in the window"),
+    FIGURE(FIELD_U64, figures.calls_total,
+           COUNTER("moonwatch_service_calls", "Calls, as far back as the kernel side counted.")),
+    FIGURE(FIELD_U64, figures.failed_total,
+           COUNTER("moonwatch_service_calls_failed", "Calls that failed, likewise.")),
+    ROW("calls_per_second", FIELD_READING, figures.calls_per_second, .decimals = 3,
+        GAUGE("moonwatch_service_calls_per_second", "Calls per second over the window.")),
+    ROW("failed_percent", FIELD_READING, figures.failed_percent, .decimals = 3,
+        GAUGE("moonwatch_service_failed_ratio", "Failed calls of all, over the window.")),
+    SECONDS("mean_seconds", figures.mean_seconds),
+    SECONDS("p50_seconds", figures.p50_seconds,
+            GAUGE("moonwatch_service_latency_p50_seconds", "Median latency over the window.")),
+    SECONDS("p90_seconds", figures.p90_seconds),
+    SECONDS("p95_seconds", figures.p95_seconds,
+            GAUGE("moonwatch_service_latency_p95_seconds", "Its 95th percentile.")),
+    SECONDS("p99_seconds", figures.p99_seconds,
+            GAUGE("moonwatch_service_latency_p99_seconds", "Its 99th percentile.")),
+    SECONDS("max_seconds", figures.max_seconds,
+            GAUGE("moonwatch_service_latency_max_seconds", "The longest, likewise.")),
+    ROW("usual", FIELD_OBJECT, figures.usual, .table = &usual_table),
+    ROW("degraded", FIELD_BOOL, figures.degraded,
+        GAUGE("moonwatch_service_degraded", "1 when it performs significantly worse than usual.")),
+    ROW("degraded_since", FIELD_TIME, since_realtime_ns, .unknown = "it is not degraded"),
+    ROW("worse_percent", FIELD_DOUBLE, figures.worse_percent, .decimals = 1,
+        .unknown = "it cannot be judged", .about = "than usual, of what got worse most"),
+    ROW("degradation", FIELD_CHARS, figures.reason, .missing_at = MISSING_AT(TYPE, not_degraded),
+        .about = "what is worse, in words"),
+    ROW("traffic", FIELD_OBJECT, traffic, .table = &call_entry_table, .identity = true),
+};
+FIELD_METRICS(row_fields, "role name ", NEED_CALLS);
+const struct field_table performance_row_table =
+    FIELD_TABLE("PerformanceRow", row_fields, "The performance of a service or an upstream.",
+                .missing_at = MISSING_AT(TYPE, missing));
+#undef TYPE
+
+static const char *kind_of_service(enum service_kind kind)
+{
+    static const char *const names[] = {"http", "database", "cache", "worker", "job"};
+
+    return names[kind];
+}
+
+static const char *kind_of_upstream(enum upstream_kind kind)
+{
+    static const char *const names[] = {"http", "database", "cache", "tcp"};
+
+    return names[kind];
+}
+
+static void finish(const struct facts *facts, struct performance_row *row)
+{
+    row->since_realtime_ns = facts_realtime_ns(facts, row->figures.degraded_since_ns);
+    if (!row->figures.degraded)
+        row->not_degraded = row->figures.unjudged ? row->figures.unjudged : "it performs as usual";
+}
+
+static void take_service(const struct facts *facts, size_t index, struct performance_row *ret)
+{
+    struct service_view view;
+
+    services_service(facts->services, index, &view);
+    *ret = (struct performance_row){.name = view.config->name,
+                                    .role = roles[0],
+                                    .kind = kind_of_service(view.config->kind),
+                                    .missing = view.missing,
+                                    .figures = view.performance};
+    call_entry_fill(&ret->traffic, view.calls, &view.transport, true, view.missing);
+    finish(facts, ret);
+}
+
+static void take_upstream(const struct facts *facts, size_t index, struct performance_row *ret)
+{
+    struct upstream_view view;
+
+    services_upstream(facts->services, index, clock_monotonic_ns(facts->clock), &view);
+    *ret = (struct performance_row){.name = view.config->name,
+                                    .role = roles[1],
+                                    .kind = kind_of_upstream(view.config->kind),
+                                    .missing = view.missing,
+                                    .figures = view.performance};
+    call_entry_fill(&ret->traffic, view.calls, &view.transport, false, view.missing);
+    finish(facts, ret);
+}
+
+void performance_rows_take(struct facts *facts)
+{
+    const struct services *s = facts->services;
+    size_t services = s ? services_count(s) : 0, upstreams = s ? services_upstream_count(s) : 0;
+    void *rows = facts->performance;
+
+    facts->performance_count = 0;
+    if (!array_grow(&rows, &facts->performance_capacity, services + upstreams,
+                    sizeof(*facts->performance)))
+        return;
+    facts->performance = rows;
+    for (size_t i = 0; i < services; i++)
+        take_service(facts, i, &facts->performance[facts->performance_count++]);
+    for (size_t i = 0; i < upstreams; i++)
+        take_upstream(facts, i, &facts->performance[facts->performance_count++]);
+}
+
+const char *performance_rows_missing(const struct facts *facts)
+{
+    if (!facts->services)
+        return facts->services_missing ? facts->services_missing
+                                       : "this agent does not measure services";
+    if (facts->performance_count)
+        return NULL;
+    return services_count(facts->services) + services_upstream_count(facts->services)
+               ? "there was no memory for them"
+               : "no services or upstreams are configured";
+}
