@@ -6,9 +6,9 @@
  * submitter's plug. One clock of our own means the same on every kernel and scheduler.
  */
 #include "abi/blkio.h"
-#include "attached_since.bpf.h"
-#include "latency.bpf.h"
-#include "row_or_other.bpf.h"
+#include "lib/attached_since.bpf.h"
+#include "lib/latency.bpf.h"
+#include "lib/row_or_other.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

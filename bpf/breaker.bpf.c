@@ -4,9 +4,9 @@
  * two cgroups with the programs, which then run twice for one connect: what the first run decided
  * is left alone.
  */
-#include "breaker_row.bpf.h"
-#include "call_socket.bpf.h"
-#include "connect_client.bpf.h"
+#include "call/socket.bpf.h"
+#include "lib/breaker_row.bpf.h"
+#include "lib/connect_client.bpf.h"
 #include <linux/errno.h>
 
 char LICENSE[] SEC("license") = "GPL";

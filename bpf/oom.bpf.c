@@ -1,7 +1,7 @@
 /* A record for each victim of the OOM killer, with what is only known at that moment. */
-#include "emit.bpf.h"
-#include "identity.bpf.h"
-#include "rss.bpf.h"
+#include "lib/emit.bpf.h"
+#include "lib/identity.bpf.h"
+#include "lib/rss.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

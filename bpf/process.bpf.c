@@ -1,9 +1,9 @@
 /* Forks, execs and exits per cgroup, and a record for each process that ended abnormally. */
 #include "abi/process.h"
 #include "abi/exit.h"
-#include "emit.bpf.h"
-#include "identity.bpf.h"
-#include "row_or_other.bpf.h"
+#include "lib/emit.bpf.h"
+#include "lib/identity.bpf.h"
+#include "lib/row_or_other.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 

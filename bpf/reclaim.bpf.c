@@ -2,10 +2,10 @@
  * task: direct reclaim (the host ran low) and memory cgroup reclaim (the cgroup is at its limit).
  */
 #include "abi/reclaim.h"
-#include "attached_since.bpf.h"
-#include "identity.bpf.h"
-#include "latency.bpf.h"
-#include "row_or_other.bpf.h"
+#include "lib/attached_since.bpf.h"
+#include "lib/identity.bpf.h"
+#include "lib/latency.bpf.h"
+#include "lib/row_or_other.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

@@ -4,10 +4,10 @@
  * bytes leave: the socket's own tracepoint (6.3+), or the packets, which every kernel traces; and
  * one to see them read. What a call is: include/abi/call.h.
  */
-#include "call_connection.bpf.h"
-#include "call_http.bpf.h"
-#include "call_route.bpf.h"
-#include "call_scan.bpf.h"
+#include "call/connection.bpf.h"
+#include "call/http.bpf.h"
+#include "call/route.bpf.h"
+#include "call/scan.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

@@ -8,11 +8,11 @@
 #define MOONWATCH_RUNQ_COUNT_BPF_H
 
 #include "abi/runq.h"
-#include "attached_since.bpf.h"
-#include "blocked.bpf.h"
-#include "identity.bpf.h"
-#include "latency.bpf.h"
-#include "row_or_other.bpf.h"
+#include "lib/attached_since.bpf.h"
+#include "lib/blocked.bpf.h"
+#include "lib/identity.bpf.h"
+#include "lib/latency.bpf.h"
+#include "lib/row_or_other.bpf.h"
 
 /* Of the kernel's include/linux/sched.h, which is no UAPI. */
 #define TASK_UNINTERRUPTIBLE 0x0002

@@ -1,8 +1,8 @@
 /* All threads of the host, one row each, without a walk of /proc: a tenth of its cost. */
 #include "abi/task.h"
-#include "blocked.bpf.h"
-#include "identity.bpf.h"
-#include "rss.bpf.h"
+#include "lib/blocked.bpf.h"
+#include "lib/identity.bpf.h"
+#include "lib/rss.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

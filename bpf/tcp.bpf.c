@@ -4,9 +4,9 @@
  * What the kernel already counts in tcp_sock is read when a connection ends; nothing runs per
  * packet. MPTCP's subflows are TCP sockets and are counted as such; its own sockets are not TCP.
  */
-#include "tcp_failure.bpf.h"
-#include "tcp_route.bpf.h"
-#include "tcp_rows.bpf.h"
+#include "tcp/failure.bpf.h"
+#include "tcp/route.bpf.h"
+#include "tcp/rows.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 

@@ -1,7 +1,7 @@
 /* Test object: as many records as the test asks for, each time the test makes one chosen system
  * call. Records are 64 bytes, numbered from 0, emitted as the shipped programs do. */
 #include "flood.h"
-#include "emit.bpf.h"
+#include "lib/emit.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 /* Test object: what tasks other than the workers of a test add to the figures of their priority
  * class, so that the workers' own can be told exactly on a machine that is in use. */
 #include "others.h"
-#include "identity.bpf.h"
+#include "lib/identity.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

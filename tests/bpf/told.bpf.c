@@ -2,7 +2,7 @@
  * kernel may run none while the task that it interrupted is one that it shields (the init of a
  * micro-VM). */
 #include "told.h"
-#include "connect_error.bpf.h"
+#include "lib/connect_error.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An eighth: the fill at which a producer wakes the agent (bpf/emit.bpf.h). */
+/* An eighth: the fill at which a producer wakes the agent (bpf/lib/emit.bpf.h). */
 #define WAKE_SHARE 8
 
 struct knob {

@@ -6,10 +6,10 @@
 #ifndef MOONWATCH_CALL_CONNECTION_BPF_H
 #define MOONWATCH_CALL_CONNECTION_BPF_H
 
-#include "call_outcome.bpf.h"
-#include "call_service.bpf.h"
-#include "connect_client.bpf.h"
-#include "connect_error.bpf.h"
+#include "call/outcome.bpf.h"
+#include "call/service.bpf.h"
+#include "lib/connect_client.bpf.h"
+#include "lib/connect_error.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 #define RCV_SHUTDOWN 1 /* include/net/sock.h; close() sets it, shutdown(SHUT_WR) does not */

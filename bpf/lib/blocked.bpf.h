@@ -3,8 +3,8 @@
  * A preallocated hash and not task storage: its rows are made under a run-queue lock, where the
  * allocation that task storage did before kernel 6.4 can wake kswapd, which takes that lock again.
  */
-#ifndef MOONWATCH_BLOCKED_BPF_H
-#define MOONWATCH_BLOCKED_BPF_H
+#ifndef MOONWATCH_LIB_BLOCKED_BPF_H
+#define MOONWATCH_LIB_BLOCKED_BPF_H
 
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -7,7 +7,7 @@
 #ifndef MOONWATCH_CALL_HTTP_BPF_H
 #define MOONWATCH_CALL_HTTP_BPF_H
 
-#include "call_outcome.bpf.h"
+#include "call/outcome.bpf.h"
 
 #define STATUS_BYTES 12 /* "HTTP/1.1 200" */
 

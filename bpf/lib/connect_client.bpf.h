@@ -1,9 +1,9 @@
 /* Who tries to connect to an upstream, and how often. In the context of the caller. */
-#ifndef MOONWATCH_CONNECT_CLIENT_BPF_H
-#define MOONWATCH_CONNECT_CLIENT_BPF_H
+#ifndef MOONWATCH_LIB_CONNECT_CLIENT_BPF_H
+#define MOONWATCH_LIB_CONNECT_CLIENT_BPF_H
 
 #include "abi/call.h"
-#include "emit.bpf.h"
+#include "lib/emit.bpf.h"
 
 /* The ones that were silent longest make room for others. */
 struct {

@@ -1,6 +1,6 @@
 /* Counting into a histogram in a per-CPU map. */
-#ifndef MOONWATCH_LATENCY_BPF_H
-#define MOONWATCH_LATENCY_BPF_H
+#ifndef MOONWATCH_LIB_LATENCY_BPF_H
+#define MOONWATCH_LIB_LATENCY_BPF_H
 
 #include "abi/slots.h"
 #include "vmlinux.h"

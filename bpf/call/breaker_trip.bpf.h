@@ -1,10 +1,10 @@
 /* Outcomes of calls, as the breakers take them: what opens one, and what lets the agent close it.
  */
-#ifndef MOONWATCH_BREAKER_TRIP_BPF_H
-#define MOONWATCH_BREAKER_TRIP_BPF_H
+#ifndef MOONWATCH_CALL_BREAKER_TRIP_BPF_H
+#define MOONWATCH_CALL_BREAKER_TRIP_BPF_H
 
 #include "abi/call.h"
-#include "breaker_row.bpf.h"
+#include "lib/breaker_row.bpf.h"
 
 /* What happened, for the records. `call` is borrowed. */
 struct breaker_outcome {

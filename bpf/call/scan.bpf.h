@@ -4,8 +4,8 @@
 #ifndef MOONWATCH_CALL_SCAN_BPF_H
 #define MOONWATCH_CALL_SCAN_BPF_H
 
-#include "call_connection.bpf.h"
-#include "identity.bpf.h"
+#include "call/connection.bpf.h"
+#include "lib/identity.bpf.h"
 
 static __always_inline bool is_client_task(const struct breaker_row *row,
                                            const struct task_struct *task)

@@ -2,8 +2,8 @@
 #ifndef MOONWATCH_TCP_FAILURE_BPF_H
 #define MOONWATCH_TCP_FAILURE_BPF_H
 
-#include "connect_error.bpf.h"
-#include "tcp_rows.bpf.h"
+#include "lib/connect_error.bpf.h"
+#include "tcp/rows.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 /* Counts the failure. Returns a record to complete and submit, or NULL. */

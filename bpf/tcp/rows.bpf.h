@@ -7,9 +7,9 @@
 #define MOONWATCH_TCP_ROWS_BPF_H
 
 #include "abi/tcp.h"
-#include "attached_since.bpf.h"
-#include "latency.bpf.h"
-#include "row_or_other.bpf.h"
+#include "lib/attached_since.bpf.h"
+#include "lib/latency.bpf.h"
+#include "lib/row_or_other.bpf.h"
 #include <bpf/bpf_endian.h>
 
 /* The host's net.ipv4.ip_local_port_range, set by the loader; these are the kernel's defaults. */

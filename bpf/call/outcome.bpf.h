@@ -2,9 +2,9 @@
 #ifndef MOONWATCH_CALL_OUTCOME_BPF_H
 #define MOONWATCH_CALL_OUTCOME_BPF_H
 
-#include "breaker_trip.bpf.h"
-#include "call_socket.bpf.h"
-#include "latency.bpf.h"
+#include "call/breaker_trip.bpf.h"
+#include "call/socket.bpf.h"
+#include "lib/latency.bpf.h"
 
 static __always_inline u64 call_since(u64 call)
 {

@@ -1,8 +1,8 @@
 /* Resident set sizes. The kernel's counters are approximate: since 6.2 each CPU holds back up to
  * max(32, 2 x CPUs) pages of each counter, before that each thread up to 64.
  */
-#ifndef MOONWATCH_RSS_BPF_H
-#define MOONWATCH_RSS_BPF_H
+#ifndef MOONWATCH_LIB_RSS_BPF_H
+#define MOONWATCH_LIB_RSS_BPF_H
 
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>

@@ -7,7 +7,7 @@
 #define MOONWATCH_CALL_SOCKET_BPF_H
 
 #include "abi/call.h"
-#include "emit.bpf.h"
+#include "lib/emit.bpf.h"
 
 enum call_role {
     CALL_UNKNOWN, /* accepted; whose it is shows when a process first uses it */

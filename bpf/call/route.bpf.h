@@ -4,8 +4,8 @@
 #ifndef MOONWATCH_CALL_ROUTE_BPF_H
 #define MOONWATCH_CALL_ROUTE_BPF_H
 
-#include "call_connection.bpf.h"
-#include "connect_route.bpf.h"
+#include "call/connection.bpf.h"
+#include "lib/connect_route.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 static __always_inline void on_route_failed(const struct upstream_key *key, u32 error)

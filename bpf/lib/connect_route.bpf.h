@@ -9,10 +9,10 @@
  * One lookup asks several tables in turn, and each is traced: a failure counts only when none can
  * follow. See include/abi/tcp.h for what that leaves out.
  */
-#ifndef MOONWATCH_CONNECT_ROUTE_BPF_H
-#define MOONWATCH_CONNECT_ROUTE_BPF_H
+#ifndef MOONWATCH_LIB_CONNECT_ROUTE_BPF_H
+#define MOONWATCH_LIB_CONNECT_ROUTE_BPF_H
 
-#include "connect_error.bpf.h"
+#include "lib/connect_error.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <linux/rtnetlink.h>

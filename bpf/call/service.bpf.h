@@ -2,7 +2,7 @@
 #ifndef MOONWATCH_CALL_SERVICE_BPF_H
 #define MOONWATCH_CALL_SERVICE_BPF_H
 
-#include "call_socket.bpf.h"
+#include "call/socket.bpf.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

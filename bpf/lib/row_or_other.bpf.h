@@ -1,9 +1,9 @@
 /* Rows of maps that can be full. The row `other` of each is made by user space before any program
  * runs (user/probe/other_rows.c), so that no other can take its room. */
-#ifndef MOONWATCH_ROW_OR_OTHER_BPF_H
-#define MOONWATCH_ROW_OR_OTHER_BPF_H
+#ifndef MOONWATCH_LIB_ROW_OR_OTHER_BPF_H
+#define MOONWATCH_LIB_ROW_OR_OTHER_BPF_H
 
-#include "emit.bpf.h"
+#include "lib/emit.bpf.h"
 
 /* Makes the row of a key that was not found. When that fails (the map is full, or the allocator
  * has no spare row on this CPU until interrupts are on again) the drop is counted and the row of

@@ -1,6 +1,6 @@
 /* Who a task is: its cgroups and its priority class. For trusted (BTF) task pointers. */
-#ifndef MOONWATCH_IDENTITY_BPF_H
-#define MOONWATCH_IDENTITY_BPF_H
+#ifndef MOONWATCH_LIB_IDENTITY_BPF_H
+#define MOONWATCH_LIB_IDENTITY_BPF_H
 
 #include "abi/runq.h"
 #include "vmlinux.h"

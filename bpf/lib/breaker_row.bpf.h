@@ -1,9 +1,9 @@
 /* The kernel's side of the breakers: include/abi/breaker.h has the protocol. */
-#ifndef MOONWATCH_BREAKER_ROW_BPF_H
-#define MOONWATCH_BREAKER_ROW_BPF_H
+#ifndef MOONWATCH_LIB_BREAKER_ROW_BPF_H
+#define MOONWATCH_LIB_BREAKER_ROW_BPF_H
 
 #include "abi/breaker.h"
-#include "emit.bpf.h"
+#include "lib/emit.bpf.h"
 #include <bpf/bpf_endian.h>
 
 struct {

@@ -9,10 +9,10 @@
  * Counters are added to atomically: a softirq or a preempting task can emit on the CPU on which
  * another emit was interrupted, and the accounting is exact.
  */
-#ifndef MOONWATCH_EMIT_BPF_H
-#define MOONWATCH_EMIT_BPF_H
+#ifndef MOONWATCH_LIB_EMIT_BPF_H
+#define MOONWATCH_LIB_EMIT_BPF_H
 
-#include "shared_maps.bpf.h"
+#include "lib/shared_maps.bpf.h"
 
 enum emit_wake { EMIT_LAZY, EMIT_URGENT };
 

@@ -1,7 +1,7 @@
 /* Maps that every object shares: pinned by name, so the first object loaded creates them and the
  * others reuse them. */
-#ifndef MOONWATCH_SHARED_MAPS_BPF_H
-#define MOONWATCH_SHARED_MAPS_BPF_H
+#ifndef MOONWATCH_LIB_SHARED_MAPS_BPF_H
+#define MOONWATCH_LIB_SHARED_MAPS_BPF_H
 
 #include "abi/record.h"
 #include "vmlinux.h"

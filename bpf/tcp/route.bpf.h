@@ -2,8 +2,8 @@
 #ifndef MOONWATCH_TCP_ROUTE_BPF_H
 #define MOONWATCH_TCP_ROUTE_BPF_H
 
-#include "connect_route.bpf.h"
-#include "tcp_failure.bpf.h"
+#include "lib/connect_route.bpf.h"
+#include "tcp/failure.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 static __always_inline void set_caller(struct record_connect_failed *record)

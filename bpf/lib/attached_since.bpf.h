@@ -1,6 +1,6 @@
 /* A program that takes the difference of two of its own times compares the first with this. */
-#ifndef MOONWATCH_ATTACHED_SINCE_BPF_H
-#define MOONWATCH_ATTACHED_SINCE_BPF_H
+#ifndef MOONWATCH_LIB_ATTACHED_SINCE_BPF_H
+#define MOONWATCH_LIB_ATTACHED_SINCE_BPF_H
 
 #include "abi/attached.h"
 #include "vmlinux.h"

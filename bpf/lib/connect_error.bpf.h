@@ -1,6 +1,6 @@
 /* What a connect failed with, and other names that the kernel's UAPI headers do not have. */
-#ifndef MOONWATCH_CONNECT_ERROR_BPF_H
-#define MOONWATCH_CONNECT_ERROR_BPF_H
+#ifndef MOONWATCH_LIB_CONNECT_ERROR_BPF_H
+#define MOONWATCH_LIB_CONNECT_ERROR_BPF_H
 
 #include "abi/tcp.h"
 #include "vmlinux.h"
