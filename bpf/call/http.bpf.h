@@ -60,36 +60,4 @@ static __always_inline void on_status(struct call_socket *socket, u32 status)
         call_failed(socket, stats, CALL_HTTP_5XX, call, bpf_ktime_get_ns());
 }
 
-SEC("cgroup_skb/ingress")
-int request_http(struct __sk_buff *skb)
-{
-    struct call_socket *socket;
-    char text[STATUS_BYTES];
-    struct call_limit *limit;
-    struct bpf_sock *sk = skb->sk;
-    u32 offset, status, seq;
-
-    if (!sk)
-        return 1;
-    sk = bpf_sk_fullsock(sk);
-    if (!sk)
-        return 1;
-    socket = bpf_sk_storage_get(&call_socket, sk, NULL, 0);
-    if (!socket || socket->role != CALL_CLIENT || !socket->established)
-        return 1;
-    limit = call_limit_of(socket);
-    if (!limit || !limit->http)
-        return 1;
-    offset = payload_offset(skb, &seq);
-    if (!offset || bpf_skb_load_bytes(skb, offset, text, sizeof(text)) < 0)
-        return 1;
-    status = status_of(text);
-    if (!status || (socket->http_seq == seq && socket->http_seen))
-        return 1;
-    socket->http_seq = seq;
-    socket->http_seen = 1;
-    on_status(socket, status);
-    return 1;
-}
-
 #endif

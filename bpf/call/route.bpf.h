@@ -6,7 +6,6 @@
 
 #include "call/connection.bpf.h"
 #include "lib/connect_route.bpf.h"
-#include <bpf/bpf_tracing.h>
 
 static __always_inline void on_route_failed(const struct upstream_key *key, u32 error)
 {
@@ -40,35 +39,6 @@ static __always_inline void on_route_failed(const struct upstream_key *key, u32 
     if (outcome.reason < CALL_FAILURE_COUNT)
         __sync_fetch_and_add(&stats->failures[outcome.reason], 1);
     breaker_failed(&outcome);
-}
-
-SEC("tp_btf/fib_table_lookup")
-int BPF_PROG(request_route4, u32 table, const struct flowi4 *flow,
-             const struct fib_nh_common *nexthop, int err)
-{
-    u32 error = connect_route_error4(table, flow, err);
-    struct upstream_key key = {};
-
-    if (!error)
-        return 0;
-    upstream_key_set4(&key, flow->daddr, flow->uli.ports.dport);
-    on_route_failed(&key, error);
-    return 0;
-}
-
-SEC("tp_btf/fib6_table_lookup")
-int BPF_PROG(request_route6, const struct net *net, const struct fib6_result *result,
-             struct fib6_table *table, const struct flowi6 *flow)
-{
-    u32 error = connect_route_error6(net, result, table, flow), words[4] = {};
-    struct upstream_key key = {};
-
-    if (!error)
-        return 0;
-    bpf_core_read(words, sizeof(words), &flow->daddr);
-    upstream_key_set(&key, words, flow->uli.ports.dport);
-    on_route_failed(&key, error);
-    return 0;
 }
 
 #endif

@@ -116,48 +116,4 @@ static __always_inline bool count_age(struct call_socket *socket, struct call_st
     return true;
 }
 
-SEC("iter/task_file")
-int request_scan(struct bpf_iter__task_file *ctx)
-{
-    u64 session = ctx->meta->session_id + 1, call, flags = 0;
-    struct task_struct *task = ctx->task;
-    struct file *file = ctx->file;
-    struct call_socket *socket;
-    struct call_stats *stats;
-    struct call_row row = {};
-    struct socket *open;
-    struct tcp_sock *tp;
-
-    if (!task || !file)
-        return 0;
-    open = bpf_sock_from_file(file);
-    if (!open || !open->sk)
-        return 0;
-    tp = bpf_skc_to_tcp_sock(open->sk);
-    if (!tp)
-        return 0;
-    socket = bpf_sk_storage_get(&call_socket, tp, NULL, 0);
-    if (!socket) {
-        adopt(tp, task);
-        return 0;
-    }
-    if (socket->role != CALL_CLIENT && socket->role != CALL_SERVER)
-        return 0;
-    stats = call_stats_of(socket);
-    if (!stats || __sync_lock_test_and_set(&socket->scan, session) == session)
-        return 0;
-    if (socket->established)
-        count_progress(socket, stats, tp, false);
-    call = *(volatile u64 *)&socket->call;
-    if (!call || !count_age(socket, stats, call, bpf_ktime_get_ns(), &flags))
-        return 0;
-    row.since_ns = call_since(call);
-    row.row = socket->row;
-    row.flags = flags;
-    row.pid = socket->peer.pid;
-    row.address = socket->peer.address;
-    bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
-    return 0;
-}
-
 #endif
