@@ -8,6 +8,7 @@
 #include "call/http.bpf.h"
 #include "call/route.bpf.h"
 #include "call/scan.bpf.h"
+#include "call/traffic.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -26,7 +27,7 @@ int request_http(struct __sk_buff *skb)
     sk = bpf_sk_fullsock(sk);
     if (!sk)
         return 1;
-    socket = bpf_sk_storage_get(&call_socket, sk, NULL, 0);
+    socket = call_socket_find(sk);
     if (!socket || socket->role != CALL_CLIENT || !socket->established)
         return 1;
     limit = call_limit_of(socket);
@@ -93,7 +94,7 @@ int request_scan(struct bpf_iter__task_file *ctx)
     tp = bpf_skc_to_tcp_sock(open->sk);
     if (!tp)
         return 0;
-    socket = bpf_sk_storage_get(&call_socket, tp, NULL, 0);
+    socket = call_socket_find(tp);
     if (!socket) {
         adopt(tp, task);
         return 0;
@@ -117,111 +118,10 @@ int request_scan(struct bpf_iter__task_file *ctx)
     return 0;
 }
 
-static __always_inline struct call_socket *socket_find(void *sk)
-{
-    return bpf_sk_storage_get(&call_socket, sk, NULL, 0);
-}
-
-/* Not all changes of state mean anything to a call. */
-static __always_inline bool is_telling(const struct call_socket *socket, int new, bool ended)
-{
-    if (socket->role == CALL_CLIENT)
-        return ended || new != TCP_LAST_ACK;
-    return socket->role == CALL_SERVER && (ended || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK);
-}
-
-/* Called before the state changes. */
-static __always_inline int on_state(const struct sock *sk, int old, int new)
-{
-    bool ended = new == TCP_CLOSE &&old != TCP_CLOSE &&old != TCP_LISTEN;
-    struct call_socket *socket;
-    struct tcp_sock *tp;
-
-    if (new == TCP_SYN_SENT) {
-        tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL for MPTCP, SCTP, DCCP */
-        if (tp)
-            on_connecting(tp);
-        return 0;
-    }
-    if (new != TCP_ESTABLISHED &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new !=
-            TCP_LAST_ACK &&
-        !ended)
-        return 0;
-    socket = socket_find((void *)sk);
-    if (socket ? !is_telling(socket, new, ended) : old != TCP_SYN_RECV || ended)
-        return 0;
-    tp = bpf_skc_to_tcp_sock((void *)sk);
-    if (!tp)
-        return 0;
-    if (!socket) {
-        on_accepted(tp);
-    } else if (socket->established) {
-        on_ending(socket, tp, old, new);
-        if (ended)
-            on_closed(socket, tp, old);
-    } else if (ended) {
-        on_connect_failed(socket, tp);
-    } else if (new == TCP_ESTABLISHED) {
-        on_connected(socket, tp);
-    }
-    return 0;
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(request_state, const struct sock *sk, int old, int new)
 {
     return on_state(sk, old, new);
-}
-
-/* TCP reads the clock itself for every packet. When all that was handed over is sent, the last
- * packet was sent after that; else it waits for room, and the clock must be asked. */
-static __always_inline u64 sent_ns(const struct tcp_sock *tp)
-{
-    return tp->snd_nxt == tp->write_seq ? tp->tcp_clock_cache : bpf_ktime_get_ns();
-}
-
-static __always_inline void on_sent(struct call_socket *socket, u32 write_seq, u64 now_ns)
-{
-    if (socket->role == CALL_SERVER) {
-        if (socket->call)
-            call_answered(socket, now_ns);
-    } else if (socket->role == CALL_CLIENT) {
-        if (!socket->call && socket->idle_seq == write_seq)
-            call_answered_unseen(socket);
-        else
-            call_began(socket, now_ns);
-    }
-}
-
-/* By when the data arrived: a client that comes late to read is not the server's delay, and a
- * request that waits for a busy server is. */
-static __always_inline void on_received(struct call_socket *socket, struct tcp_sock *tp)
-{
-    if (socket->role == CALL_UNKNOWN)
-        service_resolve(socket, tp);
-    if (socket->role == CALL_SERVER)
-        call_began(socket, tp->tcp_clock_cache);
-    else if (socket->role == CALL_CLIENT && socket->call)
-        call_answered(socket, tp->tcp_clock_cache);
-    else
-        socket->idle_seq = tp->write_seq;
-}
-
-/* After every piece that a process reads; one that only peeks moves nothing. The kernel reads the
- * socket's clock anew right after this tracepoint: until then it tells of the last packet. */
-static __always_inline int on_copied(struct sock *sk)
-{
-    struct call_socket *socket = socket_find(sk);
-    struct tcp_sock *tp;
-
-    if (!socket)
-        return 0;
-    tp = bpf_skc_to_tcp_sock(sk);
-    if (!tp || tp->copied_seq == socket->copied_seq)
-        return 0;
-    socket->copied_seq = tp->copied_seq;
-    on_received(socket, tp);
-    return 0;
 }
 
 SEC("tp_btf/sock_send_length")
@@ -232,7 +132,7 @@ int BPF_PROG(request_sent, struct sock *sk, int ret, int flags)
 
     if (ret <= 0)
         return 0;
-    socket = socket_find(sk);
+    socket = call_socket_find(sk);
     if (!socket)
         return 0;
     tp = bpf_skc_to_tcp_sock(sk);
@@ -264,7 +164,7 @@ int BPF_PROG(request_queued, struct sk_buff *skb)
 
     if (!sk)
         return 0;
-    socket = socket_find(sk);
+    socket = call_socket_find(sk);
     if (!socket || !socket->established)
         return 0;
     /* Only TCP sockets are followed; bpf_skc_to_tcp_sock() does not take a pointer got so. */

@@ -281,4 +281,49 @@ static __always_inline void on_closed(struct call_socket *socket, struct tcp_soc
     socket->role = CALL_NOBODY;
 }
 
+/* Not all changes of state mean anything to a call. */
+static __always_inline bool is_telling(const struct call_socket *socket, int new, bool ended)
+{
+    if (socket->role == CALL_CLIENT)
+        return ended || new != TCP_LAST_ACK;
+    return socket->role == CALL_SERVER && (ended || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK);
+}
+
+/* Called before the state changes. */
+static __always_inline int on_state(const struct sock *sk, int old, int new)
+{
+    bool ended = new == TCP_CLOSE &&old != TCP_CLOSE &&old != TCP_LISTEN;
+    struct call_socket *socket;
+    struct tcp_sock *tp;
+
+    if (new == TCP_SYN_SENT) {
+        tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL for MPTCP, SCTP, DCCP */
+        if (tp)
+            on_connecting(tp);
+        return 0;
+    }
+    if (new != TCP_ESTABLISHED &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new !=
+            TCP_LAST_ACK &&
+        !ended)
+        return 0;
+    socket = call_socket_find((void *)sk);
+    if (socket ? !is_telling(socket, new, ended) : old != TCP_SYN_RECV || ended)
+        return 0;
+    tp = bpf_skc_to_tcp_sock((void *)sk);
+    if (!tp)
+        return 0;
+    if (!socket) {
+        on_accepted(tp);
+    } else if (socket->established) {
+        on_ending(socket, tp, old, new);
+        if (ended)
+            on_closed(socket, tp, old);
+    } else if (ended) {
+        on_connect_failed(socket, tp);
+    } else if (new == TCP_ESTABLISHED) {
+        on_connected(socket, tp);
+    }
+    return 0;
+}
+
 #endif

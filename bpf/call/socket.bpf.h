@@ -71,6 +71,11 @@ struct {
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } call_limit SEC(".maps");
 
+static __always_inline struct call_socket *call_socket_find(void *sk)
+{
+    return bpf_sk_storage_get(&call_socket, sk, NULL, 0);
+}
+
 static __always_inline struct call_stats *call_stats_of(const struct call_socket *socket)
 {
     u32 row = socket->row;

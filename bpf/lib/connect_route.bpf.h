@@ -15,6 +15,7 @@
 #include "lib/connect_error.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include <linux/rtnetlink.h>
 
 #define IPPROTO_TCP 6

@@ -29,6 +29,14 @@ static __always_inline struct record_connect_failed *connect_failed(u16 port, u3
     return record;
 }
 
+/* In the context of who connects. */
+static __always_inline void set_caller(struct record_connect_failed *record)
+{
+    record->cgroup_id = bpf_get_current_cgroup_id();
+    record->pid = bpf_get_current_pid_tgid() >> 32;
+    bpf_get_current_comm(record->comm, sizeof(record->comm));
+}
+
 static __always_inline void set_remote4(struct record_connect_failed *record, u32 address)
 {
     record->family = AF_INET;
