@@ -119,9 +119,9 @@ int request_scan(struct bpf_iter__task_file *ctx)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(request_state, const struct sock *sk, int old, int new)
+int BPF_PROG(request_state, const struct sock *sk, int from, int to)
 {
-    return on_state(sk, old, new);
+    return on_state(sk, from, to);
 }
 
 SEC("tp_btf/sock_send_length")
@@ -148,9 +148,9 @@ int BPF_PROG(request_read, struct sock *sk)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(request_state_p, const struct sock *sk, int old, int new)
+int BPF_PROG(request_state_p, const struct sock *sk, int from, int to)
 {
-    return on_state(sk, old, new);
+    return on_state(sk, from, to);
 }
 
 /* Twin: any packet of the connection. What was handed over since the last one shows in write_seq;

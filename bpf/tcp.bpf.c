@@ -50,23 +50,23 @@ int BPF_PROG(tcp_route6, const struct net *net, const struct fib6_result *result
 /* Called before the state changes. A socket accepted by TCP Fast Open can be closed by its owner
  * before the handshake is complete, and then goes from SYN_RECV to FIN_WAIT1. */
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, const struct sock *sk, int old, int new)
+int BPF_PROG(tcp_state, const struct sock *sk, int from, int to)
 {
-    bool established = new == TCP_ESTABLISHED || (old == TCP_SYN_RECV && new == TCP_FIN_WAIT1);
-    bool ended = new == TCP_CLOSE &&old != TCP_CLOSE &&old != TCP_LISTEN;
+    bool established = to == TCP_ESTABLISHED || (from == TCP_SYN_RECV && to == TCP_FIN_WAIT1);
+    bool ended = to == TCP_CLOSE && from != TCP_CLOSE && from != TCP_LISTEN;
     struct tcp_sock *tp;
 
-    if (!established && !ended && new != TCP_SYN_SENT)
+    if (!established && !ended && to != TCP_SYN_SENT)
         return 0;
     tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL for MPTCP, SCTP, DCCP */
     if (!tp)
         return 0;
-    if (new == TCP_SYN_SENT)
+    if (to == TCP_SYN_SENT)
         on_connecting(tp);
     else if (established)
-        on_established(tp, old);
+        on_established(tp, from);
     else
-        on_end(tp, old);
+        on_end(tp, from);
     return 0;
 }
 

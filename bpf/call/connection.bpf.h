@@ -211,18 +211,18 @@ static __always_inline void on_connect_failed(struct call_socket *socket, struct
 }
 
 /* Why a client's call ends with this change of state; CALL_FAILURE_COUNT: by the client itself. */
-static __always_inline u32 client_break_of(struct tcp_sock *tp, int old, int new)
+static __always_inline u32 client_break_of(struct tcp_sock *tp, int from, int to)
 {
     u32 error = tp->inet_conn.icsk_inet.sk.sk_err;
     bool dead = has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
 
-    if (new == TCP_CLOSE_WAIT)
+    if (to == TCP_CLOSE_WAIT)
         return CALL_CLOSED;
-    if (new == TCP_CLOSE && error &&error != ECONNABORTED)
+    if (to == TCP_CLOSE && error && error != ECONNABORTED)
         return error == ETIMEDOUT || error == EHOSTUNREACH ? CALL_TIMED_OUT : CALL_RESET;
     /* It had only shut down its sending side: the peer closed. */
-    if (new == TCP_CLOSE && !error && !dead &&
-        (old == TCP_FIN_WAIT1 || old == TCP_FIN_WAIT2 || old == TCP_CLOSING))
+    if (to == TCP_CLOSE && !error && !dead &&
+        (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING))
         return CALL_CLOSED;
     return CALL_FAILURE_COUNT;
 }
@@ -239,29 +239,29 @@ static __always_inline u32 service_break_of(struct tcp_sock *tp)
 /* After this change of state no answer can come (client) or go (service) any more. A client that
  * has only shut down its sending side still wants one, and so does one of a service. */
 static __always_inline bool is_final(const struct call_socket *socket, const struct tcp_sock *tp,
-                                     int new)
+                                     int to)
 {
-    if (new == TCP_CLOSE)
+    if (to == TCP_CLOSE)
         return true;
     if (socket->role == CALL_SERVER)
-        return new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK;
-    return new == TCP_CLOSE_WAIT ||
-           (new == TCP_FIN_WAIT1 && tp->inet_conn.icsk_inet.sk.sk_shutdown &RCV_SHUTDOWN);
+        return to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK;
+    return to == TCP_CLOSE_WAIT ||
+           (to == TCP_FIN_WAIT1 && tp->inet_conn.icsk_inet.sk.sk_shutdown & RCV_SHUTDOWN);
 }
 
-static __always_inline void on_ending(struct call_socket *socket, struct tcp_sock *tp, int old,
-                                      int new)
+static __always_inline void on_ending(struct call_socket *socket, struct tcp_sock *tp, int from,
+                                      int to)
 {
     bool client = socket->role == CALL_CLIENT;
     bool orderly =
-        new != TCP_CLOSE || (old != TCP_ESTABLISHED && !tp->inet_conn.icsk_inet.sk.sk_err);
+        to != TCP_CLOSE || (from != TCP_ESTABLISHED && !tp->inet_conn.icsk_inet.sk.sk_err);
 
-    if (!is_final(socket, tp, new))
+    if (!is_final(socket, tp, to))
         return;
     if (socket->call && client && is_unread(socket, tp)) {
         call_answered(socket, bpf_ktime_get_ns());
     } else if (socket->call) {
-        call_broke(socket, client ? client_break_of(tp, old, new) : service_break_of(tp),
+        call_broke(socket, client ? client_break_of(tp, from, to) : service_break_of(tp),
                    bpf_ktime_get_ns());
     } else if (client && !socket->calls && orderly) {
         socket->calls = 1;
@@ -269,10 +269,10 @@ static __always_inline void on_ending(struct call_socket *socket, struct tcp_soc
     }
 }
 
-static __always_inline void on_closed(struct call_socket *socket, struct tcp_sock *tp, int old)
+static __always_inline void on_closed(struct call_socket *socket, struct tcp_sock *tp, int from)
 {
     struct call_stats *stats = call_stats_of(socket);
-    bool fin_sent = old != TCP_ESTABLISHED && old != TCP_CLOSE_WAIT;
+    bool fin_sent = from != TCP_ESTABLISHED && from != TCP_CLOSE_WAIT;
 
     if (!stats)
         return;
@@ -282,32 +282,31 @@ static __always_inline void on_closed(struct call_socket *socket, struct tcp_soc
 }
 
 /* Not all changes of state mean anything to a call. */
-static __always_inline bool is_telling(const struct call_socket *socket, int new, bool ended)
+static __always_inline bool is_telling(const struct call_socket *socket, int to, bool ended)
 {
     if (socket->role == CALL_CLIENT)
-        return ended || new != TCP_LAST_ACK;
-    return socket->role == CALL_SERVER && (ended || new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK);
+        return ended || to != TCP_LAST_ACK;
+    return socket->role == CALL_SERVER && (ended || to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK);
 }
 
 /* Called before the state changes. */
-static __always_inline int on_state(const struct sock *sk, int old, int new)
+static __always_inline int on_state(const struct sock *sk, int from, int to)
 {
-    bool ended = new == TCP_CLOSE &&old != TCP_CLOSE &&old != TCP_LISTEN;
+    bool ended = to == TCP_CLOSE && from != TCP_CLOSE && from != TCP_LISTEN;
     struct call_socket *socket;
     struct tcp_sock *tp;
 
-    if (new == TCP_SYN_SENT) {
+    if (to == TCP_SYN_SENT) {
         tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL for MPTCP, SCTP, DCCP */
         if (tp)
             on_connecting(tp);
         return 0;
     }
-    if (new != TCP_ESTABLISHED &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new !=
-            TCP_LAST_ACK &&
-        !ended)
+    if (to != TCP_ESTABLISHED && to != TCP_FIN_WAIT1 && to != TCP_CLOSE_WAIT &&
+        to != TCP_LAST_ACK && !ended)
         return 0;
     socket = call_socket_find((void *)sk);
-    if (socket ? !is_telling(socket, new, ended) : old != TCP_SYN_RECV || ended)
+    if (socket ? !is_telling(socket, to, ended) : from != TCP_SYN_RECV || ended)
         return 0;
     tp = bpf_skc_to_tcp_sock((void *)sk);
     if (!tp)
@@ -315,12 +314,12 @@ static __always_inline int on_state(const struct sock *sk, int old, int new)
     if (!socket) {
         on_accepted(tp);
     } else if (socket->established) {
-        on_ending(socket, tp, old, new);
+        on_ending(socket, tp, from, to);
         if (ended)
-            on_closed(socket, tp, old);
+            on_closed(socket, tp, from);
     } else if (ended) {
         on_connect_failed(socket, tp);
-    } else if (new == TCP_ESTABLISHED) {
+    } else if (to == TCP_ESTABLISHED) {
         on_connected(socket, tp);
     }
     return 0;

@@ -71,7 +71,7 @@ static __always_inline void on_connecting(struct tcp_sock *tp)
 }
 
 /* From SYN_SENT, or from SYN_RECV: accepted, or connected by a simultaneous open. */
-static __always_inline void on_established(struct tcp_sock *tp, int old)
+static __always_inline void on_established(struct tcp_sock *tp, int from)
 {
     struct tcp_socket *socket = socket_find(tp);
     u64 syn_ns = socket ? tcp_since(socket->syn_ns) : 0;
@@ -82,7 +82,7 @@ static __always_inline void on_established(struct tcp_sock *tp, int old)
 
     if (connecting)
         key = socket->key;
-    else if (old == TCP_SYN_SENT) /* since before the agent started */
+    else if (from == TCP_SYN_SENT) /* since before the agent started */
         key = (struct tcp_key){.port = remote_port(tp), .role = TCP_CLIENT};
     else
         key = tcp_key_guess(tp->inet_conn.icsk_inet.sk.__sk_common.skc_num, 0, true);
@@ -106,10 +106,10 @@ static __always_inline void on_established(struct tcp_sock *tp, int old)
 
 /* Payload only. bytes_acked also counts our SYN and our FIN, bytes_received the peer's FIN. */
 static __always_inline void count_bytes(struct tcp_stats *row, const struct tcp_sock *tp, u32 role,
-                                        int old)
+                                        int from)
 {
     u64 sent = tp->bytes_acked, received = tp->bytes_received;
-    bool fin_sent = old != TCP_ESTABLISHED && old != TCP_CLOSE_WAIT;
+    bool fin_sent = from != TCP_ESTABLISHED && from != TCP_CLOSE_WAIT;
     u64 done = 1ULL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 
     if (role == TCP_CLIENT && sent)
@@ -124,7 +124,7 @@ static __always_inline void count_bytes(struct tcp_stats *row, const struct tcp_
 
 /* `socket` may be NULL: connecting since before the agent started. */
 static __always_inline void on_connect_failed(const struct tcp_sock *tp, struct tcp_socket *socket,
-                                              int old)
+                                              int from)
 {
     const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
     u16 port = socket ? socket->key.port : remote_port(tp);
@@ -133,10 +133,10 @@ static __always_inline void on_connect_failed(const struct tcp_sock *tp, struct 
     struct tcp_stats *row;
 
     /* connect() itself failed to find a free port: it returns the error and leaves none behind. */
-    if (!error && old == TCP_SYN_SENT && !inet->inet_sport)
+    if (!error && from == TCP_SYN_SENT && !inet->inet_sport)
         error = EADDRNOTAVAIL;
     /* Given up by its owner it would be in FIN_WAIT1, and a time-out has its error by now. */
-    if (!error && old == TCP_SYN_RECV)
+    if (!error && from == TCP_SYN_RECV)
         error = ECONNRESET;
     if (socket && tp->total_retrans != socket->retransmits) {
         row = tcp_row(socket->key.port, socket->key.role);
@@ -160,7 +160,8 @@ static __always_inline void on_connect_failed(const struct tcp_sock *tp, struct 
     emit_submit(record, EMIT_LAZY);
 }
 
-static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_socket *socket, int old)
+static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_socket *socket,
+                                      int from)
 {
     struct tcp_key key = key_of(tp, socket);
     struct tcp_stats *row = tcp_row(key.port, key.role);
@@ -169,7 +170,7 @@ static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_sock
     if (!row)
         return;
     __sync_fetch_and_add(&row->closed, 1);
-    count_bytes(row, tp, key.role, old);
+    count_bytes(row, tp, key.role, from);
     count_rtt(row, tp);
     if (!socket)
         return;
@@ -179,16 +180,16 @@ static __always_inline void on_closed(const struct tcp_sock *tp, struct tcp_sock
         count_latency_atomic(&row->lifetime, bpf_ktime_get_ns() - established_ns);
 }
 
-static __always_inline void on_end(struct tcp_sock *tp, int old)
+static __always_inline void on_end(struct tcp_sock *tp, int from)
 {
     struct tcp_socket *socket = socket_find(tp);
 
-    if (old == TCP_SYN_SENT)
-        on_connect_failed(tp, socket, old);
-    else if (old != TCP_SYN_RECV)
-        on_closed(tp, socket, old);
+    if (from == TCP_SYN_SENT)
+        on_connect_failed(tp, socket, from);
+    else if (from != TCP_SYN_RECV)
+        on_closed(tp, socket, from);
     else if (socket && socket->syn_ns) /* both sides sent a SYN, then it failed */
-        on_connect_failed(tp, socket, old);
+        on_connect_failed(tp, socket, from);
 }
 
 #endif

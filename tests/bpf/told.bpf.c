@@ -26,9 +26,9 @@ int BPF_PROG(note_syn_ack, const struct sock *sk, const struct request_sock *req
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(note_state, const struct sock *sk, int old, int new)
+int BPF_PROG(note_state, const struct sock *sk, int from, int to)
 {
-    if (old == TCP_SYN_SENT && new == TCP_CLOSE && is_watched(bpf_ntohs(sk->__sk_common.skc_dport)))
+    if (from == TCP_SYN_SENT && to == TCP_CLOSE && is_watched(bpf_ntohs(sk->__sk_common.skc_dport)))
         __sync_fetch_and_add(&told.connects_failed, 1);
     return 0;
 }
