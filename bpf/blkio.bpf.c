@@ -54,9 +54,8 @@ static __always_inline struct blkio_stats *row_of(const struct request *rq,
         .op = op_of(rq),
     };
     struct blkio_key other = {.device = OTHER_DEVICE, .op = key.op};
-    struct blkio_stats *row = bpf_map_lookup_elem(&blkio_device, &key);
 
-    return row ? row : row_or_other(&blkio_device, &key, &other, &empty, MAP_DROP_BLKIO_DEVICE);
+    return row_or_other(&blkio_device, &key, &other, &empty, MAP_DROP_BLKIO_DEVICE);
 }
 
 SEC("tp_btf/block_rq_issue")

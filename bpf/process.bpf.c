@@ -57,10 +57,8 @@ static __always_inline struct process_stats *stats_of(struct task_struct *task)
 {
     struct process_stats fresh = {};
     u64 id = cgroup_id_of(task), other = 0;
-    struct process_stats *stats = bpf_map_lookup_elem(&process_cgrp, &id);
 
-    return stats ? stats
-                 : row_or_other(&process_cgrp, &id, &other, &fresh, MAP_DROP_PROCESS_CGROUP);
+    return row_or_other(&process_cgrp, &id, &other, &fresh, MAP_DROP_PROCESS_CGROUP);
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -214,14 +212,12 @@ int BPF_PROG(process_exit, struct task_struct *task)
 /* Of its cgroup and name, or the row `other` once the map is full. */
 static __always_inline struct short_stats *short_stats_of(struct task_struct *leader)
 {
-    struct short_stats fresh = {}, *stats;
+    struct short_stats fresh = {};
     struct short_key key = {}, other = {};
 
     key.cgroup_id = cgroup_id_of(leader);
     __builtin_memcpy(key.comm, leader->comm, sizeof(key.comm));
-    stats = bpf_map_lookup_elem(&process_short, &key);
-    return stats ? stats
-                 : row_or_other(&process_short, &key, &other, &fresh, MAP_DROP_PROCESS_SHORT);
+    return row_or_other(&process_short, &key, &other, &fresh, MAP_DROP_PROCESS_SHORT);
 }
 
 /* When a task has ended its time is not counted up to the end yet; here it is, with that of all its

@@ -82,9 +82,7 @@ static __always_inline int end(enum reclaim_kind kind, u32 attached)
         return 0;
     ns = bpf_ktime_get_ns() - began_ns;
     key.cgroup_id = memory_cgroup_id_of(bpf_get_current_task_btf());
-    row = bpf_map_lookup_elem(&reclaim_cgrp, &key);
-    if (!row)
-        row = row_or_other(&reclaim_cgrp, &key, &other, &empty, MAP_DROP_RECLAIM_CGROUP);
+    row = row_or_other(&reclaim_cgrp, &key, &other, &empty, MAP_DROP_RECLAIM_CGROUP);
     if (row)
         count_latency_atomic(row, ns);
     if (stall_ns && ns >= stall_ns)

@@ -53,11 +53,9 @@ struct {
 static __always_inline void count_cgroup(void *map, u64 cgroup_id, u64 ns, u32 drop_site)
 {
     static const struct latency empty;
-    struct latency *row = bpf_map_lookup_elem(map, &cgroup_id);
     u64 other = OTHER_CGROUP;
+    struct latency *row = row_or_other(map, &cgroup_id, &other, &empty, drop_site);
 
-    if (!row)
-        row = row_or_other(map, &cgroup_id, &other, &empty, drop_site);
     if (row)
         count_latency(row, ns);
 }

@@ -51,9 +51,8 @@ static const struct tcp_stats tcp_stats_zero;
 static __noinline struct tcp_stats *tcp_row(u16 port, u16 role)
 {
     struct tcp_key key = {.port = port, .role = role}, other = {.role = role};
-    struct tcp_stats *row = bpf_map_lookup_elem(&tcp_port, &key);
 
-    return row ? row : row_or_other(&tcp_port, &key, &other, &tcp_stats_zero, MAP_DROP_TCP_PORT);
+    return row_or_other(&tcp_port, &key, &other, &tcp_stats_zero, MAP_DROP_TCP_PORT);
 }
 
 /* When it began, or 0: not seen, or before the programs were shed. */
