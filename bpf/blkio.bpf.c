@@ -83,7 +83,7 @@ int BPF_PROG(blkio_complete, struct request *rq, u8 error, unsigned int part_byt
 
     if (!issued_ns)
         return 0;
-    if (*issued_ns < attached_since_ns(ATTACHED_BLKIO)) {
+    if (is_of_before(*issued_ns, attached_since_ns(ATTACHED_BLKIO))) {
         bpf_map_delete_elem(&blkio_inflight, &key);
         return 0;
     }

@@ -78,7 +78,7 @@ static __always_inline int end(enum reclaim_kind kind, u32 attached)
         return 0;
     began_ns = *since_ns;
     bpf_map_delete_elem(&reclaim_task, &task);
-    if (began_ns < attached_since_ns(attached))
+    if (is_of_before(began_ns, attached_since_ns(attached)))
         return 0;
     ns = bpf_ktime_get_ns() - began_ns;
     key.cgroup_id = memory_cgroup_id_of(bpf_get_current_task_btf());

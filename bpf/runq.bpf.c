@@ -149,7 +149,7 @@ int BPF_PROG(runq_ts_switch, bool preempt, struct task_struct *prev, struct task
         times = task_times(prev);
         if (!stats || !times)
             return 0;
-        leaving.since_ns = times->arrived_ns >= attached_ns ? times->arrived_ns : 0;
+        leaving.since_ns = time_since(times->arrived_ns, attached_ns);
         count_leaving(&leaving, now_ns, preempt, prev_state, stats);
         times->queued_ns = preempt || prev_state == 0 ? now_ns : 0;
     }
@@ -158,7 +158,7 @@ int BPF_PROG(runq_ts_switch, bool preempt, struct task_struct *prev, struct task
         times = task_times(next);
         if (!stats || !times)
             return 0;
-        coming.since_ns = times->queued_ns >= attached_ns ? times->queued_ns : 0;
+        coming.since_ns = time_since(times->queued_ns, attached_ns);
         count_coming(&coming, prev, now_ns, stats);
         times->queued_ns = 0;
         times->arrived_ns = now_ns;

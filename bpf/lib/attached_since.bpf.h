@@ -21,4 +21,16 @@ static __always_inline u64 attached_since_ns(u32 word)
     return since_ns ? *since_ns : 0;
 }
 
+/* Noted before its programs were shed: void. */
+static __always_inline bool is_of_before(u64 noted_ns, u64 attached_ns)
+{
+    return noted_ns < attached_ns;
+}
+
+/* The time, or 0: none was noted, or it is void. */
+static __always_inline u64 time_since(u64 noted_ns, u64 attached_ns)
+{
+    return is_of_before(noted_ns, attached_ns) ? 0 : noted_ns;
+}
+
 #endif

@@ -55,10 +55,9 @@ static __noinline struct tcp_stats *tcp_row(u16 port, u16 role)
     return row_or_other(&tcp_port, &key, &other, &tcp_stats_zero, MAP_DROP_TCP_PORT);
 }
 
-/* When it began, or 0: not seen, or before the programs were shed. */
 static __always_inline u64 tcp_since(u64 since_ns)
 {
-    return since_ns >= attached_since_ns(ATTACHED_TCP) ? since_ns : 0;
+    return time_since(since_ns, attached_since_ns(ATTACHED_TCP));
 }
 
 static __always_inline bool is_ephemeral(u16 port)
