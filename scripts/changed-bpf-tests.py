@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 EVERY = ("user/probe/", "user/collect/", "user/model/", "user/base/", "vmlinux/", "bpf/CMakeLists.txt", "tests/CMakeLists.txt")
+COSTS = ("bpf/programs.txt", "scripts/program-costs.py", "tests/vm/guest/test_program_costs.c")
 
 
 def git(*arguments):
@@ -53,6 +54,8 @@ def main():
         own = reached(test, set())
         if every or own & files or any(concerned.search(path.read_text()) for path in own):
             found.add(test.stem)
+    if every or objects or files & {ROOT / name for name in COSTS}:
+        found |= {"program_instructions", "program_steps"}
     print("|".join(sorted(found)))
 
 

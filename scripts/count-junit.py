@@ -27,6 +27,9 @@ def main():
         elif skip is not None or case.get("status") in ("notrun", "disabled"):
             skipped += 1
             reason = skip.get("message") if skip is not None else case.get("status")
+            said = (case.findtext("system-out") or "").strip()
+            if reason.startswith("SKIP_RETURN_CODE") and said:
+                reason = said.splitlines()[-1]  # CTest's word for a program that says why itself
             lines.append(f"skipped: {name}: {reason}")
         else:
             passed += 1

@@ -166,6 +166,26 @@ stage_vm() {
     count 0 1 0
     echo "FAILED: the kernel table in README.md is not current: scripts/kernel-table.py --write ${BUILD#"$ROOT"/}/vm"
   fi
+  while read -r name; do
+    compare_costs "$name"
+  done < <(awk '/^[^#]/ { print $1 }' "$ROOT/tests/vm/kernels")
+}
+
+# compare_costs GUEST: what its verifier made of each program, against bpf/programs.txt.
+compare_costs() {
+  local said status=0
+  said=$("$ROOT/scripts/program-costs.py" "$BUILD" --steps-of "$1" 2>&1) || status=$?
+  case $status in
+  0) count 1 0 0 ;;
+  77)
+    count 0 0 1
+    echo "skipped: program costs on $1: $said"
+    ;;
+  *)
+    count 0 1 0
+    printf 'FAILED: program costs on %s\n%s\n' "$1" "$said"
+    ;;
+  esac
 }
 
 stage_fast_bpf() {

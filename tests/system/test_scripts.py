@@ -36,6 +36,7 @@ def test_an_unknown_option(path):
         ("count-junit.py", ["/nonexistent"]),
         ("count-junit.py", [__file__]),
         ("kernel-table.py", ["/nonexistent"]),
+        ("program-costs.py", ["/nonexistent", "--steps"]),
         ("readme.py", ["--check", "/nonexistent"]),
         ("readme.py", ["--examples", "http://127.0.0.1:1"]),
         ("slowest-tests.py", ["/nonexistent"]),
@@ -45,3 +46,14 @@ def test_what_is_not_there(name, arguments):
     done = run(FOLDER / name, *arguments)
     assert done.returncode == 1 and done.stdout == "", done
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_skip_by_exit_status_has_its_reason(tmp_path):
+    report = tmp_path / "ctest.xml"
+    report.write_text(
+        '<testsuite><testcase classname="bpf/it" name="bpf/it" status="notrun">'
+        '<skipped message="SKIP_RETURN_CODE=77"/><system-out>at first\nnot on this kernel\n</system-out>'
+        "</testcase></testsuite>"
+    )
+    done = run(FOLDER / "count-junit.py", report)
+    assert done.stdout == "0 0 1\nskipped: bpf/it::bpf/it: not on this kernel\n"
