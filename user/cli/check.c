@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "config/document.h"
 #include "endpoint/endpoint_doubts.h"
+#include "facts/reference.h"
 #include "http/certificate.h"
 #include "http/listen.h"
 #include "http/server.h"
@@ -99,23 +100,27 @@ static int check_server(const struct config *config, struct config_errors *error
 
 int cli_check(int argc, char **argv)
 {
-    bool schema = false, reference = false;
+    bool schema = false, reference = false, metrics = false;
     const struct cli_option options[] = {{"--schema", .flag = &schema},
-                                         {"--reference", .flag = &reference}};
+                                         {"--reference", .flag = &reference},
+                                         {"--metrics", .flag = &metrics}};
     struct config_errors errors;
     struct config *config;
-    int operands = cli_parse("check", argc, argv, options, 2, 1);
+    int operands = cli_parse("check", argc, argv, options, 3, 1);
 
     if (operands < 0)
         return EXIT_USAGE;
-    if (schema + reference + operands != 1) {
-        cli_error("check wants one of FILE, --schema and --reference (see moonwatch check --help)");
+    if (schema + reference + metrics + operands != 1) {
+        cli_error("check wants one of FILE, --schema, --reference and --metrics (see moonwatch "
+                  "check --help)");
         return EXIT_USAGE;
     }
     if (schema)
         return print_document(config_schema);
     if (reference)
         return print_document(config_reference);
+    if (metrics)
+        return print_document(metrics_reference);
     if (!*argv[0]) {
         cli_error("check: FILE is empty (see moonwatch check --help)");
         return EXIT_USAGE;

@@ -29,10 +29,11 @@ static const struct command commands[] = {
      "                         refused or redirected, no connection closed, nothing mounted;\n"
      "                         notifications are sent\n",
      NULL},
-    {"check", "FILE | --schema | --reference", "validate a configuration",
+    {"check", "FILE | --schema | --reference | --metrics", "validate a configuration",
      "  FILE                   the configuration to validate; exit code 2 if it is wrong\n"
      "  --schema               print the JSON Schema instead\n"
-     "  --reference            print the reference in Markdown instead\n",
+     "  --reference            print the reference in Markdown instead\n"
+     "  --metrics              print what /metrics tells in Markdown instead\n",
      cli_check},
     {"doctor", "[--json] [--config FILE]", "say what this kernel and these privileges allow",
      "  --json                 as JSON\n"

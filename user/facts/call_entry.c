@@ -10,26 +10,35 @@
                 .labels = "role name reason "),                                                    \
         __VA_ARGS__)
 
-static const struct field connects_failed_fields[] = {
+/* Failed connects, then failed calls. */
+static const struct field failure_fields[] = {
     FAILURES("refused", CALL_CONNECT_REFUSED, "connect_refused"),
     FAILURES("timed_out", CALL_CONNECT_TIMED_OUT, "connect_timed_out"),
     FAILURES("unreachable", CALL_CONNECT_UNREACHABLE, "connect_unreachable"),
     FAILURES("reset", CALL_CONNECT_RESET, "connect_reset"),
     FAILURES("other", CALL_CONNECT_OTHER, "connect_other"),
-};
-FIELD_METRICS(connects_failed_fields, "role name reason ", NEED_CALLS);
-static const struct field_table connects_failed_table =
-    FIELD_TABLE("ClientConnectsFailed", connects_failed_fields, "Failed connects, by reason.");
-
-static const struct field calls_failed_fields[] = {
     FAILURES("reset", CALL_RESET, "reset", .about = "a reset instead of an answer"),
     FAILURES("closed", CALL_CLOSED, "closed", .about = "closed instead of an answer"),
     FAILURES("http_5xx", CALL_HTTP_5XX, "http_5xx", .about = "where statuses are read"),
     FAILURES("timed_out", CALL_TIMED_OUT, "timed_out"),
 };
-FIELD_METRICS(calls_failed_fields, "role name reason ", NEED_CALLS);
-static const struct field_table calls_failed_table =
-    FIELD_TABLE("CallsFailed", calls_failed_fields, "Calls that failed on an open connection.");
+FIELD_METRICS(failure_fields, "role name reason ", NEED_CALLS);
+_Static_assert(sizeof(failure_fields) / sizeof(failure_fields[0]) == CALL_FAILURE_COUNT,
+               "a row for each way to fail");
+
+#define CONNECT_FAILURES (CALL_CONNECT_OTHER + 1)
+static const struct field_table connects_failed_table = {
+    .name = "ClientConnectsFailed",
+    .about = "Failed connects, by reason.",
+    .fields = failure_fields,
+    .count = CONNECT_FAILURES,
+};
+static const struct field_table calls_failed_table = {
+    .name = "CallsFailed",
+    .about = "Calls that failed on an open connection.",
+    .fields = failure_fields + CONNECT_FAILURES,
+    .count = CALL_FAILURE_COUNT - CONNECT_FAILURES,
+};
 #undef TYPE
 
 #define TYPE struct call_entry

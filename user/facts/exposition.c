@@ -43,16 +43,8 @@ void exposition_family(struct exposition *e, const struct metric_family *family)
 
 static const char *type_name(const struct exposition *e)
 {
-    static const char *const names[] = {
-        [METRIC_GAUGE] = "gauge",
-        [METRIC_COUNTER] = "counter",
-        [METRIC_INFO] = "info",
-        [METRIC_HISTOGRAM] = "histogram",
-    };
-
-    if (!e->openmetrics && e->family->type == METRIC_INFO)
-        return "gauge";
-    return names[e->family->type];
+    return metric_type_name(!e->openmetrics && e->family->type == METRIC_INFO ? METRIC_GAUGE
+                                                                              : e->family->type);
 }
 
 static void add_header_line(struct exposition *e, const char *keyword, const char *value)
@@ -68,13 +60,10 @@ static void add_header_line(struct exposition *e, const char *keyword, const cha
 
 static void add_unit(struct exposition *e)
 {
-    static const char *const units[] = {"seconds", "bytes", "ratio"};
-    const char *last = strrchr(e->family->name, '_');
+    const char *unit = metric_unit(e->family->name);
 
-    for (size_t i = 0; last && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(last + 1, units[i]) == 0)
-            add_header_line(e, "# UNIT ", units[i]);
-    }
+    if (*unit)
+        add_header_line(e, "# UNIT ", unit);
 }
 
 static void add_header(struct exposition *e)

@@ -72,6 +72,13 @@ struct field {
     /* One more label: of the metric, or of all that is inside the object. Where there are
      * `choices` it has a name only: each of them is a sample, 1 for the one that it is. */
     struct label label;
+    /* What is made of it beyond telling it. The health check that judges it; whether it is watched
+     * for anomalies; what a forecast is made against: a constant in its own unit, the offset + 1 of
+     * the member that says it (0: nothing), or that nothing is left. */
+    const char *judged;
+    double limit;
+    size_t limit_at;
+    bool watched, runs_out;
     /* Whether this object's member, which is at `at`, is told in /metrics; NULL: always. */
     bool (*told)(const void *object, const void *at);
 };
@@ -103,8 +110,20 @@ static inline const char *field_reason(const void *object, size_t missing_at)
                                 : NULL;
 }
 
+struct field_rows {
+    const struct field *fields;
+    size_t count;
+};
+
+/* Calls `fn` for the arrays whose metrics are declared. */
+void field_rows_each(void (*fn)(void *ctx, const struct field_rows *rows), void *ctx);
+
 /* The metrics of an array of fields are declared (see model/metric.h) beside it. */
 #define FIELD_METRICS(field_array, label_names, what_it_needs)                                     \
+    static const struct field_rows field_array##_rows = {                                          \
+        (field_array), sizeof(field_array) / sizeof((field_array)[0])};                            \
+    static const struct field_rows *const field_array##_told                                       \
+        __attribute__((used, section("field_metrics"))) = &field_array##_rows;                     \
     METRIC_DECLARE_AT(field_array##_metrics, &(field_array)[0].metric, sizeof((field_array)[0]),   \
                       sizeof(field_array) / sizeof((field_array)[0]), label_names, what_it_needs)
 

@@ -1,20 +1,7 @@
 #include "facts/last_known.h"
-#include "facts/tables.h"
+#include "facts/sources.h"
 #include <errno.h>
 #include <stdlib.h>
-
-/* The sections whose tables say which readings there are. */
-static const struct {
-    const struct field_table *table;
-    size_t at; /* in struct snapshot */
-} sections[] = {
-    {&cpu_table, offsetof(struct snapshot, cpu)},
-    {&memory_table, offsetof(struct snapshot, memory)},
-    {&pressure_resources_table, offsetof(struct snapshot, pressure)},
-    {&processes_table, offsetof(struct snapshot, process)},
-    {&files_table, offsetof(struct snapshot, process)},
-    {&network_table, offsetof(struct snapshot, network)},
-};
 
 /* Of what says that a reading is unknown: its section, and the objects that it is in. */
 #define WHYS_MAX 4
@@ -61,8 +48,9 @@ static void gather(struct last_known *l, const struct field_table *table, size_t
 static void gather_all(struct last_known *l)
 {
     l->count = 0;
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-        gather(l, sections[i].table, sections[i].at, (struct remembered){0});
+    for (size_t i = 0; i < snapshot_source_count; i++)
+        if (snapshot_sources[i].table)
+            gather(l, snapshot_sources[i].table, snapshot_sources[i].at, (struct remembered){0});
 }
 
 int last_known_create(struct last_known **ret)

@@ -1,6 +1,7 @@
 /* Health, events, and which sources are missing. */
 #include "facts/metrics_sections.h"
 #include "facts/metrics_table.h"
+#include "facts/sources.h"
 #include "facts/tables.h"
 
 static void add_statuses(struct exposition *e, const char *component, enum status is)
@@ -84,34 +85,13 @@ void metrics_missing(struct exposition *e, struct metrics *m, const struct facts
     static const struct metric_family family = {
         "moonwatch_source_missing", METRIC_GAUGE,
         "1 for each source of figures that cannot be read, with the reason."};
-    const struct snapshot *n = s->snapshot;
-    const struct {
-        const char *source, *why;
-    } sources[] = {
-        {"cpu", n->cpu.missing},
-        {"memory", n->memory.missing},
-        {"filesystem", n->disk.missing},
-        {"block", n->disk.devices_missing},
-        {"block_latency", n->disk.traced_missing},
-        {"network", n->network.interfaces_missing},
-        {"conntrack", n->network.conntrack_entries.missing},
-        {"tcp", n->network.ports_missing},
-        {"pressure", n->pressure.missing},
-        {"pressure_triggers", n->pressure.triggers_missing},
-        {"throttle", n->throttle.missing},
-        {"tasks", n->process.top_missing},
-        {"process_lifecycle", n->process.lifecycle_missing},
-        {"scheduler", n->scheduler.missing},
-        {"blocked", n->scheduler.blocked_missing},
-        {"reclaim", n->scheduler.reclaim_missing},
-    };
-
     (void)m;
     METRIC_FAMILY(e, family, "source reason ", NEED_NOTHING);
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-        if (sources[i].why)
-            exposition_count(e, LABELS({"source", sources[i].source}, {"reason", sources[i].why}),
-                             1);
+    for (size_t i = 0; i < snapshot_source_count; i++) {
+        const char *why = source_missing(&snapshot_sources[i], s->snapshot);
+
+        if (why)
+            exposition_count(e, LABELS({"source", snapshot_sources[i].name}, {"reason", why}), 1);
     }
 }
 

@@ -41,6 +41,12 @@ extern const struct field_table process_table, processes_table, files_table, oom
 #define GAUGE(name, help, ...) METRIC(name, METRIC_GAUGE, help, __VA_ARGS__)
 #define COUNTER(name, help, ...) METRIC(name, METRIC_COUNTER, help, __VA_ARGS__)
 #define HISTOGRAM(name, help, ...) METRIC(name, METRIC_HISTOGRAM, help, __VA_ARGS__)
+/* What is made of it, likewise. */
+#define JUDGED(check) .judged = (check)
+#define WATCHED .watched = true
+#define LIMIT(value) .limit = (value)
+#define RUNS_OUT .runs_out = true
+#define LIMIT_AT(member) .limit_at = offsetof(TYPE, member) + 1
 /* The kernel side's nanoseconds as seconds. */
 #define FROM_NS 1e9
 

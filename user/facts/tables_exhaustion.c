@@ -9,7 +9,8 @@ static const struct field process_files_fields[] = {
     ROW("usage_percent", FIELD_DOUBLE, usage_percent, .decimals = 1,
         GAUGE("moonwatch_process_files_usage_ratio",
               "Open files against its own limit (RLIMIT_NOFILE) of the process that is "
-              "nearest to it.")),
+              "nearest to it."),
+        JUDGED("process_files"), LIMIT(100)),
     ROW("open", FIELD_DOUBLE, open),
     ROW("limit", FIELD_DOUBLE, limit, .about = "its RLIMIT_NOFILE"),
 };
@@ -23,9 +24,10 @@ const struct field_table process_files_table =
 #define TYPE struct cgroup_pids
 static const struct field cgroup_pids_fields[] = {
     ROW("cgroup", FIELD_CHARS, path),
-    ROW("usage_percent", FIELD_DOUBLE, usage_percent, .decimals = 1),
+    ROW("usage_percent", FIELD_DOUBLE, usage_percent, .decimals = 1, JUDGED("cgroup_pids")),
     ROW("tasks", FIELD_DOUBLE, current,
-        GAUGE("moonwatch_cgroup_pids", "Tasks in a cgroup that has a limit of them.")),
+        GAUGE("moonwatch_cgroup_pids", "Tasks in a cgroup that has a limit of them."),
+        LIMIT_AT(limit)),
     ROW("limit", FIELD_DOUBLE, limit, .about = "pids.max",
         GAUGE("moonwatch_cgroup_pids_limit", "pids.max.")),
     ROW("forks_refused_total", FIELD_DOUBLE, refused_total, .about = "since the agent started",
@@ -46,7 +48,8 @@ static const struct field stuck_task_fields[] = {
     ROW("cgroup_id", FIELD_U64, cgroup_id),
     ROW("seconds", FIELD_DOUBLE, seconds, .decimals = 1,
         GAUGE("moonwatch_tasks_stuck_seconds",
-              "How long the longest task in uninterruptible sleep has not run.")),
+              "How long the longest task in uninterruptible sleep has not run."),
+        JUDGED("stuck")),
     ROW("wait_channel", FIELD_CHARS, wait_channel,
         .unknown = "this kernel does not tell the function a task sleeps in"),
 };
@@ -60,9 +63,10 @@ const struct field_table stuck_task_table = FIELD_TABLE(
 static const struct field listener_fields[] = {
     ROW("port", FIELD_U32, port),
     ROW("cgroup", FIELD_CHARS, cgroup, .unknown = "the cgroup could not be resolved"),
-    ROW("usage_percent", FIELD_DOUBLE, usage_percent, .decimals = 1),
+    ROW("usage_percent", FIELD_DOUBLE, usage_percent, .decimals = 1, JUDGED("accept_queue")),
     ROW("queue", FIELD_DOUBLE, queue, .about = "connections that wait to be accepted",
-        GAUGE("moonwatch_listener_queue", "Connections that wait to be accepted.")),
+        GAUGE("moonwatch_listener_queue", "Connections that wait to be accepted."),
+        LIMIT_AT(backlog)),
     ROW("backlog", FIELD_DOUBLE, backlog,
         GAUGE("moonwatch_listener_backlog", "How many may wait.")),
     ROW("dropped_total", FIELD_DOUBLE, drops_total,

@@ -81,9 +81,10 @@ const struct field_table short_processes_table =
 
 #define TYPE struct process_snapshot
 static const struct field files_fields[] = {
-    PERCENT("usage_percent", files_usage_percent),
+    PERCENT("usage_percent", files_usage_percent, JUDGED("files")),
     WHOLE("open", files_open, .about = "on the whole host",
-          GAUGE("moonwatch_files_open", "File handles of the host in use.")),
+          GAUGE("moonwatch_files_open", "File handles of the host in use."), WATCHED,
+          LIMIT_AT(files_limit)),
     WHOLE("limit", files_limit, .about = "fs.file-max",
           GAUGE("moonwatch_files_limit", "fs.file-max.")),
     LIST("processes", files_of, files_of_count, &process_files_table, struct process_files,
@@ -115,7 +116,8 @@ static const struct field_table lifecycle_table =
 
 static const struct field processes_fields[] = {
     PERCENT("usage_percent", pid_usage_percent, .about = "threads against the lower limit",
-            GAUGE("moonwatch_pid_usage_ratio", "Threads against the lower of the two limits.")),
+            GAUGE("moonwatch_pid_usage_ratio", "Threads against the lower of the two limits."),
+            JUDGED("pids"), WATCHED, LIMIT(100)),
     WHOLE("processes", processes, GAUGE("moonwatch_processes", "Processes now.")),
     WHOLE("threads", threads, GAUGE("moonwatch_threads", "Threads now.")),
     WHOLE("pid_limit", pid_limit, GAUGE("moonwatch_pid_limit", "kernel.pid_max.")),

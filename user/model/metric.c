@@ -22,10 +22,35 @@ const char *metric_suffix(enum metric_type type)
     return suffixes[type];
 }
 
+const char *metric_type_name(enum metric_type type)
+{
+    static const char *const names[] = {
+        [METRIC_GAUGE] = "gauge",
+        [METRIC_COUNTER] = "counter",
+        [METRIC_INFO] = "info",
+        [METRIC_HISTOGRAM] = "histogram",
+    };
+
+    return names[type];
+}
+
+const char *metric_unit(const char *family)
+{
+    static const char *const units[] = {"seconds", "bytes", "ratio"};
+    const char *last = strrchr(family, '_');
+
+    for (size_t i = 0; last && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(last + 1, units[i]) == 0)
+            return units[i];
+    return "";
+}
+
 static void tell(const struct metric_declaration *d, const struct metric_family *family,
                  const char *suffix, void (*fn)(void *ctx, const struct metric *metric), void *ctx)
 {
-    struct metric metric = {.labels = family->labels ? family->labels : d->labels,
+    struct metric metric = {.type = family->type,
+                            .help = family->help,
+                            .labels = family->labels ? family->labels : d->labels,
                             .need = family->need ? family->need : d->need};
 
     snprintf(metric.name, sizeof(metric.name), "%s%s", family->name, suffix);

@@ -68,12 +68,17 @@ struct metric_declaration {
 
 struct metric {
     char name[METRIC_NAME_BYTES]; /* of its samples: with the suffix */
-    const char *labels;           /* as in struct metric_declaration */
+    enum metric_type type;
+    const char *help;
+    const char *labels; /* as in struct metric_declaration */
     enum metric_need need;
 };
 
 /* What follows the family's name in that of a sample: "", "_total", "_info". */
 const char *metric_suffix(enum metric_type type);
+const char *metric_type_name(enum metric_type type); /* "gauge" ... */
+/* "seconds", "bytes", "ratio", or "" of a number of things. */
+const char *metric_unit(const char *family);
 
 /* Calls `fn` for each metric there may be samples of; of a histogram for its _sum and its _count.
  */
