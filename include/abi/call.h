@@ -32,7 +32,7 @@
 #define MOONWATCH_CALL_H
 
 #include "abi/breaker.h"
-#include "abi/record.h"
+#include "abi/record_head.h"
 #include "abi/slots.h"
 
 #define SERVICES_MAX 256
@@ -116,6 +116,40 @@ struct call_row {
     __u32 flags;
     __u32 pid;     /* client: the process that called connect(); 0 for a service */
     __u32 address; /* client: which of the upstream's addresses */
+};
+
+/* The call that a breaker's record tells of. */
+struct record_call {
+    __u32 upstream;    /* index */
+    __u32 address;     /* which of its addresses */
+    __u32 pid;         /* the process that called connect(); 0: unknown */
+    __u16 remote_port; /* host order */
+    __u16 pad;
+    __u8 remote_addr[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
+    char comm[COMM_BYTES];
+};
+
+/* The kernel opened a breaker, or enough probes succeeded for the agent to close it (then `from`
+ * and `to` are both HALF_OPEN). Urgent. */
+struct record_breaker {
+    struct record_head head;
+    struct record_call call;
+    __u64 epoch; /* of the state it is in now */
+    __u64 consecutive_failures;
+    __u32 from; /* enum breaker_state */
+    __u32 to;
+    __u32 reason; /* enum call_failure, or CALL_PROBES_SUCCEEDED */
+    __u32 pad;
+};
+
+/* A call of a client failed while its breaker was closed or half open. Urgent. */
+struct record_call_failed {
+    struct record_head head;
+    struct record_call call;
+    __u64 epoch;
+    __u64 age_ns;   /* of the call, or of the connect; 0: unknown */
+    __u32 reason;   /* enum call_failure */
+    __u32 is_probe; /* admitted as one in this epoch */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef MOONWATCH_RECLAIM_H
 #define MOONWATCH_RECLAIM_H
 
+#include "abi/record_head.h"
 #include "abi/slots.h"
 
 enum reclaim_kind {
@@ -16,6 +17,18 @@ struct reclaim_key {
     __u64 cgroup_id; /* memory cgroup of the stalled task */
     __u32 kind;      /* enum reclaim_kind */
     __u32 pad;
+};
+
+/* A task stood still in reclaim for longer than the threshold. */
+struct record_stall {
+    struct record_head head;
+    __u64 stall_ns;
+    __u64 cgroup_id;
+    __u32 pid;
+    __u32 tgid;
+    __u32 kind; /* enum reclaim_kind */
+    __u32 pad;
+    char comm[COMM_BYTES];
 };
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef MOONWATCH_RUNQ_H
 #define MOONWATCH_RUNQ_H
 
+#include "abi/record_head.h"
 #include "abi/slots.h"
 
 /* realtime: SCHED_FIFO/RR/DEADLINE; idle: SCHED_IDLE; the rest by nice value. */
@@ -28,6 +29,21 @@ struct runq_stats {
     __u64 switches_voluntary;   /* it slept or ended */
     __u64 switches_involuntary; /* it was preempted or yielded */
     struct latency delay;       /* enqueue to running, of the task switched in */
+};
+
+/* A task waited on a run queue for longer than the threshold; `running_*` had the CPU meanwhile. */
+struct record_slow_wait {
+    struct record_head head;
+    __u64 wait_ns;
+    __u64 cgroup_id;
+    __u32 pid;
+    __u32 tgid;
+    __u32 running_pid;
+    __u32 running_tgid;
+    __u32 priority_class; /* enum priority_class of the waiter */
+    __u32 pad;
+    char comm[COMM_BYTES];
+    char running_comm[COMM_BYTES];
 };
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef MOONWATCH_TASK_H
 #define MOONWATCH_TASK_H
 
-#include "abi/record.h"
+#include "abi/record_head.h"
 
 /* What this kernel can tell; the fields of an absent bit are 0 and mean nothing. */
 enum task_known {

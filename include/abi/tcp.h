@@ -19,6 +19,7 @@
 #ifndef MOONWATCH_TCP_H
 #define MOONWATCH_TCP_H
 
+#include "abi/record_head.h"
 #include "abi/slots.h"
 
 enum tcp_role {
@@ -58,6 +59,20 @@ struct tcp_stats {
     __u64 retransmits;    /* segments, as RetransSegs of /proc/net/snmp */
     __u64 resets_sent;    /* as OutRsts; on 6.1 only those of a connection or a listener */
     __u64 resets_received;
+};
+
+/* An outgoing TCP connect that failed. Addresses in network order; IPv4 in the first four bytes. */
+struct record_connect_failed {
+    struct record_head head;
+    __u64 cgroup_id;
+    __u64 elapsed_ns;  /* since the first SYN; 0 when none was sent */
+    __u32 pid;         /* process that called connect(); 0: it did so before the agent started */
+    __u32 reason;      /* enum connect_failure */
+    __u16 family;      /* AF_INET or AF_INET6; AF_INET for IPv4-mapped addresses */
+    __u16 remote_port; /* host order */
+    __u32 error;       /* errno, positive; 0 when the caller gave up */
+    __u8 remote_addr[16];
+    char comm[COMM_BYTES];
 };
 
 #endif

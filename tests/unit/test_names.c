@@ -18,6 +18,7 @@
     enum { count_of_##name = (count) };
 
 ENUM(record_type_name, enum record_type, RECORD_TYPE_COUNT)
+ENUM(map_drop_name, enum map_drop, MAP_DROP_COUNT)
 ENUM(rule_event_text, enum rule_event, RULE_EVENT_COUNT)
 ENUM(rule_kind_text, enum rule_kind, RULE_KIND_COUNT)
 ENUM(severity_text, enum severity, SEVERITY_COUNT)
@@ -44,14 +45,12 @@ static const struct {
     const char *(*name)(int value);
     int count;
 } enums[] = {
-    ROW(record_type_name),       ROW(rule_event_text),
-    ROW(rule_kind_text),         ROW(severity_text),
-    ROW(alert_state_text),       ROW(notice_kind_text),
-    ROW(component_name),         ROW(status_name),
-    ROW(cpu_mode_name),          ROW(top_order_name),
-    ROW(pressure_resource_name), ROW(priority_class_name),
-    ROW(connect_failure_name),   ROW(probe_concern_name),
-    ROW(breaker_state_name),     ROW(breaker_cause_name),
+    ROW(record_type_name),    ROW(map_drop_name),        ROW(rule_event_text),
+    ROW(rule_kind_text),      ROW(severity_text),        ROW(alert_state_text),
+    ROW(notice_kind_text),    ROW(component_name),       ROW(status_name),
+    ROW(cpu_mode_name),       ROW(top_order_name),       ROW(pressure_resource_name),
+    ROW(priority_class_name), ROW(connect_failure_name), ROW(probe_concern_name),
+    ROW(breaker_state_name),  ROW(breaker_cause_name),
 };
 
 static void every_value_has_a_name_of_its_own(void **state)

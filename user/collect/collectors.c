@@ -15,17 +15,6 @@ static const struct collector *const table[] = {
 
 #define COLLECTOR_COUNT (sizeof(table) / sizeof(table[0]))
 
-/* What a record of each type must at least hold: a shorter one is not handed on. */
-static const size_t record_bytes[RECORD_TYPE_COUNT] = {
-    [RECORD_SLOW_WAIT] = sizeof(struct record_slow_wait),
-    [RECORD_EXIT] = sizeof(struct record_exit),
-    [RECORD_OOM] = sizeof(struct record_oom),
-    [RECORD_STALL] = sizeof(struct record_stall),
-    [RECORD_CONNECT_FAILED] = sizeof(struct record_connect_failed),
-    [RECORD_BREAKER] = sizeof(struct record_breaker),
-    [RECORD_CALL_FAILED] = sizeof(struct record_call_failed),
-};
-
 struct collectors {
     struct collector_env env;
     struct snapshot snapshot;
@@ -107,7 +96,7 @@ void collectors_record(struct collectors *collectors, const struct record_head *
     uint64_t now_ns, realtime_ns;
 
     if (size < sizeof(*record) || record->type >= RECORD_TYPE_COUNT ||
-        size < record_bytes[record->type])
+        size < record_type_bytes((enum record_type)record->type))
         return;
     now_ns = clock_monotonic_ns(clock);
     realtime_ns = clock_realtime_ns(clock);

@@ -143,24 +143,6 @@ void metrics_programs(struct exposition *e, struct metrics *m, const struct fact
     add_maps(e, s->probe);
 }
 
-static const char *const map_drop_names[] = {
-    [MAP_DROP_RUNQ_CGROUP] = "runq_cgroup",
-    [MAP_DROP_RUNQ_TASK] = "runq_task",
-    [MAP_DROP_BLOCKED_CGROUP] = "blocked_cgroup",
-    [MAP_DROP_BLOCKED_TASK] = "blocked_task",
-    [MAP_DROP_PROCESS_CGROUP] = "process_cgroup",
-    [MAP_DROP_PROCESS_SHORT] = "process_short",
-    [MAP_DROP_RECLAIM_CGROUP] = "reclaim_cgroup",
-    [MAP_DROP_RECLAIM_TASK] = "reclaim_task",
-    [MAP_DROP_BLKIO_DEVICE] = "blkio_device",
-    [MAP_DROP_BLKIO_INFLIGHT] = "blkio_inflight",
-    [MAP_DROP_TCP_PORT] = "tcp_port",
-    [MAP_DROP_TCP_SOCKET] = "tcp_socket",
-    [MAP_DROP_CALL_SOCKET] = "call_socket",
-};
-_Static_assert(sizeof(map_drop_names) / sizeof(map_drop_names[0]) == MAP_DROP_COUNT,
-               "each site has a name");
-
 #define TYPE struct probe_view
 static const struct field probe_fields[] = {
     FIGURE(FIELD_U64, ring_bytes, GAUGE("moonwatch_ring_buffer_bytes", "Size of the ring buffer.")),
@@ -221,7 +203,7 @@ void metrics_records(struct exposition *e, struct metrics *m, const struct facts
     add_records(e, &view);
     METRIC_FAMILY(e, drops, "site ", NEED_NOTHING);
     for (int d = 0; d < MAP_DROP_COUNT; d++)
-        exposition_count(e, LABELS({"site", map_drop_names[d]}), view.map_drops[d]);
+        exposition_count(e, LABELS({"site", map_drop_name((enum map_drop)d)}), view.map_drops[d]);
     metric_object(e, &probe_table, &view);
 }
 

@@ -22,19 +22,12 @@ static const struct {
     [CONCERN_BREAKER] = {COMPONENT_PERFORMANCE, "breaker enforcement"},
 };
 
+#define RECORD_LOST(id, name, component, what) {COMPONENT_##component, what},
 static const struct {
     enum component component;
     const char *what;
-} records[] = {
-    [RECORD_SLOW_WAIT] = {COMPONENT_SCHEDULER, "slow waits"},
-    [RECORD_EXIT] = {COMPONENT_PERFORMANCE, "abnormal exits"},
-    [RECORD_OOM] = {COMPONENT_RESOURCES, "OOM kills"},
-    [RECORD_STALL] = {COMPONENT_RESOURCES, "reclaim stalls"},
-    [RECORD_CONNECT_FAILED] = {COMPONENT_PERFORMANCE, "failed connects"},
-    [RECORD_BREAKER] = {COMPONENT_PERFORMANCE, "breaker transitions"},
-    [RECORD_CALL_FAILED] = {COMPONENT_PERFORMANCE, "failed calls"},
-};
-_Static_assert(sizeof(records) / sizeof(records[0]) == RECORD_TYPE_COUNT, "each type has a row");
+} records[] = {RECORDS(RECORD_LOST)};
+#undef RECORD_LOST
 
 void probe_facts_gather(struct probe_facts *ret, const struct probe *probe, uint64_t now_ns)
 {

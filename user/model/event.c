@@ -14,19 +14,3 @@ const char *connect_failure_name(enum connect_failure f)
 
     return (unsigned)f < CONNECT_FAILURE_COUNT ? names[f] : "unknown";
 }
-
-const char *record_type_name(enum record_type t)
-{
-    static const char *const names[] = {
-        [RECORD_SLOW_WAIT] = "slow_wait",
-        [RECORD_EXIT] = "exit",
-        [RECORD_OOM] = "oom",
-        [RECORD_STALL] = "stall",
-        [RECORD_CONNECT_FAILED] = "connect_failed",
-        [RECORD_BREAKER] = "breaker",
-        [RECORD_CALL_FAILED] = "call_failed",
-    };
-
-    _Static_assert(sizeof(names) / sizeof(names[0]) == RECORD_TYPE_COUNT, "each type has a name");
-    return (unsigned)t < RECORD_TYPE_COUNT ? names[t] : "unknown";
-}

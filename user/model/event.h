@@ -109,6 +109,5 @@ struct event_snapshot {
 };
 
 const char *connect_failure_name(enum connect_failure f); /* "refused" ... */
-const char *record_type_name(enum record_type t);         /* "slow_wait" ... */
 
 #endif

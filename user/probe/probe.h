@@ -5,8 +5,8 @@
 #ifndef MOONWATCH_PROBE_PROBE_H
 #define MOONWATCH_PROBE_PROBE_H
 
-#include "abi/record.h"
 #include "base/clock.h"
+#include "probe/records.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
