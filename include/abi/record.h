@@ -13,7 +13,7 @@
 
 /* ROW(ID, name, component, what): RECORD_ID, struct record_NAME and the label NAME; whose health
  * says so when some are lost (COMPONENT_ID of user/health), and of what. */
-#define RECORDS(ROW)                                                                               \
+#define RECORD_ROWS(ROW)                                                                           \
     ROW(SLOW_WAIT, slow_wait, SCHEDULER, "slow waits")                                             \
     ROW(EXIT, exit, PERFORMANCE, "abnormal exits")                                                 \
     ROW(OOM, oom, RESOURCES, "OOM kills")                                                          \
@@ -23,7 +23,7 @@
     ROW(CALL_FAILED, call_failed, PERFORMANCE, "failed calls")
 
 #define RECORD_TYPE(id, ...) RECORD_##id,
-enum record_type { RECORDS(RECORD_TYPE) RECORD_TYPE_COUNT };
+enum record_type { RECORD_ROWS(RECORD_TYPE) RECORD_TYPE_COUNT };
 #undef RECORD_TYPE
 
 /* Map `emit_stats`, per CPU, keyed by record_type. produced = consumed + dropped once drained. */
@@ -34,7 +34,7 @@ struct emit_stats {
 
 /* Map `map_drops`, per CPU: updates lost because a map was full. ROW(ID, name): MAP_DROP_ID and the
  * label NAME. */
-#define MAP_DROPS(ROW)                                                                             \
+#define MAP_DROP_ROWS(ROW)                                                                         \
     ROW(RUNQ_CGROUP, runq_cgroup)                                                                  \
     ROW(RUNQ_TASK, runq_task)                                                                      \
     ROW(BLOCKED_CGROUP, blocked_cgroup)                                                            \
@@ -50,7 +50,7 @@ struct emit_stats {
     ROW(CALL_SOCKET, call_socket)
 
 #define MAP_DROP(id, name) MAP_DROP_##id,
-enum map_drop { MAP_DROPS(MAP_DROP) MAP_DROP_COUNT };
+enum map_drop { MAP_DROP_ROWS(MAP_DROP) MAP_DROP_COUNT };
 #undef MAP_DROP
 
 #endif

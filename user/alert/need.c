@@ -62,23 +62,17 @@ static bool never(const struct config *config)
     return false;
 }
 
+#define OF_CONCERN(id, ...) [NEED_##id] = {CONCERN_##id, always, NULL},
 static const struct {
     uint8_t probe; /* enum probe_concern, or NO_PROBE */
     bool (*has)(const struct config *config);
     const char *missing;
 } needs[NEED_COUNT] = {
     [NEED_NOTHING] = {NO_PROBE, always, NULL},
-    [NEED_RUNQ] = {CONCERN_RUNQ, always, NULL},
     [NEED_SLOW_WAITS] = {CONCERN_RUNQ, has_slow_waits,
                          "performance_tracker.slow_wait_ms is 0 (allowed: more)"},
-    [NEED_PROCESS] = {CONCERN_PROCESS, always, NULL},
-    [NEED_OOM] = {CONCERN_OOM, always, NULL},
-    [NEED_RECLAIM] = {CONCERN_RECLAIM, always, NULL},
     [NEED_STALLS] = {CONCERN_RECLAIM, has_stalls,
                      "performance_tracker.stall_ms is 0 (allowed: more)"},
-    [NEED_BLKIO] = {CONCERN_BLKIO, always, NULL},
-    [NEED_TCP] = {CONCERN_TCP, always, NULL},
-    [NEED_TASKS] = {CONCERN_TASKS, always, NULL},
     [NEED_CALLS] = {CONCERN_REQUEST, has_callers, "there are no services and no upstreams"},
     [NEED_UPSTREAMS] = {NO_PROBE, has_upstreams, "there are no upstreams"},
     [NEED_BREAKERS] = {NO_PROBE, has_breakers,
@@ -87,18 +81,12 @@ static const struct {
     [NEED_BUDGET] = {NO_PROBE, has_budget, "overhead.budget_percent is 0 (allowed: more)"},
     [NEED_HEALTH] = {NO_PROBE, is_judged, "health_monitor.enabled is false (allowed: true)"},
     [NEED_PAGE] = {NO_PROBE, never, "it tells of the page itself, which rules do not read"},
-};
+    CONCERN_ROWS(OF_CONCERN)};
+#undef OF_CONCERN
 
-static const char *const probe_off[CONCERN_COUNT] = {
-    [CONCERN_RUNQ] = "overhead.probes.runq is off (allowed: auto)",
-    [CONCERN_PROCESS] = "overhead.probes.process is off (allowed: auto)",
-    [CONCERN_OOM] = "overhead.probes.oom is off (allowed: auto)",
-    [CONCERN_RECLAIM] = "overhead.probes.reclaim is off (allowed: auto)",
-    [CONCERN_BLKIO] = "overhead.probes.blkio is off (allowed: auto)",
-    [CONCERN_TCP] = "overhead.probes.tcp is off (allowed: auto)",
-    [CONCERN_TASKS] = "overhead.probes.tasks is off (allowed: auto)",
-    [CONCERN_REQUEST] = "overhead.probes.request is off (allowed: auto)",
-};
+#define OFF(id, name, ...) "overhead.probes." #name " is off (allowed: auto)",
+static const char *const probe_off[] = {CONCERN_ROWS(OFF)};
+#undef OFF
 
 const char *need_missing(const struct config *config, enum metric_need need)
 {

@@ -7,6 +7,7 @@
 #ifndef MOONWATCH_CONFIG_CONFIG_H
 #define MOONWATCH_CONFIG_CONFIG_H
 
+#include "abi/concerns.h"
 #include "config/alerting.h"
 #include "config/services.h"
 #include "config/values.h"
@@ -17,9 +18,11 @@
 /* Order of probe modes: auto, twin, off (enum probe_mode). */
 #define CONFIG_PROBE_OFF 2
 
+#define PROBE_MODE(id, name, ...) int name;
 struct config_probes {
-    int runq, process, oom, reclaim, blkio, tcp, tasks, request, breaker;
+    CONCERN_ROWS(PROBE_MODE)
 };
+#undef PROBE_MODE
 
 enum retry_jitter { RETRY_JITTER_FULL, RETRY_JITTER_EQUAL, RETRY_JITTER_NONE };
 

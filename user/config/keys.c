@@ -248,25 +248,15 @@ static const struct key circuit_breaker_keys[] = {
 
 static const struct key_table circuit_breaker_table = {KEY_TABLE(circuit_breaker_keys)};
 
-#define PROBE_MODE(concern, doc_)                                                                  \
-    {                                                                                              \
-        .name = #concern, .type = KEY_CHOICE, IN_CONFIG(overhead.probes.concern),                  \
-        .choices = probe_modes, .initial = "\"auto\"", .doc = doc_                                 \
-    }
-
-static const struct key probe_keys[] = {
-    PROBE_MODE(runq,
-               "Waits for a CPU and time on it. auto: the cheapest way this kernel has; twin: "
-               "the other one; off: none"),
-    PROBE_MODE(process, "Forks, execs, exits and crashes"),
-    PROBE_MODE(oom, "OOM kills"),
-    PROBE_MODE(reclaim, "Memory reclaim stalls"),
-    PROBE_MODE(blkio, "Block I/O latency and errors"),
-    PROBE_MODE(tcp, "TCP connections, failures, retransmissions"),
-    PROBE_MODE(tasks, "The task snapshot behind the top offenders"),
-    PROBE_MODE(request, "Calls of upstreams and services: latency, failures, what is in flight"),
-    PROBE_MODE(breaker, "Enforcement of open breakers at connect()"),
-};
+#define PROBE_MODE(id, name_, component, figures, doc_, ...)                                       \
+    {.name = #name_,                                                                               \
+     .type = KEY_CHOICE,                                                                           \
+     IN_CONFIG(overhead.probes.name_),                                                             \
+     .choices = probe_modes,                                                                       \
+     .initial = "\"auto\"",                                                                        \
+     .doc = doc_},
+static const struct key probe_keys[] = {CONCERN_ROWS(PROBE_MODE)};
+#undef PROBE_MODE
 
 static const struct key_table probe_table = {KEY_TABLE(probe_keys)};
 

@@ -5,28 +5,19 @@
 /* Long enough to be read by somebody who comes to look. */
 #define LOST_HOLD_NS (300 * NS_PER_SECOND)
 
-/* What is missing without a concern, and where an operator looks for it. Without `runq` the checks
- * of the scheduler are unknown and say so themselves. */
+/* What is missing without a concern, and where an operator looks for it. */
+#define CONCERN_MISSING(id, name, component, figures, ...) {COMPONENT_##component, figures},
 static const struct {
     enum component component;
-    const char *figures;
-} concerns[CONCERN_COUNT] = {
-    [CONCERN_RUNQ] = {COMPONENT_SCHEDULER, NULL},
-    [CONCERN_PROCESS] = {COMPONENT_PERFORMANCE, "crashes and process lifecycle"},
-    [CONCERN_OOM] = {COMPONENT_RESOURCES, "OOM kills"},
-    [CONCERN_RECLAIM] = {COMPONENT_RESOURCES, "reclaim stalls"},
-    [CONCERN_BLKIO] = {COMPONENT_RESOURCES, "block I/O latency"},
-    [CONCERN_TCP] = {COMPONENT_PERFORMANCE, "TCP latency and failures"},
-    [CONCERN_TASKS] = {COMPONENT_RESOURCES, "top processes"},
-    [CONCERN_REQUEST] = {COMPONENT_PERFORMANCE, "latency and failures of calls"},
-    [CONCERN_BREAKER] = {COMPONENT_PERFORMANCE, "breaker enforcement"},
-};
+    const char *figures; /* NULL: the component's checks are unknown and say so themselves */
+} concerns[] = {CONCERN_ROWS(CONCERN_MISSING)};
+#undef CONCERN_MISSING
 
 #define RECORD_LOST(id, name, component, what) {COMPONENT_##component, what},
 static const struct {
     enum component component;
     const char *what;
-} records[] = {RECORDS(RECORD_LOST)};
+} records[] = {RECORD_ROWS(RECORD_LOST)};
 #undef RECORD_LOST
 
 void probe_facts_gather(struct probe_facts *ret, const struct probe *probe, uint64_t now_ns)

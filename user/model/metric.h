@@ -3,23 +3,19 @@
 #ifndef MOONWATCH_MODEL_METRIC_H
 #define MOONWATCH_MODEL_METRIC_H
 
+#include "abi/concerns.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 enum metric_type { METRIC_GAUGE, METRIC_COUNTER, METRIC_INFO, METRIC_HISTOGRAM };
 
 /* What the configuration must have or not switch off, or there is never a sample. */
+#define NEED(id, ...) NEED_##id,
 enum metric_need {
     NEED_NOTHING,
-    NEED_RUNQ,
+    CONCERN_ROWS(NEED) /* that the concern is not off */
     NEED_SLOW_WAITS,
-    NEED_PROCESS,
-    NEED_OOM,
-    NEED_RECLAIM,
     NEED_STALLS,
-    NEED_BLKIO,
-    NEED_TCP,
-    NEED_TASKS,
     NEED_CALLS,
     NEED_UPSTREAMS,
     NEED_CHECKS,
@@ -29,6 +25,7 @@ enum metric_need {
     NEED_PAGE, /* it tells of the page, so who reads samples gets none */
     NEED_COUNT,
 };
+#undef NEED
 
 struct metric_family {
     const char *name; /* of the family: without `_total`, `_info` */

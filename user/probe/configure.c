@@ -22,8 +22,7 @@ static double percent_of_a_core(double percent_of_host)
 
 void probe_config_init(struct probe_config *ret, const struct config *config)
 {
-    const struct config_probes *probes = &config->overhead.probes;
-
+#define MODE(id, name, ...) [CONCERN_##id] = (enum probe_mode)config->overhead.probes.name,
     *ret = (struct probe_config){
         .dry_run = config->dry_run,
         .pin_directory = config->server.bpffs_directory,
@@ -35,17 +34,7 @@ void probe_config_init(struct probe_config *ret, const struct config *config)
         .budget_retry_ns = ns_of_seconds(config->overhead.retry_seconds),
         .stats_every_ns = ns_of_seconds(config->overhead.stats_interval_seconds),
         .stats_for_ns = ns_of_ms(config->overhead.stats_duration_ms),
-        .mode =
-            {
-                [CONCERN_RUNQ] = (enum probe_mode)probes->runq,
-                [CONCERN_PROCESS] = (enum probe_mode)probes->process,
-                [CONCERN_OOM] = (enum probe_mode)probes->oom,
-                [CONCERN_RECLAIM] = (enum probe_mode)probes->reclaim,
-                [CONCERN_BLKIO] = (enum probe_mode)probes->blkio,
-                [CONCERN_TCP] = (enum probe_mode)probes->tcp,
-                [CONCERN_TASKS] = (enum probe_mode)probes->tasks,
-                [CONCERN_REQUEST] = (enum probe_mode)probes->request,
-                [CONCERN_BREAKER] = (enum probe_mode)probes->breaker,
-            },
+        .mode = {CONCERN_ROWS(MODE)},
     };
+#undef MODE
 }

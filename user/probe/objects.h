@@ -1,8 +1,7 @@
 /* The BPF objects as data: what the loader knows of each before it opens it.
  *
- * To add an object: include its skeleton in objects.c and give it a row in `object_rows`. That is
- * all it takes for programs that stand alone: each program the object holds and no group names is a
- * group of its own, with one way. Name programs in a group when
+ * A row of abi/concerns.h is all it takes for programs that stand alone: each program the object
+ * holds and no group names is a group of its own, with one way. Name programs in a group when
  *   - they mean nothing without each other (one way with several programs): they are attached,
  *     refused and shed together;
  *   - there is more than one way to the same figures: the ways stand in order of preference and

@@ -11,17 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *probe_concern_name(enum probe_concern c)
-{
-    static const char *const names[] = {
-        [CONCERN_RUNQ] = "runq",       [CONCERN_PROCESS] = "process", [CONCERN_OOM] = "oom",
-        [CONCERN_RECLAIM] = "reclaim", [CONCERN_BLKIO] = "blkio",     [CONCERN_TCP] = "tcp",
-        [CONCERN_TASKS] = "tasks",     [CONCERN_REQUEST] = "request", [CONCERN_BREAKER] = "breaker",
-    };
-
-    return names[c];
-}
-
 const char *program_state_name(enum program_state s)
 {
     static const char *const names[] = {

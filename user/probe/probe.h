@@ -6,6 +6,7 @@
 #define MOONWATCH_PROBE_PROBE_H
 
 #include "base/clock.h"
+#include "probe/concerns.h"
 #include "probe/records.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,22 +17,6 @@ enum probe_mode {
     PROBE_TWIN, /* the fallback twin, for comparison */
     PROBE_OFF,
 };
-
-/* Concerns, one BPF object each. */
-enum probe_concern {
-    CONCERN_RUNQ,
-    CONCERN_PROCESS,
-    CONCERN_OOM,
-    CONCERN_RECLAIM,
-    CONCERN_BLKIO,
-    CONCERN_TCP,
-    CONCERN_TASKS,
-    CONCERN_REQUEST,
-    CONCERN_BREAKER,
-    CONCERN_COUNT,
-};
-
-const char *probe_concern_name(enum probe_concern c); /* "runq" ... */
 
 struct probe_config {
     bool dry_run;              /* no bpffs is mounted */
