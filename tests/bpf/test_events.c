@@ -75,7 +75,7 @@ static const struct snapshot *tick(void)
 {
     assert_true(probe_drain(f.probe) >= 0);
     for (size_t i = 0; i < f.count; i++)
-        collectors_record(collectors, &f.records[i].head, sizeof(f.records[i]));
+        collectors_record(collectors, &f.records[i].head);
     f.count = 0;
     collectors_sample(collectors, collectors_now(NULL));
     return collectors_snapshot(collectors);

@@ -1,5 +1,4 @@
 #include "agent/agent.h"
-#include "abi/exit.h"
 #include "agent/agent_alerts.h"
 #include "agent/agent_audit.h"
 #include "agent/agent_config.h"
@@ -9,6 +8,7 @@
 #include "agent/agent_said.h"
 #include "agent/agent_services.h"
 #include "agent/agent_supervisor.h"
+#include "agent/agent_takers.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -21,7 +21,6 @@
 #include "http/listen.h"
 #include "http/server.h"
 #include "probe/probe.h"
-#include "service/main_process.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -77,21 +76,14 @@ static int say_failed(const char *part, int error)
 static void on_record(void *ctx, const struct record_head *record, size_t size)
 {
     struct agent *agent = ctx;
-    char cgroup[CGROUP_PATH_BYTES];
-    struct record_exit ended;
+    const struct agent_takers takers = {
+        .log = agent->log,
+        .config = agent->config,
+        .collectors = agent->collectors,
+        .live = agent->live,
+    };
 
-    if (agent->live && live_record(agent->live, record))
-        return;
-    if (record->type == RECORD_EXIT && size >= sizeof(ended)) {
-        ended = *(const struct record_exit *)record;
-        if (is_main_process(agent->config, &ended))
-            ended.facts |= EXIT_OF_SERVICE;
-        record = &ended.head;
-        size = sizeof(ended);
-    }
-    collectors_record(agent->collectors, record, size);
-    collectors_cgroup(agent->collectors, record, cgroup);
-    if (agent_log_record(agent->log, record, cgroup))
+    if (agent_take_record(&takers, record, size))
         agent->event_pending = true;
 }
 

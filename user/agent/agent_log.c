@@ -13,38 +13,25 @@ static const char *unit_in(const char *cgroup, char buffer[CGROUP_PATH_BYTES])
     return bytes ? buffer : NULL;
 }
 
-static bool log_exit(struct log *log, const struct record_head *head, const char *cgroup)
+void agent_log_exit(struct log *log, const struct record_exit *record, const char *cgroup)
 {
-    static const struct {
-        enum log_level level;
-        const char *message;
-    } said[ENDED_KIND_COUNT] = {
-        [ENDED_CRASHED] = {LOG_LEVEL_ERROR, "Process crashed"},
-        [ENDED_FAILED] = {LOG_LEVEL_WARNING, "Service failed"},
-    };
-    const struct record_exit *record = (const struct record_exit *)head;
-    enum exit_kind kind = exit_kind_of(record);
+    bool crashed = exit_kind_of(record) == ENDED_CRASHED;
     char unit[CGROUP_PATH_BYTES];
 
-    if (!said[kind].message)
-        return false;
-    log_hold(log);
-    LOG_AT(log, said[kind].level, "health_monitor", said[kind].message,
-           LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
+    LOG_AT(log, crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "health_monitor",
+           crashed ? "Process crashed" : "Service failed", LOG_STRING("comm", record->comm),
+           LOG_U64("pid", record->pid),
            LOG_STRING("unit", unit_in(*cgroup ? cgroup : record->cgroup_name, unit)),
            LOG_STRING("cgroup", *cgroup ? cgroup : NULL),
            LOG_STRING("signal", record->signal ? strsignal((int)record->signal) : NULL),
            LOG_U64("exit_status", record->status),
            LOG_DOUBLE("age_seconds", (double)record->age_ns / NS_PER_SECOND));
-    return true;
 }
 
-static bool log_oom(struct log *log, const struct record_head *head, const char *cgroup)
+void agent_log_oom(struct log *log, const struct record_oom *record, const char *cgroup)
 {
-    const struct record_oom *record = (const struct record_oom *)head;
     char unit[CGROUP_PATH_BYTES];
 
-    log_hold(log);
     LOG_CRITICAL(log, "health_monitor", "Out of memory: process killed",
                  LOG_STRING("comm", record->comm), LOG_U64("pid", record->pid),
                  LOG_STRING("unit", unit_in(cgroup, unit)),
@@ -52,19 +39,6 @@ static bool log_oom(struct log *log, const struct record_head *head, const char 
                  LOG_STRING("scope", record->limit_cgroup_id ? "cgroup" : "host"),
                  LOG_U64("limit_bytes", record->limit_bytes),
                  LOG_U64("anon_rss_bytes", record->anon_rss_bytes));
-    return true;
-}
-
-bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup)
-{
-    static bool (*const loggers[RECORD_TYPE_COUNT])(struct log *, const struct record_head *,
-                                                    const char *) = {
-        [RECORD_EXIT] = log_exit,
-        [RECORD_OOM] = log_oom,
-    };
-
-    return record->type < RECORD_TYPE_COUNT && loggers[record->type] &&
-           loggers[record->type](log, record, cgroup);
 }
 
 static bool cause_differs(const struct program_view *a, const struct program_view *b)

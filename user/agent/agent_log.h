@@ -26,10 +26,9 @@ void agent_log_pins(struct log *log, bool lost, const char *what);
 void agent_log_health(struct log *log, const struct snapshot *snapshot, const struct health *health,
                       bool has_samples);
 
-/* Logs the records worth a line, and holds the log until they are judged and kept (log_release());
- * true when the agent should judge at once. `cgroup` is where it
- * happened; "": not known. */
-bool agent_log_record(struct log *log, const struct record_head *record, const char *cgroup);
+/* A crash or a failure, and an OOM kill. `cgroup` is where it happened; "": not known. */
+void agent_log_exit(struct log *log, const struct record_exit *record, const char *cgroup);
+void agent_log_oom(struct log *log, const struct record_oom *record, const char *cgroup);
 
 void agent_log_breaker(struct log *log, const char *upstream, const struct breaker_transition *t);
 /* `why` is NULL when it is enforced (again). */

@@ -90,16 +90,11 @@ struct snapshot *collectors_sample(struct collectors *collectors, uint64_t now_n
     return &collectors->snapshot;
 }
 
-void collectors_record(struct collectors *collectors, const struct record_head *record, size_t size)
+void collectors_record(struct collectors *collectors, const struct record_head *record)
 {
     const struct clock *clock = collectors->env.clock;
-    uint64_t now_ns, realtime_ns;
+    uint64_t now_ns = clock_monotonic_ns(clock), realtime_ns = clock_realtime_ns(clock);
 
-    if (size < sizeof(*record) || record->type >= RECORD_TYPE_COUNT ||
-        size < record_type_bytes((enum record_type)record->type))
-        return;
-    now_ns = clock_monotonic_ns(clock);
-    realtime_ns = clock_realtime_ns(clock);
     /* The record's age on the monotonic clock dates it on the other one. */
     if (record->time_ns < now_ns)
         realtime_ns -= now_ns - record->time_ns;
@@ -108,18 +103,19 @@ void collectors_record(struct collectors *collectors, const struct record_head *
             table[i]->on_record(collectors->state[i], record, realtime_ns);
 }
 
-void collectors_cgroup(struct collectors *collectors, const struct record_head *record,
-                       char ret[CGROUP_PATH_BYTES])
+void collectors_exit_cgroup(struct collectors *collectors, const struct record_exit *record,
+                            char ret[CGROUP_PATH_BYTES])
 {
-    uint64_t now_ns = clock_monotonic_ns(collectors->env.clock);
-    const struct record_oom *oom = (const void *)record;
+    event_exit_path(ret, collectors->env.cgroups, record,
+                    clock_monotonic_ns(collectors->env.clock));
+}
 
-    ret[0] = '\0';
-    if (record->type == RECORD_EXIT)
-        event_exit_path(ret, collectors->env.cgroups, (const void *)record, now_ns);
-    else if (record->type == RECORD_OOM)
-        event_path(ret, collectors->env.memory_cgroups,
-                   oom->limit_cgroup_id ? oom->limit_cgroup_id : oom->cgroup_id, now_ns);
+void collectors_oom_cgroup(struct collectors *collectors, const struct record_oom *record,
+                           char ret[CGROUP_PATH_BYTES])
+{
+    event_path(ret, collectors->env.memory_cgroups,
+               record->limit_cgroup_id ? record->limit_cgroup_id : record->cgroup_id,
+               clock_monotonic_ns(collectors->env.clock));
 }
 
 const struct snapshot *collectors_snapshot(const struct collectors *collectors)

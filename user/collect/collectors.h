@@ -13,12 +13,13 @@ void collectors_destroy(struct collectors *collectors);
 /* Samples everything into the one snapshot, and hands it to whoever completes it (last_known.h)
  * before anybody reads it. */
 struct snapshot *collectors_sample(struct collectors *collectors, uint64_t now_ns);
-/* Hands a ring-buffer record to every collector that wants it. */
-void collectors_record(struct collectors *collectors, const struct record_head *record,
-                       size_t size);
-/* Where the process of an exit or an OOM kill was, as event_path() has it; "" for others. */
-void collectors_cgroup(struct collectors *collectors, const struct record_head *record,
-                       char ret[CGROUP_PATH_BYTES]);
+/* Hands a ring-buffer record, which is as long as its type, to every collector that wants it. */
+void collectors_record(struct collectors *collectors, const struct record_head *record);
+/* Where a process ended, or was killed for memory, as event_path() has it. */
+void collectors_exit_cgroup(struct collectors *collectors, const struct record_exit *record,
+                            char ret[CGROUP_PATH_BYTES]);
+void collectors_oom_cgroup(struct collectors *collectors, const struct record_oom *record,
+                           char ret[CGROUP_PATH_BYTES]);
 const struct snapshot *collectors_snapshot(const struct collectors *collectors);
 
 /* As found at the start: VISIBILITY_PARTS of them. */

@@ -245,33 +245,38 @@ void follow_tick(struct follow *f, uint64_t now_ns)
         probe_map_for_each(f->sources.probe, "connect_client", take_attempts, &attempts);
 }
 
-static void take_breaker(struct follow *f, size_t upstream, const struct record_breaker *record,
-                         uint64_t now_ns)
+/* SIZE_MAX when it is of none any more. */
+static size_t upstream_of(const struct follow *f, const struct record_call *call)
 {
+    return services_upstream_of_row(f->sources.services, call->upstream);
+}
+
+static void feed_upstream(struct follow *f, size_t upstream, uint64_t now_ns)
+{
+    uint32_t row = (uint32_t)services_row(f->sources.services, upstream);
+
+    feed_rows(f, row, row + 1, now_ns);
+}
+
+bool follow_breaker(struct follow *f, const struct record_breaker *record, uint64_t now_ns)
+{
+    size_t upstream = upstream_of(f, &record->call);
     char remote[REMOTE_BYTES];
 
+    if (upstream == SIZE_MAX)
+        return false;
     remote_format(record->call.remote_addr, record->call.remote_port, remote);
     if (record->to == BREAKER_OPEN)
         services_kernel_opened(f->sources.services, upstream, now_ns, record->epoch, remote);
+    feed_upstream(f, upstream, now_ns);
+    return true;
 }
 
-bool follow_record(struct follow *f, const struct record_head *record, uint64_t now_ns)
+bool follow_call_failed(struct follow *f, const struct record_call_failed *record, uint64_t now_ns)
 {
-    bool is_breaker = record->type == RECORD_BREAKER;
-    const struct record_breaker *breaker = (const void *)record;
-    const struct record_call_failed *failed = (const void *)record;
-    size_t upstream;
-    uint32_t row;
+    size_t upstream = upstream_of(f, &record->call);
 
-    if (!is_breaker && record->type != RECORD_CALL_FAILED)
-        return false;
-    upstream = services_upstream_of_row(f->sources.services, is_breaker ? breaker->call.upstream
-                                                                        : failed->call.upstream);
-    if (upstream == SIZE_MAX)
-        return false;
-    if (is_breaker)
-        take_breaker(f, upstream, breaker, now_ns);
-    row = (uint32_t)services_row(f->sources.services, upstream);
-    feed_rows(f, row, row + 1, now_ns);
-    return true;
+    if (upstream != SIZE_MAX)
+        feed_upstream(f, upstream, now_ns);
+    return upstream != SIZE_MAX;
 }

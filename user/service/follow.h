@@ -31,7 +31,8 @@ void follow_commit(struct follow *f);
 /* Tells the kernel when calls are slow or time out. 0 or a negative errno. */
 int follow_tell(const struct follow *f);
 void follow_tick(struct follow *f, uint64_t now_ns);
-/* True when the record is about an upstream's call or breaker: the services have taken it. */
-bool follow_record(struct follow *f, const struct record_head *record, uint64_t now_ns);
+/* Records of an upstream's breaker and call; false when the upstream is gone. */
+bool follow_breaker(struct follow *f, const struct record_breaker *record, uint64_t now_ns);
+bool follow_call_failed(struct follow *f, const struct record_call_failed *record, uint64_t now_ns);
 
 #endif

@@ -395,14 +395,20 @@ void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_n
         keeper_tick(live->keeper, now_ns);
 }
 
-bool live_record(struct live *live, const struct record_head *record)
+void live_breaker_record(struct live *live, const struct record_breaker *record)
 {
     uint64_t now_ns = now_of(live);
 
-    if (!live->follow || !follow_record(live->follow, record, now_ns))
-        return false;
-    settle(live, now_ns);
-    return true;
+    if (live->follow && follow_breaker(live->follow, record, now_ns))
+        settle(live, now_ns);
+}
+
+void live_call_failed(struct live *live, const struct record_call_failed *record)
+{
+    uint64_t now_ns = now_of(live);
+
+    if (live->follow && follow_call_failed(live->follow, record, now_ns))
+        settle(live, now_ns);
 }
 
 struct services *live_services(struct live *live)

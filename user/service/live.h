@@ -51,8 +51,9 @@ void live_tell(struct live *live);
 /* Once a tick. `tasks` may be NULL. What is to outlive a restart is written every minute, and when
  * a breaker has moved. */
 void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_ns);
-/* True when the record was one of calls or breakers. */
-bool live_record(struct live *live, const struct record_head *record);
+/* Records from the ring buffer: breakers move at once. */
+void live_breaker_record(struct live *live, const struct record_breaker *record);
+void live_call_failed(struct live *live, const struct record_call_failed *record);
 
 struct services *live_services(struct live *live);
 const struct endpoint_checks *live_checks(const struct live *live);
