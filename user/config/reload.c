@@ -10,16 +10,17 @@ int config_parts_set(const struct config_part *parts, size_t count, const struct
 
     *error = '\0';
     while (r == 0 && staged < count) {
-        r = parts[staged].stage(parts[staged].part, next, error);
+        if (parts[staged].stage)
+            r = parts[staged].stage(parts[staged].part, next, error);
         staged++;
     }
     if (r < 0 && !*error)
         snprintf(error, RELOAD_ERROR_BYTES, "%s: %s", parts[staged - 1].name, strerror(-r));
     for (size_t i = 0; i < staged; i++) {
-        if (r < 0)
-            parts[i].unstage(parts[i].part);
-        else
+        if (r == 0)
             parts[i].commit(parts[i].part);
+        else if (parts[i].unstage)
+            parts[i].unstage(parts[i].part);
     }
     return r;
 }

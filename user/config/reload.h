@@ -17,7 +17,7 @@
 struct config_part {
     const char *name; /* for the error of one that gives none itself */
     /* `next` is borrowed until another has been told of. 0 or a negative errno; `error` may be left
-     * empty. */
+     * empty. NULL, and so is `unstage`: nothing is made that could fail. */
     int (*stage)(void *part, const struct config *next, char error[RELOAD_ERROR_BYTES]);
     void (*unstage)(void *part);
     void (*commit)(void *part);
