@@ -9,6 +9,7 @@
 #include "agent/agent_services.h"
 #include "agent/agent_supervisor.h"
 #include "agent/agent_takers.h"
+#include "agent/agent_urgency.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -29,11 +30,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* What happens makes a tick of its own at once, but a storm of crashes no storm of ticks: the gap
- * between them is at least this, and so many times what the last one took. */
-#define EVENT_GAP_NS (10 * NS_PER_MS)
-#define EVENT_GAP_TICKS 4
-
 struct agent {
     const struct run_options *options;
     const struct clock *clock;
@@ -53,11 +49,9 @@ struct agent {
     struct agent_alerts *alerts;
     struct server *server;
     struct loop_source *probe_alarm;
-    struct loop_source *event_alarm; /* ticks at once after what came outside of the ring */
-    uint64_t next_event_ns;          /* no tick for an event before */
+    struct agent_urgency urgency;
     struct agent_said said;
-    bool ready_untold;  /* the service manager did not take it yet */
-    bool event_pending; /* something happened that is acted on at once */
+    bool ready_untold; /* the service manager did not take it yet */
 };
 
 /* What a part of the agent could not be made for, and the mend where it is known. */
@@ -84,7 +78,7 @@ static void on_record(void *ctx, const struct record_head *record, size_t size)
     };
 
     if (agent_take_record(&takers, record, size))
-        agent->event_pending = true;
+        agent->urgency.pending = true;
 }
 
 static void tell_ready(struct agent *agent)
@@ -104,20 +98,17 @@ static void look(struct agent *agent, uint64_t now_ns)
 
 static void tick(struct agent *agent, uint64_t now_ns)
 {
-    uint64_t probe_next_ns = 0, took_ns;
+    uint64_t probe_next_ns = 0;
 
     look(agent, now_ns);
     agent_alerts_tick(agent->alerts);
-    agent->event_pending = false;
+    agent->urgency.pending = false;
     agent_say(&agent->said, agent->log, agent->config, agent->collectors, agent->health, now_ns);
     if (agent->probe) {
         probe_tick(agent->probe, now_ns, &probe_next_ns);
         loop_set_alarm(agent->probe_alarm, probe_next_ns);
     }
-    took_ns = clock_monotonic_ns(agent->clock) - now_ns;
-    agent->next_event_ns =
-        now_ns +
-        (EVENT_GAP_TICKS * took_ns > EVENT_GAP_NS ? EVENT_GAP_TICKS * took_ns : EVENT_GAP_NS);
+    agent_urgency_pace(&agent->urgency, now_ns, clock_monotonic_ns(agent->clock));
     if (agent->ready_untold)
         tell_ready(agent);
     supervisor_tell("WATCHDOG=1");
@@ -141,14 +132,8 @@ static void on_event_alarm(void *ctx, uint64_t now_ns)
 {
     struct agent *agent = ctx;
 
-    if (agent->event_pending)
+    if (agent->urgency.pending)
         tick(agent, now_ns);
-}
-
-static void tick_soon(struct agent *agent)
-{
-    agent->event_pending = true;
-    loop_set_alarm(agent->event_alarm, agent->next_event_ns);
 }
 
 static void on_ring(void *ctx, uint32_t events)
@@ -157,36 +142,25 @@ static void on_ring(void *ctx, uint32_t events)
 
     (void)events;
     probe_drain(agent->probe);
-    if (agent->event_pending)
-        tick_soon(agent);
+    if (agent->urgency.pending)
+        agent_urgency_tick_soon(&agent->urgency);
 }
 
-/* Replaces the configuration, or keeps the old one and says why in `error`. */
 static int reload(struct agent *agent, char error[RELOAD_ERROR_BYTES])
 {
-    const char *path = config_find(agent->options->config_path, environ);
     const struct agent_parts parts = {
         .server = agent->server,
         .alerts = agent->alerts,
         .live = agent->live,
         .health = agent->health,
         .log = agent->log,
+        .said = &agent->said,
     };
-    struct config *config = NULL;
-    int r = agent_config_read_again(agent->options, agent->log, path, &config, error);
+    int r = agent_reload(&parts, agent->options, &agent->config, error);
 
-    if (r < 0)
-        return r;
-    r = agent_reload(&parts, &agent->config, config, error);
-    if (r < 0) {
-        LOG_ERROR(agent->log, "config", "Configuration rejected, the old one stays",
-                  LOG_STRING("path", path), LOG_STRING("error", error));
-        return r;
-    }
-    facts_take(&agent->facts);
-    agent->said.next_check_ns = 0;
-    LOG_INFO(agent->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
-    return 0;
+    if (r == 0)
+        facts_take(&agent->facts);
+    return r;
 }
 
 static int on_admin_reload(void *ctx, char *error, size_t size)
@@ -286,7 +260,7 @@ static void on_breaker_moved(void *ctx, const char *upstream, const struct break
     if (!agent->alerts) /* a pinned breaker is taken over */
         return;
     agent_alerts_breaker(agent->alerts, upstream, t);
-    tick_soon(agent);
+    agent_urgency_tick_soon(&agent->urgency);
 }
 
 static int create_services(struct agent *agent)
@@ -412,7 +386,7 @@ static int add_sources(struct agent *agent)
     if (r == 0 && agent->probe)
         r = loop_add_alarm(agent->loop, &agent->probe_alarm, on_probe_alarm, agent);
     if (r == 0)
-        r = loop_add_alarm(agent->loop, &agent->event_alarm, on_event_alarm, agent);
+        r = loop_add_alarm(agent->loop, &agent->urgency.alarm, on_event_alarm, agent);
     if (r == 0)
         /* It also bounds how long a lazy record waits. */
         r = loop_add_timer(agent->loop, NULL,

@@ -1,6 +1,7 @@
 #include "agent/agent_reload.h"
+#include "agent/agent_config.h"
 #include "agent/agent_log.h"
-#include <stdio.h>
+#include <unistd.h>
 
 _Static_assert(SERVER_ERROR_BYTES <= RELOAD_ERROR_BYTES, "the server's errors are passed on");
 
@@ -67,19 +68,6 @@ static void tell_live(void *part)
     live_tell(part);
 }
 
-static int stage_pointers(void *part, const struct config *next, char error[RELOAD_ERROR_BYTES])
-{
-    (void)part;
-    (void)next;
-    (void)error;
-    return 0;
-}
-
-static void unstage_pointers(void *part)
-{
-    (void)part;
-}
-
 static void commit_pointers(void *part)
 {
     const struct pointers *p = part;
@@ -94,14 +82,15 @@ static void tell_pointers(void *part)
     const struct pointers *p = part;
 
     agent_log_restart_keys(p->parts->log, p->old, p->next);
+    p->parts->said->next_check_ns = 0;
 }
 
-int agent_reload(const struct agent_parts *parts, struct config **config, struct config *next,
-                 char error[RELOAD_ERROR_BYTES])
+static int set(const struct agent_parts *parts, struct config **config, struct config *next,
+               char error[RELOAD_ERROR_BYTES])
 {
     struct pointers pointers = {parts, config, *config, next};
     const struct config_part list[] = {
-        {"pointers", stage_pointers, unstage_pointers, commit_pointers, tell_pointers, &pointers},
+        {"pointers", NULL, NULL, commit_pointers, tell_pointers, &pointers},
         {"alerts", stage_alerts, unstage_alerts, commit_alerts, tell_alerts, parts->alerts},
         {"services", stage_live, unstage_live, commit_live, tell_live, parts->live},
         {"server", stage_server, unstage_server, commit_server, NULL, parts->server},
@@ -116,4 +105,22 @@ int agent_reload(const struct agent_parts *parts, struct config **config, struct
     config_parts_tell(list, count);
     config_destroy(pointers.old);
     return 0;
+}
+
+int agent_reload(const struct agent_parts *parts, const struct run_options *options,
+                 struct config **config, char error[RELOAD_ERROR_BYTES])
+{
+    const char *path = config_find(options->config_path, environ);
+    struct config *next = NULL;
+    int r = agent_config_read_again(options, parts->log, path, &next, error);
+
+    if (r < 0)
+        return r;
+    r = set(parts, config, next, error);
+    if (r < 0)
+        LOG_ERROR(parts->log, "config", "Configuration rejected, the old one stays",
+                  LOG_STRING("path", path), LOG_STRING("error", error));
+    else
+        LOG_INFO(parts->log, "agent", "Configuration reloaded", LOG_STRING("path", path));
+    return r;
 }

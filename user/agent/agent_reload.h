@@ -3,7 +3,9 @@
 #define MOONWATCH_AGENT_AGENT_RELOAD_H
 
 #include "agent/agent_alerts.h"
+#include "agent/agent_said.h"
 #include "base/log.h"
+#include "cli/cli.h"
 #include "config/reload.h"
 #include "health/health.h"
 #include "http/server.h"
@@ -15,11 +17,12 @@ struct agent_parts {
     struct live *live;
     struct health *health;
     struct log *log;
+    struct agent_said *said;
 };
 
-/* Takes `next` and destroys what `*config` was; on an error, with one line, it is the other way
- * round and nothing has changed. */
-int agent_reload(const struct agent_parts *parts, struct config **config, struct config *next,
-                 char error[RELOAD_ERROR_BYTES]);
+/* Reads the configuration again and replaces `*config` in all parts, or keeps the old one in all,
+ * with one line in `error`. The log is told of both. */
+int agent_reload(const struct agent_parts *parts, const struct run_options *options,
+                 struct config **config, char error[RELOAD_ERROR_BYTES]);
 
 #endif
