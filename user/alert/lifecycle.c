@@ -1,14 +1,20 @@
 /* From pending to firing to resolved, and what is said about it. */
 #include "alert/engine.h"
+#include "base/names.h"
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *const alert_state_names[] = {
+    [ALERT_PENDING] = "pending",
+    [ALERT_FIRING] = "firing",
+    [ALERT_RESOLVED] = "resolved",
+    NULL,
+};
+NAMES_OF(alert_state_names, ALERT_STATE_COUNT);
+
 const char *alert_state_text(enum alert_state s)
 {
-    static const char *const names[ALERT_STATE_COUNT] = {
-        [ALERT_PENDING] = "pending", [ALERT_FIRING] = "firing", [ALERT_RESOLVED] = "resolved"};
-
-    return (unsigned)s < ALERT_STATE_COUNT ? names[s] : "unknown";
+    return name_at(alert_state_names, ALERT_STATE_COUNT, s);
 }
 
 const char *alert_name(const struct alert *alert)

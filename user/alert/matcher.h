@@ -10,7 +10,13 @@
 #include "base/text.h"
 #include "config/values.h"
 
-enum matcher_operator { MATCHER_EQUAL, MATCHER_NOT_EQUAL, MATCHER_REGEX, MATCHER_NOT_REGEX };
+enum matcher_operator {
+    MATCHER_EQUAL,
+    MATCHER_NOT_EQUAL,
+    MATCHER_REGEX,
+    MATCHER_NOT_REGEX,
+    MATCHER_OPERATOR_COUNT
+};
 
 #define MATCHER_ERROR_BYTES 160
 #define MATCHERS_MAX 64

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const operators[] = {
+static const char *const operators[MATCHER_OPERATOR_COUNT] = {
     [MATCHER_EQUAL] = "=",
     [MATCHER_NOT_EQUAL] = "!=",
     [MATCHER_REGEX] = "=~",

@@ -26,6 +26,8 @@ enum suppression {
     SUPPRESSION_COUNT,
 };
 
+/* NULL ends the tables. What is not suppressed is called "", so the words begin at 1. */
+extern const char *const alert_state_names[], *const suppression_names[];
 const char *alert_state_text(enum alert_state s);
 const char *suppression_text(enum suppression s);
 

@@ -2,6 +2,8 @@
 #include "alert/rule_table.h"
 #include "alert/template.h"
 #include "base/clock.h"
+#include "base/names.h"
+#include "config/choices.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,39 +16,19 @@ struct rule_set {
     struct rule **by_metric; /* sorted by the metric's name */
 };
 
-static const char *const severities[] = {"info", "warning", "error", "critical"};
-static const char *const kinds[] = {
-    [RULE_THRESHOLD] = "threshold",     [RULE_STATUS] = "status",   [RULE_EVENT] = "event",
-    [RULE_DEGRADATION] = "degradation", [RULE_ANOMALY] = "anomaly", [RULE_FORECAST] = "forecast",
-    [RULE_ABSENT] = "absent",
-};
-static const char *const events[] = {
-    [RULE_EVENT_CRASH] = "crash",           [RULE_EVENT_OOM] = "oom",
-    [RULE_EVENT_BREAKER] = "breaker",       [RULE_EVENT_STALL] = "stall",
-    [RULE_EVENT_PROBE_SHED] = "probe_shed", [RULE_EVENT_RECORDS_LOST] = "records_lost",
-    [RULE_EVENT_CRASH_LOOP] = "crash_loop", [RULE_EVENT_SERVICE_FAILED] = "service_failed",
-};
-
-#define NAMES_OF(table, count)                                                                     \
-    _Static_assert(sizeof(table) / sizeof((table)[0]) == (count), "each has a name")
-
-NAMES_OF(severities, SEVERITY_COUNT);
-NAMES_OF(kinds, RULE_KIND_COUNT);
-NAMES_OF(events, RULE_EVENT_COUNT);
-
 const char *severity_text(enum severity s)
 {
-    return (unsigned)s < SEVERITY_COUNT ? severities[s] : "unknown";
+    return name_at(severity_names, SEVERITY_COUNT, s);
 }
 
 const char *rule_kind_text(enum rule_kind k)
 {
-    return (unsigned)k < RULE_KIND_COUNT ? kinds[k] : "unknown";
+    return name_at(rule_kind_names, RULE_KIND_COUNT, k);
 }
 
 const char *rule_event_text(enum rule_event e)
 {
-    return (unsigned)e < RULE_EVENT_COUNT ? events[e] : "unknown";
+    return name_at(rule_event_names, RULE_EVENT_COUNT, e);
 }
 
 static int64_t ns_of(double seconds)

@@ -7,23 +7,22 @@
 #define NAMES_MAX 6
 
 struct row {
-    const char *name; /* of the event */
     const char *names[NAMES_MAX];
 };
 
 static const struct row events[RULE_EVENT_COUNT] = {
-    [RULE_EVENT_CRASH] = {"crash", {"event", "comm", "cgroup", "unit", "signal"}},
-    [RULE_EVENT_OOM] = {"oom", {"event", "comm", "cgroup", "unit"}},
-    [RULE_EVENT_BREAKER] = {"breaker", {"event", "upstream", "state"}},
-    [RULE_EVENT_STALL] = {"stall", {"event", "comm", "cgroup", "unit"}},
-    [RULE_EVENT_PROBE_SHED] = {"probe_shed", {"event", "program", "concern"}},
-    [RULE_EVENT_RECORDS_LOST] = {"records_lost", {"event", "type"}},
-    [RULE_EVENT_CRASH_LOOP] = {"crash_loop", {"event", "comm", "cgroup", "unit"}},
-    [RULE_EVENT_SERVICE_FAILED] = {"service_failed", {"event", "comm", "cgroup", "unit", "status"}},
+    [RULE_EVENT_CRASH] = {{"event", "comm", "cgroup", "unit", "signal"}},
+    [RULE_EVENT_OOM] = {{"event", "comm", "cgroup", "unit"}},
+    [RULE_EVENT_BREAKER] = {{"event", "upstream", "state"}},
+    [RULE_EVENT_STALL] = {{"event", "comm", "cgroup", "unit"}},
+    [RULE_EVENT_PROBE_SHED] = {{"event", "program", "concern"}},
+    [RULE_EVENT_RECORDS_LOST] = {{"event", "type"}},
+    [RULE_EVENT_CRASH_LOOP] = {{"event", "comm", "cgroup", "unit"}},
+    [RULE_EVENT_SERVICE_FAILED] = {{"event", "comm", "cgroup", "unit", "status"}},
 };
 
-static const struct row degradation_row = {"degradation", {"role", "name"}};
-static const struct row status_row = {"status", {"component", "check", "subject"}};
+static const struct row degradation_row = {{"role", "name"}};
+static const struct row status_row = {{"component", "check", "subject"}};
 
 static const struct row *find_row(const struct config_rule *rule)
 {

@@ -1,26 +1,29 @@
 /* Why an alert that fires is not told: silences, mute windows, inhibition. */
 #include "alert/engine.h"
+#include "base/names.h"
 #include <stdlib.h>
+
+const char *const suppression_names[] = {
+    [SUPPRESSED_NOT] = "",
+    [SUPPRESSED_FLAPPING] = "flapping",
+    [SUPPRESSED_ACKED] = "acked",
+    [SUPPRESSED_COOLDOWN] = "cooldown",
+    [SUPPRESSED_SILENCE] = "silence",
+    [SUPPRESSED_MUTE] = "mute_window",
+    [SUPPRESSED_INHIBIT] = "inhibited",
+    [SUPPRESSED_UNROUTED] = "unrouted",
+    [SUPPRESSED_OFF] = "notifications_off",
+    [SUPPRESSED_GROUP] = "group_wait",
+    [SUPPRESSED_LIMIT] = "max_alerts_per_hour",
+    [SUPPRESSED_CHANNEL] = "no_channel",
+    [SUPPRESSED_DELIVERY] = "not_delivered",
+    NULL,
+};
+NAMES_OF(suppression_names, SUPPRESSION_COUNT);
 
 const char *suppression_text(enum suppression s)
 {
-    static const char *const names[SUPPRESSION_COUNT] = {
-        [SUPPRESSED_NOT] = "",
-        [SUPPRESSED_FLAPPING] = "flapping",
-        [SUPPRESSED_ACKED] = "acked",
-        [SUPPRESSED_COOLDOWN] = "cooldown",
-        [SUPPRESSED_SILENCE] = "silence",
-        [SUPPRESSED_MUTE] = "mute_window",
-        [SUPPRESSED_INHIBIT] = "inhibited",
-        [SUPPRESSED_UNROUTED] = "unrouted",
-        [SUPPRESSED_OFF] = "notifications_off",
-        [SUPPRESSED_GROUP] = "group_wait",
-        [SUPPRESSED_LIMIT] = "max_alerts_per_hour",
-        [SUPPRESSED_CHANNEL] = "no_channel",
-        [SUPPRESSED_DELIVERY] = "not_delivered",
-    };
-
-    return (unsigned)s < SUPPRESSION_COUNT ? names[s] : "unknown";
+    return name_at(suppression_names, SUPPRESSION_COUNT, s);
 }
 
 static uint64_t equal_hash(const struct inhibit *inhibit, const struct alert *alert)

@@ -47,7 +47,9 @@ enum breaker_cause {
     BREAKER_CAUSE_COUNT,
 };
 
-const char *breaker_state_name(enum breaker_state state); /* "closed" ... */
+/* "closed" ...; NULL ends the tables. */
+extern const char *const breaker_state_names[], *const breaker_cause_names[];
+const char *breaker_state_name(enum breaker_state state);
 const char *breaker_cause_name(enum breaker_cause cause); /* "consecutive_failures" ... */
 const char *breaker_mode_name(enum breaker_mode mode);    /* as in the configuration */
 

@@ -1,55 +1,48 @@
 /* Names and sentences for people. */
 #include "base/clock.h"
+#include "base/names.h"
 #include "breaker/breaker.h"
+#include "config/choices.h"
 #include <math.h>
 #include <stdio.h>
 
-static const char *name_of(const char *const *names, unsigned count, unsigned index)
-{
-    return index < count ? names[index] : "unknown";
-}
+const char *const breaker_state_names[] = {
+    [BREAKER_CLOSED] = "closed",       [BREAKER_OPEN] = "open",
+    [BREAKER_HALF_OPEN] = "half_open", [BREAKER_FORCED_OPEN] = "forced_open",
+    [BREAKER_OFF] = "disabled",        NULL,
+};
+NAMES_OF(breaker_state_names, BREAKER_STATE_COUNT);
+
+const char *const breaker_cause_names[] = {
+    [BREAKER_CAUSE_CONSECUTIVE] = "consecutive_failures",
+    [BREAKER_CAUSE_FAILURE_RATE] = "failure_rate",
+    [BREAKER_CAUSE_SLOW_RATE] = "slow_call_rate",
+    [BREAKER_CAUSE_RECOVERY_TIMEOUT] = "recovery_timeout",
+    [BREAKER_CAUSE_PROBE_FAILED] = "probe_failed",
+    [BREAKER_CAUSE_PROBES_SUCCEEDED] = "probes_succeeded",
+    [BREAKER_CAUSE_HALF_OPEN_TIMEOUT] = "half_open_timeout",
+    [BREAKER_CAUSE_MODE] = "mode",
+    [BREAKER_CAUSE_OPENED_BY_HAND] = "opened_by_hand",
+    [BREAKER_CAUSE_CLOSED_BY_HAND] = "closed_by_hand",
+    [BREAKER_CAUSE_RESET_BY_HAND] = "reset_by_hand",
+    [BREAKER_CAUSE_ADOPTED] = "adopted",
+    NULL,
+};
+NAMES_OF(breaker_cause_names, BREAKER_CAUSE_COUNT);
 
 const char *breaker_state_name(enum breaker_state state)
 {
-    static const char *const names[BREAKER_STATE_COUNT] = {
-        [BREAKER_CLOSED] = "closed",       [BREAKER_OPEN] = "open",
-        [BREAKER_HALF_OPEN] = "half_open", [BREAKER_FORCED_OPEN] = "forced_open",
-        [BREAKER_OFF] = "disabled",
-    };
-
-    return name_of(names, BREAKER_STATE_COUNT, state);
+    return name_at(breaker_state_names, BREAKER_STATE_COUNT, state);
 }
 
 const char *breaker_cause_name(enum breaker_cause cause)
 {
-    static const char *const names[BREAKER_CAUSE_COUNT] = {
-        [BREAKER_CAUSE_CONSECUTIVE] = "consecutive_failures",
-        [BREAKER_CAUSE_FAILURE_RATE] = "failure_rate",
-        [BREAKER_CAUSE_SLOW_RATE] = "slow_call_rate",
-        [BREAKER_CAUSE_RECOVERY_TIMEOUT] = "recovery_timeout",
-        [BREAKER_CAUSE_PROBE_FAILED] = "probe_failed",
-        [BREAKER_CAUSE_PROBES_SUCCEEDED] = "probes_succeeded",
-        [BREAKER_CAUSE_HALF_OPEN_TIMEOUT] = "half_open_timeout",
-        [BREAKER_CAUSE_MODE] = "mode",
-        [BREAKER_CAUSE_OPENED_BY_HAND] = "opened_by_hand",
-        [BREAKER_CAUSE_CLOSED_BY_HAND] = "closed_by_hand",
-        [BREAKER_CAUSE_RESET_BY_HAND] = "reset_by_hand",
-        [BREAKER_CAUSE_ADOPTED] = "adopted",
-    };
-
-    return name_of(names, BREAKER_CAUSE_COUNT, cause);
+    return name_at(breaker_cause_names, BREAKER_CAUSE_COUNT, cause);
 }
 
 const char *breaker_mode_name(enum breaker_mode mode)
 {
-    static const char *const names[] = {
-        [BREAKER_MODE_OBSERVE] = "observe",
-        [BREAKER_MODE_ENFORCE] = "enforce",
-        [BREAKER_MODE_FORCED_OPEN] = "forced_open",
-        [BREAKER_MODE_DISABLED] = "disabled",
-    };
-
-    return name_of(names, sizeof(names) / sizeof(names[0]), mode);
+    return name_at(breaker_mode_names, BREAKER_MODE_COUNT, mode);
 }
 
 static const char *verb_of(enum breaker_state to)
@@ -60,7 +53,7 @@ static const char *verb_of(enum breaker_state to)
         [BREAKER_OFF] = "disabled",
     };
 
-    return name_of(verbs, BREAKER_STATE_COUNT, to);
+    return name_at(verbs, BREAKER_STATE_COUNT, to);
 }
 
 /* What every cause says of itself with the figures that are its own. */

@@ -75,7 +75,7 @@ enum channel_type {
     CHANNEL_TYPE_COUNT,
 };
 
-enum smtp_tls { SMTP_STARTTLS, SMTP_IMPLICIT, SMTP_PLAIN };
+enum smtp_tls { SMTP_STARTTLS, SMTP_IMPLICIT, SMTP_PLAIN, SMTP_TLS_COUNT };
 
 /* What a type does not use is NULL. */
 struct config_channel {

@@ -25,6 +25,7 @@ struct config_probes {
 #undef PROBE_MODE
 
 enum retry_jitter { RETRY_JITTER_FULL, RETRY_JITTER_EQUAL, RETRY_JITTER_NONE };
+#define RETRY_JITTER_COUNT (RETRY_JITTER_NONE + 1)
 
 /* An application's parameter that the agent proposes a value for, e.g. a batch size. */
 struct config_tunable {

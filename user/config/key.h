@@ -3,6 +3,7 @@
 #ifndef MOONWATCH_CONFIG_KEY_H
 #define MOONWATCH_CONFIG_KEY_H
 
+#include "config/choices.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -95,7 +96,5 @@ extern const struct key_format format_name, format_host, format_metric, format_l
     format_endpoint, format_address, format_url, format_url_path, format_pointer, format_path,
     format_directory, format_cgroup, format_time_of_day, format_end_time, format_text,
     format_time_zone, format_mail_address;
-
-extern const char *const severity_names[]; /* "info" ... */
 
 #endif

@@ -1,4 +1,5 @@
 /* The top of the configuration. Its parts with more structure are in keys_*.c. */
+#include "base/names.h"
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
@@ -9,6 +10,7 @@
 #define DAY 86400
 
 static const char *const probe_modes[] = {"auto", "twin", "off", NULL};
+NAMES_OF(probe_modes, CONFIG_PROBE_OFF + 1);
 
 #define THRESHOLD(name_, initial_, doc_)                                                           \
     {                                                                                              \

@@ -10,7 +10,6 @@
 #define DAY 86400
 #define WEEK (7 * DAY)
 
-const char *const severity_names[] = {"info", "warning", "error", "critical", NULL};
 static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
 
 #define IN_ROUTE(member) .offset = offsetof(struct config_route, member)

@@ -10,10 +10,6 @@
 /* Peers of an Alertmanager cluster, recipients of a mail. */
 #define RECEIVERS_MAX 64
 
-static const char *const channel_types[] = {"log",   "webhook",      "slack", "discord",
-                                            "email", "alertmanager", NULL};
-static const char *const tls_modes[] = {"starttls", "implicit", "none", NULL};
-
 #define IN_CHANNEL(member) .offset = offsetof(struct config_channel, member)
 
 static const struct key retry_keys[] = {
@@ -82,7 +78,7 @@ static const struct key channel_keys[] = {
     {.name = "type",
      .type = KEY_CHOICE,
      IN_CHANNEL(type),
-     .choices = channel_types,
+     .choices = channel_type_names,
      .required = true,
      .doc = "How it is told"},
     {.name = "minimum_severity",
@@ -136,7 +132,7 @@ static const struct key channel_keys[] = {
     {.name = "tls",
      .type = KEY_CHOICE,
      IN_CHANNEL(tls),
-     .choices = tls_modes,
+     .choices = smtp_tls_names,
      .initial = "\"starttls\"",
      .doc = "email: starttls: no mail without it; implicit: TLS from the start, as on port 465"},
     {.name = "from",
@@ -273,7 +269,7 @@ static void check_channel(struct reader *reader, void *base)
     for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
         if (reader_has(reader, uses[i].key) && !(uses[i].types & 1u << channel->type))
             reader_error(reader, uses[i].key, "is not used by type %s (allowed: leave it out)",
-                         channel_types[channel->type]);
+                         channel_type_names[channel->type]);
     if (!channel->username != !channel->password_file)
         reader_error(reader, channel->username ? "password_file" : "username",
                      "is missing (allowed: both of username and password_file, or none)");

@@ -8,9 +8,6 @@
 #define DAY 86400
 #define YEAR (366.0 * DAY)
 
-static const char *const healing_modes[] = {"off", "advise", "dry_run", "act", NULL};
-static const char *const jitters[] = {"full", "equal", "none", NULL};
-
 static const struct key retry_keys[] = {
     {.name = "max_attempts",
      .type = KEY_WHOLE,
@@ -46,7 +43,7 @@ static const struct key retry_keys[] = {
     {.name = "jitter",
      .type = KEY_CHOICE,
      IN_CONFIG(retry.jitter),
-     .choices = jitters,
+     .choices = retry_jitter_names,
      .initial = "\"full\"",
      .doc = "full: anywhere from 0 to the delay; equal: from half of it; none: exactly it"},
     {.name = "budget_percent",
@@ -82,7 +79,7 @@ static const struct key healing_keys[] = {
     {.name = "mode",
      .type = KEY_CHOICE,
      IN_CONFIG(healing.mode),
-     .choices = healing_modes,
+     .choices = healing_mode_names,
      .initial = "\"advise\"",
      .doc = "The most the agent may do; a service has to allow it too"},
     {.name = "max_actions_per_hour",

@@ -7,12 +7,7 @@
 
 #define DAY 86400
 
-static const char *const kinds[] = {"threshold", "status",   "event",  "degradation",
-                                    "anomaly",   "forecast", "absent", NULL};
 static const char *const later_kinds[] = {"anomaly", "forecast", NULL};
-static const char *const events[] = {"crash",      "oom",          "breaker",    "stall",
-                                     "probe_shed", "records_lost", "crash_loop", "service_failed",
-                                     NULL};
 
 #define IN_RULE(member) .offset = offsetof(struct config_rule, member)
 
@@ -32,7 +27,7 @@ static const struct key rule_keys[] = {
     {.name = "kind",
      .type = KEY_CHOICE,
      IN_RULE(kind),
-     .choices = kinds,
+     .choices = rule_kind_names,
      .later_choices = later_kinds,
      .initial = "\"threshold\"",
      .doc = "What is watched: a metric's level, a health check's status, events, the findings of a "
@@ -73,7 +68,7 @@ static const struct key rule_keys[] = {
     {.name = "event",
      .type = KEY_CHOICE,
      IN_RULE(event),
-     .choices = events,
+     .choices = rule_event_names,
      .initial = "\"crash\"",
      .doc = "event: which"},
     {.name = "count",
@@ -148,7 +143,7 @@ static void check_uses(struct reader *reader, const struct config_rule *rule)
     for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
         if (reader_has(reader, uses[i].key) && !(uses[i].kinds & 1u << rule->kind))
             reader_error(reader, uses[i].key, "is not used by kind %s (allowed: leave it out)",
-                         kinds[rule->kind]);
+                         rule_kind_names[rule->kind]);
     if (rule->kind == RULE_EVENT && rule->for_seconds > 0)
         reader_error(reader, "for", "%g is no use for an event, which has no duration (allowed: 0)",
                      rule->for_seconds);

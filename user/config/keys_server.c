@@ -1,4 +1,6 @@
 /* server, auth. */
+#include "base/log.h"
+#include "base/names.h"
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
@@ -7,6 +9,7 @@
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", "critical", NULL};
+NAMES_OF(log_levels, LOG_LEVEL_COUNT);
 
 static const struct key server_keys[] = {
     {.name = "listen",

@@ -10,12 +10,6 @@
 #define DAY 86400
 #define PORT_MAX 65535
 
-static const char *const service_kinds[] = {"http", "database", "cache", "worker", "job", NULL};
-static const char *const priorities[] = {"high", "normal", "low", NULL};
-static const char *const check_types[] = {"http", "tcp", "postgres", "redis", NULL};
-static const char *const healing_modes[] = {"off", "advise", "dry_run", "act", NULL};
-static const char *const healing_actions[] = {"restart", "reclaim", "retune", NULL};
-
 #define IN_CHECK(member) .offset = offsetof(struct config_check, member)
 
 #define IN_EXPECT(member) .offset = offsetof(struct config_expect, member)
@@ -53,7 +47,7 @@ static const struct key check_keys[] = {
     {.name = "type",
      .type = KEY_CHOICE,
      IN_CHECK(type),
-     .choices = check_types,
+     .choices = check_type_names,
      .required = true,
      .doc = "What is spoken"},
     {.name = "url",
@@ -149,13 +143,13 @@ static void check_options(struct reader *reader, const struct config_check *chec
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         if (options[i].option & given & ~allows)
             reader_error(reader, options[i].key, "does not fit type %s (allowed: with %s)",
-                         check_types[check->type], options[i].allowed);
+                         check_type_names[check->type], options[i].allowed);
 }
 
 static void check_check(struct reader *reader, void *base)
 {
     const struct config_check *check = base;
-    const char *type = check_types[check->type];
+    const char *type = check_type_names[check->type];
     const char *scheme_end = strstr(check->url, "://");
     size_t scheme = (size_t)(scheme_end - check->url);
     bool fits = strncmp(check->url, type, scheme) == 0 && !type[scheme];
@@ -231,13 +225,13 @@ static const struct key service_healing_keys[] = {
     {.name = "mode",
      .type = KEY_CHOICE,
      IN_SERVICE_HEALING(mode),
-     .choices = healing_modes,
+     .choices = healing_mode_names,
      .initial = "\"advise\"",
      .doc = "What may be done; no more than healing.mode"},
     {.name = "actions",
      .type = KEY_FLAGS,
      IN_SERVICE_HEALING(actions),
-     .choices = healing_actions,
+     .choices = healing_action_names,
      .initial = "[]",
      .doc = "Which actions"},
 };
@@ -254,7 +248,7 @@ static const struct key service_keys[] = {
     {.name = "kind",
      .type = KEY_CHOICE,
      IN_SERVICE(kind),
-     .choices = service_kinds,
+     .choices = service_kind_names,
      .required = true,
      .doc = "What it is"},
     {.name = "match",
@@ -267,7 +261,7 @@ static const struct key service_keys[] = {
     {.name = "priority",
      .type = KEY_CHOICE,
      IN_SERVICE(priority),
-     .choices = priorities,
+     .choices = service_priority_names,
      .initial = "\"normal\"",
      .later = true,
      .doc = "How much it matters"},

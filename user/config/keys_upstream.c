@@ -8,19 +8,13 @@
 /* A reduced answer is a small page, not a file. */
 #define BODY_BYTES_MAX 65536
 
-static const char *const upstream_kinds[] = {"http", "database", "cache", "tcp", NULL};
-static const char *const breaker_modes[] = {"observe", "enforce", "forced_open", "disabled", NULL};
-static const char *const window_types[] = {"calls", "seconds", NULL};
-static const char *const on_opens[] = {"leave", "close", NULL};
-static const char *const strategies[] = {"alternative", "cached", "reduced", NULL};
-
 #define IN_BREAKER(member) .offset = offsetof(struct config_breaker, member)
 
 static const struct key breaker_keys[] = {
     {.name = "mode",
      .type = KEY_CHOICE,
      IN_BREAKER(mode),
-     .choices = breaker_modes,
+     .choices = breaker_mode_names,
      .initial = "\"observe\"",
      .doc = "observe: decide and say so; enforce: refuse or redirect connections while open"},
     {.name = "failure_threshold",
@@ -56,7 +50,7 @@ static const struct key breaker_keys[] = {
     {.name = "window_type",
      .type = KEY_CHOICE,
      IN_BREAKER(window_type),
-     .choices = window_types,
+     .choices = breaker_window_names,
      .initial = "\"calls\"",
      .doc = "What `window` counts"},
     {.name = "window",
@@ -133,7 +127,7 @@ static const struct key breaker_keys[] = {
     {.name = "on_open",
      .type = KEY_CHOICE,
      IN_BREAKER(on_open),
-     .choices = on_opens,
+     .choices = breaker_on_open_names,
      .initial = "\"leave\"",
      .doc = "When it opens, leave the connections that are open already, or close them"},
 };
@@ -216,7 +210,7 @@ static const struct key fallback_keys[] = {
     {.name = "strategy",
      .type = KEY_CHOICE,
      IN_FALLBACK(strategy),
-     .choices = strategies,
+     .choices = fallback_strategy_names,
      .required = true,
      .doc = "alternative: another endpoint; cached: the last good answer; reduced: `response`"},
     {.name = "endpoints",
@@ -291,7 +285,7 @@ static const struct key upstream_keys[] = {
     {.name = "kind",
      .type = KEY_CHOICE,
      IN_UPSTREAM(kind),
-     .choices = upstream_kinds,
+     .choices = upstream_kind_names,
      .initial = "\"tcp\"",
      .doc = "What it is"},
     {.name = "address",

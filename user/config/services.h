@@ -5,18 +5,31 @@
 #include "config/values.h"
 #include <stdbool.h>
 
-enum service_kind { SERVICE_HTTP, SERVICE_DATABASE, SERVICE_CACHE, SERVICE_WORKER, SERVICE_JOB };
-enum service_priority { SERVICE_PRIORITY_HIGH, SERVICE_PRIORITY_NORMAL, SERVICE_PRIORITY_LOW };
+enum service_kind {
+    SERVICE_HTTP,
+    SERVICE_DATABASE,
+    SERVICE_CACHE,
+    SERVICE_WORKER,
+    SERVICE_JOB,
+    SERVICE_KIND_COUNT
+};
+enum service_priority {
+    SERVICE_PRIORITY_HIGH,
+    SERVICE_PRIORITY_NORMAL,
+    SERVICE_PRIORITY_LOW,
+    SERVICE_PRIORITY_COUNT
+};
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define REDIS_PORT 6379 /* where a redis:// url names none */
 
-enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_POSTGRES, CHECK_REDIS };
-enum healing_mode { HEALING_OFF, HEALING_ADVISE, HEALING_DRY_RUN, HEALING_ACT };
+enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_POSTGRES, CHECK_REDIS, CHECK_TYPE_COUNT };
+enum healing_mode { HEALING_OFF, HEALING_ADVISE, HEALING_DRY_RUN, HEALING_ACT, HEALING_MODE_COUNT };
 enum healing_action {
     HEALING_RESTART = 1 << 0,
     HEALING_RECLAIM = 1 << 1,
     HEALING_RETUNE = 1 << 2,
 };
+#define HEALING_ACTION_COUNT 3
 
 /* What an answer has to be like. */
 struct config_expect {
@@ -59,9 +72,10 @@ enum breaker_mode {
     BREAKER_MODE_ENFORCE,
     BREAKER_MODE_FORCED_OPEN,
     BREAKER_MODE_DISABLED,
+    BREAKER_MODE_COUNT,
 };
-enum breaker_on_open { BREAKER_ON_OPEN_LEAVE, BREAKER_ON_OPEN_CLOSE };
-enum breaker_window { BREAKER_WINDOW_CALLS, BREAKER_WINDOW_SECONDS };
+enum breaker_on_open { BREAKER_ON_OPEN_LEAVE, BREAKER_ON_OPEN_CLOSE, BREAKER_ON_OPEN_COUNT };
+enum breaker_window { BREAKER_WINDOW_CALLS, BREAKER_WINDOW_SECONDS, BREAKER_WINDOW_COUNT };
 
 struct config_breaker {
     enum breaker_mode mode;
@@ -84,6 +98,7 @@ struct config_breaker {
 };
 
 enum fallback_strategy { FALLBACK_ALTERNATIVE, FALLBACK_CACHED, FALLBACK_REDUCED };
+#define FALLBACK_STRATEGY_COUNT (FALLBACK_REDUCED + 1)
 
 struct config_fallback {
     bool given;
@@ -100,7 +115,13 @@ struct config_fallback {
     } response;
 };
 
-enum upstream_kind { UPSTREAM_HTTP, UPSTREAM_DATABASE, UPSTREAM_CACHE, UPSTREAM_TCP };
+enum upstream_kind {
+    UPSTREAM_HTTP,
+    UPSTREAM_DATABASE,
+    UPSTREAM_CACHE,
+    UPSTREAM_TCP,
+    UPSTREAM_KIND_COUNT
+};
 
 struct config_upstream {
     char *name;

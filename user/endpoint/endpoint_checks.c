@@ -1,4 +1,5 @@
 #include "endpoint/endpoint_checks.h"
+#include "base/names.h"
 #include "endpoint/endpoint_entry.h"
 #include <errno.h>
 #include <math.h>
@@ -29,11 +30,25 @@ struct endpoint_checks {
     struct endpoint_entry *next_entries;
 };
 
+const char *const endpoint_owner_names[] = {
+    [ENDPOINT_SERVICE] = "service",
+    [ENDPOINT_UPSTREAM] = "upstream",
+    [ENDPOINT_FALLBACK] = "fallback",
+    NULL,
+};
+NAMES_OF(endpoint_owner_names, ENDPOINT_OWNER_COUNT);
+
+const char *const endpoint_status_names[] = {
+    [ENDPOINT_UNKNOWN] = "unknown",
+    [ENDPOINT_OK] = "ok",
+    [ENDPOINT_FAILED] = "failed",
+    NULL,
+};
+NAMES_OF(endpoint_status_names, ENDPOINT_STATUS_COUNT);
+
 const char *endpoint_status_name(enum endpoint_status status)
 {
-    static const char *const names[] = {"unknown", "ok", "failed"};
-
-    return names[status];
+    return name_at(endpoint_status_names, ENDPOINT_STATUS_COUNT, status);
 }
 
 static void set_alarm(void *ctx)

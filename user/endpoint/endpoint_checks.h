@@ -20,10 +20,13 @@ enum endpoint_owner {
     ENDPOINT_SERVICE,
     ENDPOINT_UPSTREAM,
     ENDPOINT_FALLBACK, /* an alternative endpoint of an upstream: does it take connections? */
+    ENDPOINT_OWNER_COUNT,
 };
-enum endpoint_status { ENDPOINT_UNKNOWN, ENDPOINT_OK, ENDPOINT_FAILED };
+enum endpoint_status { ENDPOINT_UNKNOWN, ENDPOINT_OK, ENDPOINT_FAILED, ENDPOINT_STATUS_COUNT };
 
-const char *endpoint_status_name(enum endpoint_status status); /* "unknown", "ok", "failed" */
+/* "service" ..., "unknown", "ok", "failed"; NULL ends the tables. */
+extern const char *const endpoint_owner_names[], *const endpoint_status_names[];
+const char *endpoint_status_name(enum endpoint_status status);
 
 /* A database's client connections against its limit. */
 struct endpoint_connections {

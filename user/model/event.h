@@ -31,7 +31,8 @@ enum exit_kind {
     ENDED_KIND_COUNT,
 };
 
-const char *exit_kind_name(enum exit_kind kind); /* "crash", "failed", "killed", "exit" */
+extern const char *const exit_kind_names[]; /* "crash", "failed", "killed", "exit", NULL */
+const char *exit_kind_name(enum exit_kind kind);
 #define EXIT_CAUSE_BYTES 24
 /* "by SIGSEGV", "with exit status 3" */
 const char *exit_cause(const struct record_exit *record, char buffer[EXIT_CAUSE_BYTES]);
@@ -108,6 +109,9 @@ struct event_snapshot {
     const struct stall *stalls;
 };
 
-const char *connect_failure_name(enum connect_failure f); /* "refused" ... */
+/* "refused" ..., "direct" ...; NULL ends the tables. */
+extern const char *const connect_failure_names[], *const reclaim_kind_names[];
+const char *connect_failure_name(enum connect_failure f);
+const char *reclaim_kind_name(enum reclaim_kind kind);
 
 #endif

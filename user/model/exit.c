@@ -1,4 +1,5 @@
 #include "abi/exit.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "model/event.h"
 #include <signal.h>
@@ -83,16 +84,18 @@ uint32_t crash_loop_min(enum exit_kind kind)
     return kind == ENDED_KILLED ? KILL_LOOP_MIN : CRASH_LOOP_MIN;
 }
 
+const char *const exit_kind_names[] = {
+    [ENDED_CRASHED] = "crash",
+    [ENDED_FAILED] = "failed",
+    [ENDED_KILLED] = "killed",
+    [ENDED_STATUS] = "exit",
+    NULL,
+};
+NAMES_OF(exit_kind_names, ENDED_KIND_COUNT);
+
 const char *exit_kind_name(enum exit_kind kind)
 {
-    static const char *const names[ENDED_KIND_COUNT] = {
-        [ENDED_CRASHED] = "crash",
-        [ENDED_FAILED] = "failed",
-        [ENDED_KILLED] = "killed",
-        [ENDED_STATUS] = "exit",
-    };
-
-    return (unsigned)kind < ENDED_KIND_COUNT ? names[kind] : "unknown";
+    return name_at(exit_kind_names, ENDED_KIND_COUNT, kind);
 }
 
 const char *exit_cause(const struct record_exit *record, char buffer[EXIT_CAUSE_BYTES])

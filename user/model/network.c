@@ -1,5 +1,13 @@
 #include "model/network.h"
+#include "base/names.h"
 #include "model/histogram.h"
+
+const char *const tcp_role_names[] = {
+    [TCP_CLIENT] = "client",
+    [TCP_SERVER] = "server",
+    NULL,
+};
+NAMES_OF(tcp_role_names, TCP_ROLE_COUNT);
 
 void tcp_stats_add(struct tcp_stats *total, const struct tcp_stats *s)
 {

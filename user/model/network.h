@@ -20,6 +20,8 @@ struct tcp_port {
     struct tcp_stats stats; /* since the probe was attached */
 };
 
+extern const char *const tcp_role_names[]; /* "client", "server", NULL */
+
 void tcp_stats_add(struct tcp_stats *total, const struct tcp_stats *stats);
 #define LISTENERS_MAX 16
 

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-const char *priority_class_name(enum priority_class c); /* "realtime" ... */
+extern const char *const priority_class_names[]; /* "realtime" ..., NULL */
+const char *priority_class_name(enum priority_class c);
 
 /* In the id of a cgroup of the memory controller's own hierarchy (v1) without a cgroup v2 of the
  * same path: ids of two hierarchies may be equal. */

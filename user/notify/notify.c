@@ -1,4 +1,5 @@
 #include "notify/notify.h"
+#include "base/names.h"
 #include "notify/channel_driver.h"
 #include "notify/lane.h"
 #include "notify/log_channel.h"
@@ -37,11 +38,18 @@ struct notify {
     size_t gone_count;
 };
 
+const char *const notify_state_names[] = {
+    [NOTIFY_OK] = "ok",
+    [NOTIFY_FAILING] = "failing",
+    [NOTIFY_OPEN] = "open",
+    [NOTIFY_MISCONFIGURED] = "misconfigured",
+    NULL,
+};
+NAMES_OF(notify_state_names, NOTIFY_STATE_COUNT);
+
 const char *notify_state_text(enum notify_state state)
 {
-    static const char *const names[NOTIFY_STATE_COUNT] = {"ok", "failing", "open", "misconfigured"};
-
-    return (unsigned)state < NOTIFY_STATE_COUNT ? names[state] : "unknown";
+    return name_at(notify_state_names, NOTIFY_STATE_COUNT, state);
 }
 
 static size_t receivers_of(const struct config_channel *channel)

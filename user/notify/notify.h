@@ -78,7 +78,8 @@ enum notify_state {
     NOTIFY_STATE_COUNT,
 };
 
-const char *notify_state_text(enum notify_state state); /* "ok" ... */
+extern const char *const notify_state_names[]; /* "ok" ..., NULL */
+const char *notify_state_text(enum notify_state state);
 
 struct notify_channel_view {
     const char *name; /* valid until the next notify_commit(); so are the others */

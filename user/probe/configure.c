@@ -20,6 +20,9 @@ static double percent_of_a_core(double percent_of_host)
     return percent_of_host * (double)(cpus > 0 ? cpus : 1);
 }
 
+_Static_assert((int)PROBE_OFF == CONFIG_PROBE_OFF,
+               "modes stand in the order of the configuration's");
+
 void probe_config_init(struct probe_config *ret, const struct config *config)
 {
 #define MODE(id, name, ...) [CONCERN_##id] = (enum probe_mode)config->overhead.probes.name,

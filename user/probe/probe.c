@@ -13,7 +13,7 @@
 
 const char *program_state_name(enum program_state s)
 {
-    static const char *const names[] = {
+    static const char *const names[PROGRAM_STATE_COUNT] = {
         [PROGRAM_ATTACHED] = "attached",
         [PROGRAM_UNSUPPORTED] = "unsupported",
         [PROGRAM_UNUSED] = "unused",

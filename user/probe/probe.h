@@ -76,6 +76,7 @@ enum program_state {
     PROGRAM_UNSUPPORTED, /* this kernel or these privileges do not allow it */
     PROGRAM_UNUSED,      /* its twin runs instead, or it is off by configuration */
     PROGRAM_SHED,        /* over the overhead budget */
+    PROGRAM_STATE_COUNT,
 };
 
 const char *program_state_name(enum program_state s); /* "attached" ... */

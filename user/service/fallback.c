@@ -1,5 +1,6 @@
 #include "service/fallback.h"
 #include "base/clock.h"
+#include "base/names.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,16 @@ struct fallback {
     struct fallback_switch history[FALLBACK_HISTORY];
 };
 
+const char *const fallback_offer_names[] = {
+    [FALLBACK_OFFERS_PRIMARY] = "primary", [FALLBACK_OFFERS_ENDPOINT] = "alternative",
+    [FALLBACK_OFFERS_CACHED] = "cached",   [FALLBACK_OFFERS_REDUCED] = "reduced",
+    [FALLBACK_OFFERS_NOTHING] = "nothing", NULL,
+};
+NAMES_OF(fallback_offer_names, FALLBACK_OFFER_COUNT);
+
 const char *fallback_offer_name(enum fallback_offer offer)
 {
-    static const char *const names[FALLBACK_OFFER_COUNT] = {
-        [FALLBACK_OFFERS_PRIMARY] = "primary", [FALLBACK_OFFERS_ENDPOINT] = "alternative",
-        [FALLBACK_OFFERS_CACHED] = "cached",   [FALLBACK_OFFERS_REDUCED] = "reduced",
-        [FALLBACK_OFFERS_NOTHING] = "nothing",
-    };
-
-    return (unsigned)offer < FALLBACK_OFFER_COUNT ? names[offer] : "unknown";
+    return name_at(fallback_offer_names, FALLBACK_OFFER_COUNT, offer);
 }
 
 static struct fallback_choice nothing(const char *why)

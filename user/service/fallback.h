@@ -25,7 +25,8 @@ enum fallback_offer {
     FALLBACK_OFFER_COUNT,
 };
 
-const char *fallback_offer_name(enum fallback_offer offer); /* "primary" ... */
+extern const char *const fallback_offer_names[]; /* "primary" ..., NULL */
+const char *fallback_offer_name(enum fallback_offer offer);
 
 enum endpoint_state { ENDPOINT_UNTRIED, ENDPOINT_UP, ENDPOINT_DOWN };
 
