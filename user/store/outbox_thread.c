@@ -2,11 +2,9 @@
 #include "base/file.h"
 #include "store/outbox_state.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long the thread waits before it tries a database again that could not be opened. */
@@ -45,41 +43,72 @@ static int move_aside(struct outbox *outbox)
     return 0;
 }
 
-static bool is_note(const struct outbox_entry *entry)
+/* All zero is empty. */
+struct outbox_rows {
+    struct outbox_item *first, *last;
+};
+
+static void add_row(struct outbox_rows *rows, struct outbox_item *item)
 {
-    return strcmp(entry->channel, OUTBOX_NOTES) == 0;
+    item->job.next = NULL;
+    if (rows->last)
+        rows->last->job.next = &item->job;
+    else
+        rows->first = item;
+    rows->last = item;
+}
+
+static struct outbox_item *take_row(struct outbox_rows *rows)
+{
+    struct outbox_item *item = rows->first;
+
+    if (item)
+        rows->first = outbox_item_next(item);
+    return item;
+}
+
+static void clear_rows(struct outbox_rows *rows)
+{
+    struct outbox_item *item;
+
+    while ((item = take_row(rows)))
+        outbox_item_free(item);
 }
 
 static int collect(void *ctx, const struct outbox_entry *entry)
 {
-    struct outbox_queue *queue = ctx;
+    struct outbox_rows *rows = ctx;
     struct outbox_item *item = outbox_item_create(OUTBOX_READY, entry);
 
     if (!item)
         return -ENOMEM;
     item->durable = item->recovered = true;
-    outbox_queue_push(queue, item);
+    add_row(rows, item);
     return 0;
 }
 
 /* What the agent before has left. Rows put since creation are not there yet. */
 static int load(struct outbox *outbox)
 {
-    struct outbox_queue left = {0};
+    struct outbox_rows left = {0};
+    struct outbox_item *item;
+    uint64_t recovered = 0;
     int r = 0;
 
     if (!outbox->loaded)
         r = outbox_store_each(outbox->store, collect, &left);
     if (r < 0) {
-        outbox_queue_clear(&left);
+        clear_rows(&left);
         return r;
     }
     outbox->loaded = true;
+    while ((item = take_row(&left))) {
+        recovered += !outbox_item_is_note(item);
+        worker_return(outbox->worker, &item->job);
+    }
     pthread_mutex_lock(&outbox->lock);
-    for (const struct outbox_item *item = left.first; item; item = item->next)
-        outbox->view.recovered += !is_note(&item->entry);
+    outbox->view.recovered += recovered;
     outbox->view.open = true;
-    outbox_queue_append(&outbox->results, &left);
     pthread_mutex_unlock(&outbox->lock);
     return 0;
 }
@@ -116,12 +145,12 @@ static int open_store(struct outbox *outbox)
     return r < 0 ? r : -EIO;
 }
 
-static int put_again(struct outbox *outbox, const struct outbox_queue *rows)
+static int put_again(struct outbox *outbox, const struct outbox_rows *rows)
 {
     bool is_new;
     int r = outbox_store_begin(outbox->store);
 
-    for (const struct outbox_item *row = rows->first; r == 0 && row; row = row->next)
+    for (const struct outbox_item *row = rows->first; r == 0 && row; row = outbox_item_next(row))
         r = outbox_store_put(outbox->store, &row->entry, &is_new);
     if (r == 0)
         r = outbox_store_commit(outbox->store);
@@ -136,7 +165,7 @@ static int put_again(struct outbox *outbox, const struct outbox_queue *rows)
  * closing removes what is beside a database, by its name. */
 static void look_after_file(struct outbox *outbox)
 {
-    struct outbox_queue rows = {0};
+    struct outbox_rows rows = {0};
 
     if (!outbox->store || outbox_store_is_there(outbox->store))
         return;
@@ -148,7 +177,7 @@ static void look_after_file(struct outbox *outbox)
         outbox->view.made_again++;
         pthread_mutex_unlock(&outbox->lock);
     }
-    outbox_queue_clear(&rows);
+    clear_rows(&rows);
 }
 
 static int apply(struct outbox *outbox, struct outbox_item *item)
@@ -169,10 +198,10 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
     return 0;
 }
 
-/* `count` of them in one transaction, so that a storm costs one fsync. */
-static int apply_all(struct outbox *outbox, struct outbox_item *first, size_t count)
+/* From `first` to the one before `end` in one transaction, so that a storm costs one fsync. */
+static int apply_all(struct outbox *outbox, struct outbox_item *first,
+                     const struct outbox_item *end)
 {
-    struct outbox_item *item = first;
     int r;
 
     look_after_file(outbox);
@@ -180,7 +209,7 @@ static int apply_all(struct outbox *outbox, struct outbox_item *first, size_t co
     if (r < 0)
         return r;
     r = outbox_store_begin(outbox->store);
-    for (size_t i = 0; r == 0 && i < count; i++, item = item->next)
+    for (struct outbox_item *item = first; r == 0 && item != end; item = outbox_item_next(item))
         r = apply(outbox, item);
     if (r == 0)
         r = outbox_store_commit(outbox->store);
@@ -191,129 +220,39 @@ static int apply_all(struct outbox *outbox, struct outbox_item *first, size_t co
     return r;
 }
 
-static int work_on(struct outbox *outbox, const struct outbox_queue *batch)
+static int work_on(struct outbox *outbox, struct outbox_item *first)
 {
-    int r = apply_all(outbox, batch->first, batch->count);
+    int r = apply_all(outbox, first, NULL);
 
     if (r == -EUCLEAN && outbox->store) {
         close_store(outbox);
         outbox->retry_open_ns = 0;
         if (move_aside(outbox) == 0)
-            r = apply_all(outbox, batch->first, batch->count);
+            r = apply_all(outbox, first, NULL);
     }
     /* Removing needs no room of its own in a new transaction; a message that is too large for the
      * allowance must not take the others with it. */
-    if (r == -ENOSPC && batch->count > 1) {
-        for (struct outbox_item *item = batch->first; item; item = item->next)
-            item->durable = apply_all(outbox, item, 1) == 0;
-        return r;
-    }
-    for (struct outbox_item *item = batch->first; item; item = item->next)
-        item->durable = r == 0;
+    for (struct outbox_item *item = first; item; item = outbox_item_next(item))
+        item->durable = r == 0 || (r == -ENOSPC && outbox_item_next(first) &&
+                                   apply_all(outbox, item, outbox_item_next(item)) == 0);
     return r;
 }
 
-/* Under the lock. */
-static void set_idle(struct outbox *outbox)
-{
-    outbox->working = 0;
-    outbox->batch = NULL;
-    outbox->busy_since_ns = 0;
-}
-
-/* Under the lock: what the loop has to hear of. */
-static void hand_over(struct outbox *outbox, struct outbox_queue *batch, int r)
-{
-    struct outbox_item *item;
-
-    if (r == 0)
-        outbox->view.error[0] = '\0';
-    while ((item = outbox_queue_pop(batch))) {
-        if (is_note(&item->entry)) {
-            outbox_item_free(item);
-            continue;
-        }
-        if (item->kind == OUTBOX_PUT) {
-            bool known = item->durable && !item->is_new;
-
-            outbox->view.stored += item->durable && item->is_new;
-            outbox->view.duplicates += known;
-            outbox->view.not_durable += !item->durable && !item->released;
-            if (!known && !item->released) {
-                outbox_queue_push(&outbox->results, item);
-                continue;
-            }
-        } else if (item->kind == OUTBOX_REMOVE) {
-            outbox->view.removed += item->durable;
-        }
-        outbox_item_free(item);
-    }
-}
-
-static void wake_loop(struct outbox *outbox)
-{
-    uint64_t one = 1;
-
-    /* Only a counter that overflows refuses, and then the loop is awake. */
-    if (write(outbox->event_fd, &one, sizeof(one)) < 0)
-        return;
-}
-
-void outbox_free(struct outbox *outbox)
-{
-    sqlite_library_close(&outbox->library);
-    outbox_queue_clear(&outbox->work);
-    outbox_queue_clear(&outbox->results);
-    pthread_mutex_destroy(&outbox->lock);
-    pthread_cond_destroy(&outbox->wake);
-    if (outbox->event_fd >= 0)
-        close(outbox->event_fd);
-    free(outbox->path);
-    free(outbox);
-}
-
-void *outbox_thread(void *ctx)
+void outbox_work(void *ctx, struct worker_job *first)
 {
     struct outbox *outbox = ctx;
-    struct outbox_queue batch = {0};
-    bool stop = false, abandoned;
-    int r;
 
-    pthread_setname_np(pthread_self(), "outbox");
     /* An agent that tells nobody but its log does not pay for SQLite. */
-    if (access(outbox->path, F_OK) == 0)
+    if (!outbox->looked && access(outbox->path, F_OK) == 0)
         open_store(outbox);
-    wake_loop(outbox);
-    while (!stop || batch.count > 0) {
-        pthread_mutex_lock(&outbox->lock);
-        set_idle(outbox);
-        while ((outbox->work.count == 0 || outbox->held) && !outbox->stop && !outbox->look)
-            pthread_cond_wait(&outbox->wake, &outbox->lock);
-        outbox->look = false;
-        if (!outbox->held || outbox->stop)
-            outbox_queue_append(&batch, &outbox->work);
-        outbox->working = batch.count;
-        outbox->batch = batch.first;
-        outbox->busy_since_ns = clock_monotonic_ns(clock_system());
-        stop = outbox->stop;
-        pthread_mutex_unlock(&outbox->lock);
-        if (batch.count == 0) {
-            look_after_file(outbox);
-            continue;
-        }
-        r = work_on(outbox, &batch);
-        pthread_mutex_lock(&outbox->lock);
-        hand_over(outbox, &batch, r);
-        set_idle(outbox);
-        pthread_mutex_unlock(&outbox->lock);
-        wake_loop(outbox);
-    }
-    close_store(outbox);
-    pthread_mutex_lock(&outbox->lock);
-    outbox->ended = true;
-    abandoned = outbox->abandoned;
-    pthread_mutex_unlock(&outbox->lock);
-    if (abandoned)
-        outbox_free(outbox);
-    return NULL;
+    outbox->looked = true;
+    if (!first)
+        look_after_file(outbox);
+    else if (work_on(outbox, outbox_item_of(first)) == 0)
+        set_error(outbox, "", "");
+}
+
+void outbox_end(void *ctx)
+{
+    close_store(ctx);
 }

@@ -2,17 +2,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/worker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,41 +22,57 @@ enum job { JOB_READ, JOB_WRITE, JOB_MOVE_ASIDE };
 
 struct state_file {
     char directory[PATH_MAX], path[PATH_MAX + 32], next[PATH_MAX + 32];
-    bool running;  /* the thread is to be joined */
+    struct worker *worker;
+    bool running;  /* the job is under way */
     bool given_up; /* it was waited for in vain */
     bool unread;   /* what is there could not be read: it is kept when it is replaced */
-    pthread_t thread;
-    int done_fd; /* readable once the thread has nothing left to do */
     uint64_t began_ns;
-    /* The thread's, until it is joined. */
+    struct state_file_view view;
+    char error[STATE_FILE_ERROR_BYTES];
+    /* The thread's, while the job is under way. */
+    struct worker_job link;
     enum job job;
     cJSON *json; /* to be written, or read */
     int result;
     uint64_t took_ns, bytes;
-    struct state_file_view view;
-    char error[STATE_FILE_ERROR_BYTES];
-    /* Under the lock: whoever comes last, the thread or its owner, frees. */
-    pthread_mutex_t lock;
-    bool ended, abandoned;
 };
+
+static void work(void *ctx, struct worker_job *first);
+static void on_done(void *ctx, struct worker_job *link);
+
+static void on_drop(void *ctx, struct worker_job *link)
+{
+    (void)ctx;
+    (void)link;
+}
+
+static void on_released(void *ctx)
+{
+    struct state_file *file = ctx;
+
+    cJSON_Delete(file->json);
+    free(file);
+}
 
 int state_file_create(struct state_file **ret, const char *directory, const char *name)
 {
+    static const struct worker_config worker = {.name = "state", .jobs_max = 1};
+    struct worker_ops ops = {
+        .work = work, .done = on_done, .drop = on_drop, .released = on_released};
     struct state_file *file;
-    int err;
+    int r;
 
     if (strlen(directory) >= PATH_MAX || strlen(name) > NAME_BYTES_MAX)
         return -ENAMETOOLONG;
     file = calloc(1, sizeof(*file));
     if (!file)
         return -ENOMEM;
-    file->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (file->done_fd < 0) {
-        err = -errno;
+    ops.ctx = file;
+    r = worker_create(&file->worker, &worker, &ops);
+    if (r < 0) {
         free(file);
-        return err;
+        return r;
     }
-    pthread_mutex_init(&file->lock, NULL);
     snprintf(file->directory, sizeof(file->directory), "%s", directory);
     snprintf(file->path, sizeof(file->path), "%s/%s", directory, name);
     snprintf(file->next, sizeof(file->next), "%s/%s.new", directory, name);
@@ -68,31 +81,10 @@ int state_file_create(struct state_file **ret, const char *directory, const char
     return 0;
 }
 
-static void release(struct state_file *file)
-{
-    cJSON_Delete(file->json);
-    pthread_mutex_destroy(&file->lock);
-    close(file->done_fd);
-    free(file);
-}
-
 void state_file_destroy(struct state_file *file)
 {
-    bool ended;
-
-    if (!file)
-        return;
-    if (state_file_wait(file)) {
-        release(file);
-        return;
-    }
-    pthread_detach(file->thread);
-    pthread_mutex_lock(&file->lock);
-    file->abandoned = true;
-    ended = file->ended;
-    pthread_mutex_unlock(&file->lock);
-    if (ended)
-        release(file);
+    if (file)
+        worker_destroy(file->worker, state_file_wait(file) ? WAIT_NS : 0);
 }
 
 const char *state_file_path(const struct state_file *file)
@@ -207,22 +199,13 @@ static int perform(struct state_file *file)
     return move_to(file, "damaged");
 }
 
-static void *run(void *arg)
+static void work(void *ctx, struct worker_job *first)
 {
-    struct state_file *file = arg;
-    bool abandoned;
+    struct state_file *file = ctx;
 
+    (void)first; /* the only one */
     file->result = perform(file);
     file->took_ns = clock_monotonic_ns(clock_system()) - file->began_ns;
-    pthread_mutex_lock(&file->lock);
-    file->ended = true;
-    abandoned = file->abandoned;
-    if (!abandoned)
-        eventfd_write(file->done_fd, 1);
-    pthread_mutex_unlock(&file->lock);
-    if (abandoned)
-        release(file);
-    return NULL;
 }
 
 static void note_write(struct state_file *file)
@@ -246,13 +229,12 @@ static bool is_absent(int error)
     return error == -ENOENT || error == -ENOTDIR;
 }
 
-static void join(struct state_file *file)
+static void on_done(void *ctx, struct worker_job *link)
 {
+    struct state_file *file = ctx;
     bool late = file->given_up;
-    eventfd_t ended;
 
-    pthread_join(file->thread, NULL);
-    eventfd_read(file->done_fd, &ended); /* -EAGAIN: it was read before */
+    (void)link;
     if (file->job == JOB_WRITE)
         note_write(file);
     else
@@ -266,45 +248,35 @@ static void join(struct state_file *file)
 
 bool state_file_busy(struct state_file *file)
 {
-    eventfd_t ended;
-
-    if (file->running && eventfd_read(file->done_fd, &ended) == 0)
-        join(file);
+    worker_dispatch(file->worker);
     return file->running;
 }
 
 int state_file_fd(const struct state_file *file)
 {
-    return file->done_fd;
+    return worker_fd(file->worker);
 }
 
 bool state_file_wait(struct state_file *file)
 {
-    struct pollfd done = {.fd = file->done_fd, .events = POLLIN};
     uint64_t until_ns = clock_monotonic_ns(clock_system()) + WAIT_NS, now_ns;
 
     while (state_file_busy(file) && !file->given_up) {
         now_ns = clock_monotonic_ns(clock_system());
         file->given_up = now_ns >= until_ns;
         if (!file->given_up)
-            poll(&done, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
+            worker_wait(file->worker, until_ns - now_ns);
     }
     return !file->running;
 }
 
 static int start(struct state_file *file, enum job job)
 {
-    sigset_t all, before;
     int r;
 
     file->job = job;
-    file->ended = false;
     file->began_ns = clock_monotonic_ns(clock_system());
-    /* Signals are for the loop. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = -pthread_create(&file->thread, NULL, run, file);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    r = worker_submit(file->worker, &file->link);
     file->running = r == 0;
     return r;
 }
