@@ -1,6 +1,6 @@
 /* What changes is on the disk without any tick, however the changes meet the writes. The loop runs
  * until the file has them; CTest's limit ends one that waits in vain. */
-#include "alert/keeper.h"
+#include "alert/state_keeper.h"
 #include "alert_fixture.h"
 #include "base/cleanup.h"
 #include "base/file.h"

@@ -1,6 +1,6 @@
 #include "agent/agent_alerts.h"
-#include "alert/keeper.h"
 #include "alert/matcher.h"
+#include "alert/state_keeper.h"
 #include "facts/alert_source.h"
 #include "facts/metric_samples.h"
 #include <errno.h>

@@ -4,7 +4,7 @@
 #include "service/attribution.h"
 #include "service/enforce.h"
 #include "service/follow.h"
-#include "service/keeper.h"
+#include "service/services_keeper.h"
 #include "service/upstream_table.h"
 #include "transfer/random.h"
 #include "transfer/responder.h"
@@ -21,7 +21,7 @@ struct live {
     struct live_ops ops;
     const struct config *config, *next; /* NULL: nothing is staged */
     struct services *services;
-    struct keeper *keeper; /* NULL: nothing outlives a restart */
+    struct services_keeper *keeper; /* NULL: nothing outlives a restart */
     struct cgroup_paths *cgroups;
     struct http *http;
     struct resolver *resolver;
@@ -63,7 +63,7 @@ static void on_moved(void *ctx, const char *name, const struct breaker_transitio
     if (live->ops.breaker_moved)
         live->ops.breaker_moved(live->ops.ctx, name, t);
     if (live->keeper)
-        keeper_touch(live->keeper);
+        services_keeper_touch(live->keeper);
     if (t->to == BREAKER_OPEN && t->from != BREAKER_HALF_OPEN && live->enforce && live->config) {
         size_t upstream = services_find_upstream(live->services, name);
 
@@ -188,8 +188,14 @@ static int create_services(struct live *live, const struct config *config)
     r = services_create(&live->services, config, &rows, &ops, now_of(live));
     if (r < 0 || !live->sources.state_directory)
         return r;
-    return keeper_create(&live->keeper, live->sources.state_directory, live->services,
-                         live->sources.clock, on_state_problem, live);
+    return services_keeper_create(&live->keeper, &(struct services_keeper_sources){
+                                                     .loop = live->sources.loop,
+                                                     .clock = live->sources.clock,
+                                                     .directory = live->sources.state_directory,
+                                                     .services = live->services,
+                                                     .problem = on_state_problem,
+                                                     .ctx = live,
+                                                 });
 }
 
 static int create_outgoing(struct live *live)
@@ -331,7 +337,7 @@ void live_destroy(struct live *live)
     responder_destroy(live->responder);
     resolver_destroy(live->resolver);
     http_destroy(live->http);
-    keeper_destroy(live->keeper);
+    services_keeper_destroy(live->keeper);
     services_destroy(live->services);
     cgroup_paths_destroy(live->cgroups);
     loop_remove(live->alarm);
@@ -392,7 +398,7 @@ void live_tick(struct live *live, const struct task_table *tasks, uint64_t now_n
         enforce_look(live->enforce);
     settle(live, now_ns);
     if (live->keeper)
-        keeper_tick(live->keeper, now_ns);
+        services_keeper_tick(live->keeper);
 }
 
 void live_breaker_record(struct live *live, const struct record_breaker *record)

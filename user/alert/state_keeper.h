@@ -1,13 +1,12 @@
-/* Keeps the alert manager's state on the disk: when to write it, and what to say about it. A change
- * is there as soon as the disk can take it, whether ticks come or not. */
-#ifndef MOONWATCH_ALERT_KEEPER_H
-#define MOONWATCH_ALERT_KEEPER_H
+/* The alert manager's state for store/keeper.h, which keeps it on the disk, and the notes of what
+ * was told meanwhile. */
+#ifndef MOONWATCH_ALERT_STATE_KEEPER_H
+#define MOONWATCH_ALERT_STATE_KEEPER_H
 
 #include "alert/alert.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/loop.h"
-#include "store/state_file.h"
+#include "store/keeper.h"
 
 struct alert_keeper;
 
