@@ -107,12 +107,15 @@ def started(name, arguments, port, **kwargs):
 
 
 @contextlib.contextmanager
-def agent(**sections):
-    """A running agent; sections of the configuration other than `server` may be given."""
+def agent(prepare=None, **sections):
+    """A running agent; sections of the configuration other than `server` may be given. `prepare` is
+    called with its state directory before."""
     port = free_port()
     pins = f"/sys/fs/bpf/moonwatch-bench-{os.getpid()}"
     directory = Path(tempfile.mkdtemp(prefix="moonwatch-bench-"))
     config = directory / "monitoring.json"
+    if prepare:
+        prepare(directory / "state")
     server = {"listen": f"127.0.0.1:{port}", "bpffs_directory": pins}
     config.write_text(json.dumps({**sections, "server": server}))
     environment = {
