@@ -216,6 +216,14 @@ static inline bool all_sent(struct office *o)
     return true;
 }
 
+static inline bool all_stored(struct office *o)
+{
+    struct outbox_view view;
+
+    notify_outbox_view(o->notify, &view);
+    return view.queued == 0 && view.stored >= office_view(o, 0).queued;
+}
+
 /* What the outbox has to do is done, too. */
 static inline bool all_removed(struct office *o)
 {

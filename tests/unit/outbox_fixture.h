@@ -40,6 +40,9 @@ struct inbox {
     size_t body_bytes;
     unsigned attempts;
     uint64_t next_attempt_ns;
+    size_t fetches; /* answered; of the last one: */
+    int fetch_error;
+    size_t fetched_bytes;
 };
 
 static inline void on_ready(void *ctx, const struct outbox_entry *entry, bool durable,
@@ -56,10 +59,22 @@ static inline void on_ready(void *ctx, const struct outbox_entry *entry, bool du
     inbox->next_attempt_ns = entry->next_attempt_ns;
 }
 
+static inline void on_fetched(void *ctx, const struct outbox_entry *entry, int error)
+{
+    struct inbox *inbox = ctx;
+
+    inbox->fetches++;
+    inbox->fetch_error = error;
+    inbox->fetched_bytes = 0;
+    while (error == 0 && inbox->fetched_bytes < entry->body_bytes &&
+           ((const char *)entry->body)[inbox->fetched_bytes] == 'b')
+        inbox->fetched_bytes++;
+}
+
 static inline void open_inbox(struct inbox *inbox, uint64_t max_bytes)
 {
     const struct outbox_config config = {.path = path, .max_bytes = max_bytes};
-    const struct outbox_ops ops = {on_ready, inbox};
+    const struct outbox_ops ops = {.ready = on_ready, .fetched = on_fetched, .ctx = inbox};
 
     memset(inbox, 0, sizeof(*inbox));
     assert_int_equal(outbox_create(&inbox->outbox, &config, &ops), 0);
@@ -86,6 +101,23 @@ static inline void wait_for(struct inbox *inbox, size_t count)
         if (now_seconds() > deadline)
             fail_msg("%zu of %zu entries are ready", inbox->count, count);
     }
+}
+
+/* Answers with how much of the body is as put() made it, or with the error. */
+static inline int fetch(struct inbox *inbox, const char *key)
+{
+    time_t deadline = now_seconds() + DEADLINE_SECONDS;
+    size_t before = inbox->fetches;
+
+    assert_int_equal(outbox_fetch(inbox->outbox, "ops", key), 0);
+    while (inbox->fetches == before) {
+        struct pollfd fd = {outbox_fd(inbox->outbox), POLLIN, 0};
+
+        poll(&fd, 1, 1000);
+        outbox_dispatch(inbox->outbox);
+        assert_true(now_seconds() < deadline);
+    }
+    return inbox->fetch_error < 0 ? inbox->fetch_error : (int)inbox->fetched_bytes;
 }
 
 static inline void put(struct inbox *inbox, const char *key, size_t body_bytes)

@@ -111,10 +111,11 @@ static void retry_after_is_waited_for(void **state)
     assert_int_equal(office_view(&o, 0).state, NOTIFY_FAILING);
     peer->answer = OK_ANSWER;
     office_turn_clock(&o, 1000 * NS_PER_SECOND, "mw-3a");
+    office_run(&o, all_stored);
     assert_int_equal(office_view(&o, 0).retried_total, 0);
     office_turn_clock(&o, 1000 * NS_PER_SECOND, "mw-3b");
-    assert_int_equal(office_view(&o, 0).retried_total, 1);
     office_run(&o, all_removed);
+    assert_int_equal(office_view(&o, 0).retried_total, 1);
     assert_int_equal(peer->accepted, 4);
     peer_stop(peer);
     office_end(&o);

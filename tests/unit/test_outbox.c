@@ -33,7 +33,10 @@ static void what_was_put_is_ready_and_stays_until_removed(void **state)
     assert_string_equal(inbox.keys[1], "c");
     assert_int_equal(inbox.attempts, 1);
     assert_int_equal(inbox.next_attempt_ns, 77);
-    assert_int_equal(inbox.body_bytes, 70000);
+    assert_int_equal(inbox.body_bytes, OUTBOX_HEAD_BYTES);
+    assert_int_equal(fetch(&inbox, "c"), 70000);
+    assert_int_equal(fetch(&inbox, "b"), 0);
+    assert_int_equal(fetch(&inbox, "a"), -ENOENT);
     outbox_view(inbox.outbox, &view);
     assert_true(view.open);
     assert_int_equal(view.recovered, 2);

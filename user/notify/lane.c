@@ -118,6 +118,7 @@ void lane_destroy(struct lane *lane)
     *lane->env->bytes -= lane->bytes;
     while ((entry = lane->first)) {
         lane->first = entry->next;
+        free(entry->body);
         free(entry);
     }
     while ((removal = lane->removals)) {

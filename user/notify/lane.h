@@ -38,7 +38,9 @@ const char *lane_id(const struct lane *lane);
  * already, or was delivered lately, is left as it is. -ENOMEM: it is counted as dropped. */
 int lane_put(struct lane *lane, const struct notification *n, const struct text *payload);
 /* From the outbox: it may be sent now. `recovered`: the agent before has put it. */
-void lane_ready(struct lane *lane, const struct outbox_entry *entry, bool recovered);
+void lane_ready(struct lane *lane, const struct outbox_entry *entry, bool durable, bool recovered);
+/* What was to be read again for its turn; `error` as in outbox_ops.fetched. */
+void lane_fetched(struct lane *lane, const struct outbox_entry *entry, int error);
 /* Without the outbox and without a second attempt, and only when nothing waits. */
 bool lane_is_idle(const struct lane *lane);
 int lane_remind(struct lane *lane, const struct text *payload);

@@ -45,8 +45,7 @@ static void forget(struct lane *lane, struct lane_entry *previous, struct lane_e
     if (lane->last == entry)
         lane->last = previous;
     lane->count--;
-    lane->bytes -= entry->body_bytes;
-    *lane->env->bytes -= entry->body_bytes;
+    lane_drop_body(lane, entry);
     if (entry->in_outbox)
         remove_row(lane, entry->key);
     free(entry);
@@ -66,10 +65,19 @@ void lane_count_dropped(struct lane *lane, const char *key, const char *reason)
               LOG_STRING("reason", reason));
 }
 
+void lane_give_up(struct lane *lane, struct lane_entry *entry, const char *reason)
+{
+    struct lane_entry *previous = NULL;
+
+    for (struct lane_entry *at = lane->first; at != entry; at = at->next)
+        previous = at;
+    lane_count_dropped(lane, entry->key, reason);
+    forget(lane, previous, entry);
+}
+
 void lane_give_up_first(struct lane *lane, const char *reason)
 {
-    lane_count_dropped(lane, lane->first->key, reason);
-    lane_forget_first(lane);
+    lane_give_up(lane, lane->first, reason);
 }
 
 void lane_give_up_all(struct lane *lane, const char *reason)
@@ -83,13 +91,13 @@ void lane_give_up_all(struct lane *lane, const char *reason)
             lane_give_up_first(lane, reason);
 }
 
-/* The oldest of the least severe, but not what is being sent. */
-static void make_room(struct lane *lane)
+/* The oldest of the least severe, but not what is being sent. `bytes`: of those that hold some. */
+static void make_room(struct lane *lane, bool bytes)
 {
     struct lane_entry *least = NULL, *before_least = NULL, *previous = NULL;
 
     for (struct lane_entry *entry = lane->first; entry; previous = entry, entry = entry->next) {
-        if (entry == lane->first && lane->transfer)
+        if ((entry == lane->first && lane->transfer) || (bytes && !entry->body))
             continue;
         if (least && entry->severity >= least->severity)
             continue;
@@ -109,7 +117,7 @@ static void make_room(struct lane *lane)
     forget(lane, before_least, least);
 }
 
-static struct lane_entry *find(const struct lane *lane, const char *key)
+struct lane_entry *lane_find(const struct lane *lane, const char *key)
 {
     struct lane_entry *entry = lane->first;
 
@@ -118,25 +126,27 @@ static struct lane_entry *find(const struct lane *lane, const char *key)
     return entry;
 }
 
-/* One allocation; the strings are behind the struct. */
-static struct lane_entry *create_entry(const char *key, const char *head, const void *body,
-                                       size_t bytes)
+/* One allocation; the key is behind the struct. */
+static struct lane_entry *create_entry(const char *key)
 {
-    size_t key_bytes = strlen(key) + 1, head_bytes = strlen(head);
-    struct lane_entry *entry = calloc(1, sizeof(*entry) + key_bytes + head_bytes + bytes + 1);
-    char *at;
+    size_t key_bytes = strlen(key) + 1;
+    struct lane_entry *entry = calloc(1, sizeof(*entry) + key_bytes);
 
-    if (!entry)
+    if (entry)
+        entry->key = memcpy(entry + 1, key, key_bytes);
+    return entry;
+}
+
+static struct lane_entry *create_whole(const char *key, const char *head,
+                                       const struct text *payload)
+{
+    struct lane_entry *entry = create_entry(key);
+
+    if (!entry || lane_set_body(entry, head, payload->data, payload->len) < 0) {
+        free(entry);
         return NULL;
-    at = (char *)(entry + 1);
-    entry->key = memcpy(at, key, key_bytes);
-    at += key_bytes;
-    memcpy(at, head, head_bytes);
-    if (bytes)
-        memcpy(at + head_bytes, body, bytes);
-    entry->body = at;
-    entry->body_bytes = head_bytes + bytes;
-    entry->payload_at = head_bytes;
+    }
+    entry->payload_at = strlen(head);
     return entry;
 }
 
@@ -160,7 +170,7 @@ static void insert(struct lane *lane, struct lane_entry *entry, bool recovered)
            *lane->env->bytes + entry->body_bytes > LANES_BYTES_MAX) {
         size_t count = lane->count;
 
-        make_room(lane);
+        make_room(lane, count < LANE_ENTRIES_MAX);
         if (lane->count == count)
             break;
     }
@@ -176,8 +186,7 @@ static void insert(struct lane *lane, struct lane_entry *entry, bool recovered)
         lane->last = entry;
     }
     lane->count++;
-    lane->bytes += entry->body_bytes;
-    *lane->env->bytes += entry->body_bytes;
+    lane_count_body(lane, entry);
 }
 
 void lane_note_delivered(struct lane *lane, const char *key)
@@ -201,10 +210,10 @@ int lane_put(struct lane *lane, const struct notification *n, const struct text 
     char head[64];
     int r;
 
-    if (find(lane, n->key) || was_delivered(lane, n->key))
+    if (lane_find(lane, n->key) || was_delivered(lane, n->key))
         return 0;
     snprintf(head, sizeof(head), "%s %s\n", lane->driver->name, severity_text(n->severity));
-    entry = create_entry(n->key, head, payload->data, payload->len);
+    entry = create_whole(n->key, head, payload);
     if (!entry) {
         lane_count_dropped(lane, n->key, "out of memory");
         return -ENOMEM;
@@ -232,7 +241,7 @@ bool lane_is_idle(const struct lane *lane)
 
 int lane_remind(struct lane *lane, const struct text *payload)
 {
-    struct lane_entry *entry = create_entry("", "", payload->data, payload->len);
+    struct lane_entry *entry = create_whole("", "", payload);
 
     if (!entry)
         return -ENOMEM;
@@ -284,12 +293,12 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
         remove_row(lane, stored->key);
         return;
     }
-    entry = create_entry(stored->key, "", stored->body, stored->body_bytes);
+    entry = create_entry(stored->key);
     if (!entry)
         return; /* It stays in the outbox for the next start. */
     entry->payload_at = payload_at;
     entry->severity = severity;
-    entry->in_outbox = true;
+    entry->in_outbox = entry->on_disk = true;
     entry->created_ns = stored->created_ns;
     entry->begun = true;
     retry_resume(lane->destination, &entry->call, stored->attempts,
@@ -306,14 +315,26 @@ static void recover(struct lane *lane, const struct outbox_entry *stored)
         lane_set_state(lane, NOTIFY_FAILING, "it failed before the agent was started again");
 }
 
-void lane_ready(struct lane *lane, const struct outbox_entry *stored, bool recovered)
+/* What is stored is read again when it is due, unless that is soon. */
+static void note_stored(struct lane *lane, struct lane_entry *entry)
 {
-    struct lane_entry *entry = find(lane, stored->key);
+    lane->bodies += !entry->on_disk && entry->body;
+    entry->on_disk = true;
+    if (lane->state != NOTIFY_OK || lane->bodies > LANE_BODIES_MAX)
+        lane_drop_body(lane, entry);
+}
+
+void lane_ready(struct lane *lane, const struct outbox_entry *stored, bool durable, bool recovered)
+{
+    struct lane_entry *entry = lane_find(lane, stored->key);
 
     /* Put again with the key of a row that was there: that one counts. */
-    if (entry)
+    if (entry) {
         entry->storing = false;
-    else if (recovered)
+        if (durable)
+            note_stored(lane, entry);
+    } else if (recovered) {
         recover(lane, stored);
+    }
     lane_pump(lane);
 }

@@ -118,6 +118,7 @@ static void try_again(struct lane *lane, const struct outcome *outcome, const ch
         return;
     }
     entry->not_before_ns = clock_monotonic_ns(lane->env->clock) + delay_ns;
+    lane_drop_bodies(lane);
     /* If it does not get there, the next start tries once more than it would. */
     if (entry->in_outbox)
         outbox_retry(lane->env->outbox, lane->id, entry->key,
@@ -235,9 +236,13 @@ void lane_pump(struct lane *lane)
     if (!lane->breaker)
         return; /* the log, which is never called */
     while (!lane->transfer && lane->first) {
-        struct lane_entry *entry = lane->first;
+        struct lane_entry *entry;
 
+        lane_pass_unread(lane, now_ns);
+        entry = lane->first;
         at_ns = due_ns(lane, entry, now_ns);
+        if (!at_ns && !entry->body)
+            at_ns = lane_ask(lane, now_ns);
         if (at_ns) {
             set_alarm(lane, at_ns);
             return;

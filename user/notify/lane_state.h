@@ -12,6 +12,8 @@
 #define LANE_ENTRIES_MAX 4096
 /* All lanes, however many peers are dead. */
 #define LANES_BYTES_MAX (64 << 20)
+/* Of what is on the disk: bodies that a receiver which takes them has read ahead. */
+#define LANE_BODIES_MAX 8
 #define LANE_ERROR_BYTES 320
 /* A disk that hangs must not silence the alert that says so. */
 #define STORING_PATIENCE_NS (2 * NS_PER_SECOND)
@@ -19,8 +21,10 @@
 struct lane_entry {
     struct lane_entry *next;
     const char *key;
-    const char *body; /* as in the outbox: a line that says what it is, then the payload */
-    size_t body_bytes, payload_at;
+    /* As in the outbox: a line that says what it is, then the payload. NULL: there alone. */
+    char *body;
+    size_t body_bytes; /* of what is here */
+    size_t payload_at;
     enum severity severity;
     struct retry_call call;
     uint64_t created_ns;    /* real time */
@@ -29,6 +33,9 @@ struct lane_entry {
     bool begun;             /* the retry manager knows it */
     bool storing;           /* not in the outbox yet */
     bool in_outbox;         /* or on the way there */
+    bool on_disk;           /* the body can be fetched */
+    bool unread;            /* but it could not */
+    uint64_t fetch_ns;      /* monotonic: when it was asked for; 0: it was not */
     bool reminder;
 };
 
@@ -49,6 +56,7 @@ struct lane {
     const struct channel_driver *driver;
     struct lane_entry *first, *last; /* the first is the one being sent */
     size_t count, bytes;
+    size_t bodies; /* here, of what is on the disk */
     struct lane_removal *removals;
     uint64_t delivered[DELIVERED_KEYS_KEPT]; /* hashes of the last keys, a ring by sent_total */
     struct http_transfer *transfer;          /* NULL: none is under way */
@@ -72,10 +80,25 @@ struct lane {
 /* lane_queue.c */
 /* Takes the first entry out, and its row out of the outbox. */
 void lane_forget_first(struct lane *lane);
-/* The same, and says so. */
+struct lane_entry *lane_find(const struct lane *lane, const char *key);
+/* The same of any, and says so. */
+void lane_give_up(struct lane *lane, struct lane_entry *entry, const char *reason);
 void lane_give_up_first(struct lane *lane, const char *reason);
 
 void lane_note_delivered(struct lane *lane, const char *key);
+
+/* lane_body.c */
+/* A copy. -ENOMEM. Counted by lane_count_body(), when the entry is queued. */
+int lane_set_body(struct lane_entry *entry, const char *head, const void *body, size_t bytes);
+void lane_count_body(struct lane *lane, const struct lane_entry *entry);
+/* It is on the disk, or does not matter any more. */
+void lane_drop_body(struct lane *lane, struct lane_entry *entry);
+/* All that are on the disk: their turn is not near. */
+void lane_drop_bodies(struct lane *lane);
+/* Asks for the first body, and for those that are next. When to look again. */
+uint64_t lane_ask(struct lane *lane, uint64_t now_ns);
+/* A body that the disk does not give, or not yet, keeps nothing waiting that is here. */
+void lane_pass_unread(struct lane *lane, uint64_t now_ns);
 
 /* lane_send.c */
 /* Logs it when it changes. */

@@ -201,7 +201,6 @@ static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, 
 {
     const struct notify *n = ctx;
 
-    (void)durable;
     if (strcmp(entry->channel, OUTBOX_NOTES) == 0) {
         if (n->noted)
             n->noted(n->ctx, entry->body, entry->body_bytes);
@@ -209,11 +208,20 @@ static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, 
     }
     for (size_t i = 0; i < n->count; i++)
         if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0) {
-            lane_ready(n->lanes[i], entry, recovered);
+            lane_ready(n->lanes[i], entry, durable, recovered);
             return;
         }
     give_up(n, entry->channel, entry->key);
     outbox_remove(n->env.outbox, entry->channel, entry->key);
+}
+
+static void on_fetched(void *ctx, const struct outbox_entry *entry, int error)
+{
+    const struct notify *n = ctx;
+
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0)
+            lane_fetched(n->lanes[i], entry, error);
 }
 
 static void on_outbox(void *ctx, uint32_t events)
@@ -228,7 +236,7 @@ static int create_parts(struct notify *n, const struct notify_config *config)
 {
     const struct outbox_config outbox = {.path = config->outbox_path,
                                          .max_bytes = config->outbox_bytes};
-    const struct outbox_ops ops = {.ready = on_ready, .ctx = n};
+    const struct outbox_ops ops = {.ready = on_ready, .fetched = on_fetched, .ctx = n};
     const struct retry_policy policy = retry_policy_of(config->config);
     const struct retry_ops no_breakers = {0};
     int r;

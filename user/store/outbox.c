@@ -34,6 +34,10 @@ static void on_done(void *ctx, struct worker_job *job)
         outbox->view.removed += item->durable;
         pthread_mutex_unlock(&outbox->lock);
     }
+    if (item->kind == OUTBOX_FETCH && outbox->ops.fetched) {
+        item->entry.body = item->fetched;
+        outbox->ops.fetched(outbox->ops.ctx, &item->entry, item->durable ? item->error : -EIO);
+    }
     if (ready)
         outbox->ops.ready(outbox->ops.ctx, &item->entry, item->durable, item->recovered);
     outbox_item_free(item);
@@ -211,6 +215,11 @@ int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
     return enqueue(
         outbox, OUTBOX_RETRY,
         &(struct outbox_entry){.channel = channel, .key = key, .next_attempt_ns = next_attempt_ns});
+}
+
+int outbox_fetch(struct outbox *outbox, const char *channel, const char *key)
+{
+    return enqueue(outbox, OUTBOX_FETCH, &(struct outbox_entry){.channel = channel, .key = key});
 }
 
 void outbox_view(struct outbox *outbox, struct outbox_view *ret)

@@ -19,6 +19,8 @@
 #define OUTBOX_QUEUE_MAX 1024
 #define OUTBOX_ERROR_BYTES 200
 #define OUTBOX_BYTES_DEFAULT (16ULL << 20)
+/* Of a body that the agent before left: as much comes with it; the rest is fetched. */
+#define OUTBOX_HEAD_BYTES 64
 
 struct outbox_entry {
     const char *channel;
@@ -36,8 +38,12 @@ struct outbox_entry {
 
 struct outbox_ops {
     /* May be sent now: it is stored, or cannot be. Called by outbox_dispatch(); the entry is valid
-     * during the call. `recovered`: it was left by the agent before. */
+     * during the call. `recovered`: it was left by the agent before; then the body is its head
+     * alone, but of a note. */
     void (*ready)(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered);
+    /* What outbox_fetch() asked for: the body, unless there is an error. -ENOENT: it is not stored.
+     * NULL: nobody fetches. */
+    void (*fetched)(void *ctx, const struct outbox_entry *entry, int error);
     void *ctx;
 };
 
@@ -81,6 +87,8 @@ int outbox_remove_up_to(struct outbox *outbox, const char *channel, const char *
 /* An attempt failed: remembered for after a restart. The caller keeps the entry meanwhile. */
 int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
                  uint64_t next_attempt_ns);
+/* The body of what was durable; comes by outbox_dispatch(), when the disk can be read. */
+int outbox_fetch(struct outbox *outbox, const char *channel, const char *key);
 
 struct outbox_view {
     bool open;     /* the database is */

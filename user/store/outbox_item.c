@@ -23,6 +23,8 @@ struct outbox_item *outbox_item_create(enum outbox_kind kind, const struct outbo
 
 void outbox_item_free(struct outbox_item *item)
 {
+    if (item)
+        free(item->fetched);
     free(item);
 }
 

@@ -10,6 +10,7 @@ enum outbox_kind {
     OUTBOX_REMOVE,
     OUTBOX_REMOVE_UP_TO,
     OUTBOX_RETRY,
+    OUTBOX_FETCH,
     OUTBOX_READY,
 };
 
@@ -17,6 +18,8 @@ struct outbox_item {
     struct worker_job job;
     enum outbox_kind kind;
     struct outbox_entry entry; /* its strings and body stand behind the item */
+    char *fetched;             /* the body of one that was fetched; NULL: there is none */
+    int error;                 /* of the fetch */
     bool is_new, durable, recovered;
     bool released; /* a copy was made ready, since the disk hangs */
 };

@@ -11,13 +11,17 @@
 
 #define PAGE_BYTES 4096
 #define SCHEMA_VERSION 1
+#define TEXT_OF_(macro) #macro
+#define TEXT_OF(macro) TEXT_OF_(macro)
 
 enum statement {
     STATEMENT_PUT,
     STATEMENT_REMOVE,
     STATEMENT_REMOVE_UP_TO,
     STATEMENT_RETRY,
+    STATEMENT_FETCH,
     STATEMENT_EACH,
+    STATEMENT_EACH_HEAD,
     STATEMENT_COUNT,
 };
 
@@ -39,6 +43,12 @@ static const char *const statement_text[STATEMENT_COUNT] = {
     [STATEMENT_REMOVE_UP_TO] = "DELETE FROM outbox WHERE channel = ? AND key <= ?",
     [STATEMENT_RETRY] = "UPDATE outbox SET attempts = attempts + 1, next_attempt_ns = ?3"
                         " WHERE channel = ?1 AND key = ?2",
+    [STATEMENT_FETCH] = "SELECT body FROM outbox WHERE channel = ? AND key = ?",
+    [STATEMENT_EACH_HEAD] =
+        "SELECT channel, key, CASE WHEN channel = '" OUTBOX_NOTES "' THEN body"
+        " ELSE substr(body, 1, " TEXT_OF(
+            OUTBOX_HEAD_BYTES) ") END,"
+                               " created_ns, next_attempt_ns, attempts FROM outbox ORDER BY id",
     [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts"
                        " FROM outbox ORDER BY id",
 };
@@ -306,11 +316,40 @@ int outbox_store_retry(struct outbox_store *store, const char *channel, const ch
     return finish(store, STATEMENT_RETRY);
 }
 
-int outbox_store_each(struct outbox_store *store,
+int outbox_store_fetch(struct outbox_store *store, const char *channel, const char *key,
+                       char **ret_body, size_t *ret_bytes)
+{
+    const struct sqlite_library *library = store->library;
+    sqlite3_stmt *fetch = store->statements[STATEMENT_FETCH];
+    int code, r;
+
+    bind_names(store, STATEMENT_FETCH, channel, key);
+    code = library->step(fetch);
+    if (code == SQLITE_ROW) {
+        const void *body = library->column_blob(fetch, 0);
+        size_t bytes = (size_t)library->column_bytes(fetch, 0);
+        char *copy = malloc(bytes + 1);
+
+        r = copy ? 0 : -ENOMEM;
+        if (copy) {
+            if (bytes)
+                memcpy(copy, body, bytes);
+            copy[bytes] = '\0';
+            *ret_body = copy;
+            *ret_bytes = bytes;
+        }
+    } else {
+        r = code == SQLITE_DONE ? -ENOENT : fail(store, code);
+    }
+    library->reset(fetch);
+    return r;
+}
+
+int outbox_store_each(struct outbox_store *store, bool whole,
                       int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx)
 {
     const struct sqlite_library *library = store->library;
-    sqlite3_stmt *each = store->statements[STATEMENT_EACH];
+    sqlite3_stmt *each = store->statements[whole ? STATEMENT_EACH : STATEMENT_EACH_HEAD];
     int code, r = 0;
 
     while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {

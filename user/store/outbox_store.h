@@ -30,8 +30,12 @@ int outbox_store_remove(struct outbox_store *store, const char *channel, const c
 int outbox_store_remove_up_to(struct outbox_store *store, const char *channel, const char *key);
 int outbox_store_retry(struct outbox_store *store, const char *channel, const char *key,
                        uint64_t next_attempt_ns);
-/* Oldest first. A negative return of `fn` ends it and is returned. */
-int outbox_store_each(struct outbox_store *store,
+/* The body, to be freed. -ENOENT: there is no such row. */
+int outbox_store_fetch(struct outbox_store *store, const char *channel, const char *key,
+                       char **ret_body, size_t *ret_bytes);
+/* Oldest first; of bodies, but those of notes, the head alone unless `whole`. A negative return of
+ * `fn` ends it and is returned. */
+int outbox_store_each(struct outbox_store *store, bool whole,
                       int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx);
 
 /* Renames a damaged database with what belongs to it; `ret` gets the new name. */

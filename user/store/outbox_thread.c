@@ -96,7 +96,7 @@ static int load(struct outbox *outbox)
     int r = 0;
 
     if (!outbox->loaded)
-        r = outbox_store_each(outbox->store, collect, &left);
+        r = outbox_store_each(outbox->store, false, collect, &left);
     if (r < 0) {
         clear_rows(&left);
         return r;
@@ -169,7 +169,7 @@ static void look_after_file(struct outbox *outbox)
 
     if (!outbox->store || outbox_store_is_there(outbox->store))
         return;
-    outbox_store_each(outbox->store, collect, &rows);
+    outbox_store_each(outbox->store, true, collect, &rows);
     close_store(outbox);
     outbox->retry_open_ns = 0;
     if (open_store(outbox) == 0 && put_again(outbox, &rows) == 0) {
@@ -178,6 +178,18 @@ static void look_after_file(struct outbox *outbox)
         pthread_mutex_unlock(&outbox->lock);
     }
     clear_rows(&rows);
+}
+
+static int fetch(struct outbox *outbox, struct outbox_item *item)
+{
+    int r;
+
+    free(item->fetched); /* of an attempt before */
+    item->fetched = NULL;
+    r = outbox_store_fetch(outbox->store, item->entry.channel, item->entry.key, &item->fetched,
+                           &item->entry.body_bytes);
+    item->error = r == -ENOENT || r == -ENOMEM ? r : 0;
+    return item->error ? 0 : r;
 }
 
 static int apply(struct outbox *outbox, struct outbox_item *item)
@@ -192,6 +204,8 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
     case OUTBOX_RETRY:
         return outbox_store_retry(outbox->store, item->entry.channel, item->entry.key,
                                   item->entry.next_attempt_ns);
+    case OUTBOX_FETCH:
+        return fetch(outbox, item);
     case OUTBOX_READY:
         break;
     }
@@ -220,16 +234,28 @@ static int apply_all(struct outbox *outbox, struct outbox_item *first,
     return r;
 }
 
+/* What can still be read of it goes on: nobody else has the bodies. */
+static bool begin_anew(struct outbox *outbox)
+{
+    struct outbox_rows rows = {0};
+    bool moved;
+
+    outbox_store_each(outbox->store, true, collect, &rows);
+    close_store(outbox);
+    outbox->retry_open_ns = 0;
+    moved = move_aside(outbox) == 0;
+    if (moved && rows.first && open_store(outbox) == 0)
+        put_again(outbox, &rows);
+    clear_rows(&rows);
+    return moved;
+}
+
 static int work_on(struct outbox *outbox, struct outbox_item *first)
 {
     int r = apply_all(outbox, first, NULL);
 
-    if (r == -EUCLEAN && outbox->store) {
-        close_store(outbox);
-        outbox->retry_open_ns = 0;
-        if (move_aside(outbox) == 0)
-            r = apply_all(outbox, first, NULL);
-    }
+    if (r == -EUCLEAN && outbox->store && begin_anew(outbox))
+        r = apply_all(outbox, first, NULL);
     /* Removing needs no room of its own in a new transaction; a message that is too large for the
      * allowance must not take the others with it. */
     for (struct outbox_item *item = first; item; item = outbox_item_next(item))
