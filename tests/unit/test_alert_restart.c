@@ -339,7 +339,7 @@ static void a_name_of_any_bytes_is_the_same_alert(void **state)
 static void what_is_no_state_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "{}", "[]", "1", "null", "{\"version\":\"1\"}", "{\"version\":2}"};
+        "{}", "[]", "1", "null", "{\"version\":\"1\"}", "{\"version\":3}"};
     struct world w;
 
     world_open(&w, config_text);

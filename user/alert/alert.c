@@ -181,6 +181,9 @@ void alert_manager_commit(struct alert_manager *m)
     rest_reset(m);
 }
 
+/* Below what a double counts in nanoseconds: 104 days. */
+#define SAVED_FROM_MAX_NS (90 * 86400 * (int64_t)NS_PER_SECOND)
+
 void alert_manager_tick(struct alert_manager *m, const struct alert_input *input)
 {
     int64_t now = (int64_t)input->monotonic_ns;
@@ -188,6 +191,8 @@ void alert_manager_tick(struct alert_manager *m, const struct alert_input *input
     m->input = input;
     if (!m->ticked || now > m->now)
         m->now = now;
+    if (!m->ticked || m->now - m->saved_from > SAVED_FROM_MAX_NS)
+        m->saved_from = m->now;
     m->ticked = true;
     m->full = false;
     m->realtime_ns = input->realtime_ns;

@@ -121,6 +121,7 @@ struct alert_manager {
     struct alert_ops ops;
     const struct alert_input *input; /* during a tick */
     int64_t now;
+    int64_t saved_from; /* what saved times are counted from, so that they stand still */
     uint64_t realtime_ns;
     bool ticked;
     bool full; /* no room could be made in this tick */

@@ -1,15 +1,21 @@
 /* How the state is written: names of fields, shared by writing and reading. Inside this layer only.
  *
- * A time is written as its age in nanoseconds at the moment of export (negative: still to come),
- * which a double holds exactly for a hundred days; null is never. Ages of real times are
- * nanoseconds since 1970 in decimal, as text.
+ * A time is written as its age in nanoseconds (negative: later) at a moment that stays the same
+ * from export to export, "base_ns", so that what did not change is the same text; a double holds it
+ * exactly for a hundred days; null is never, "now" the moment of export. Real times are nanoseconds
+ * since 1970 in decimal, as text. Lists are oldest first, and what changes in place has an "id".
+ *
+ * In version 1 the moment is that of the export, and the lists of alerts and groups are newest
+ * first.
  */
 #ifndef MOONWATCH_ALERT_STATE_H
 #define MOONWATCH_ALERT_STATE_H
 
 #include "alert/engine.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+#define STATE_VERSION_AGES 1
+#define STATE_NOW "now"
 /* More fingerprints of what was held back are not written: after a restart in the middle of such a
  * storm an alert may be counted twice in the digest. */
 #define STATE_HELD_MAX 16384
@@ -17,16 +23,18 @@
 struct state_time {
     const char *name;
     size_t offset; /* of an int64_t */
+    bool goes_on;
 };
 
-/* What a time in the document is counted back from, in the monotonic time of now. */
+/* In the monotonic time of now. */
 struct state_base {
-    int64_t at;
+    int64_t at;   /* the export */
+    int64_t from; /* what a time in the document is counted back from */
     int64_t now;
 };
 
 /* Left out: NEVER, and 0. */
-void state_add_time(cJSON *to, const char *name, int64_t now, int64_t at);
+void state_add_time(cJSON *to, const char *name, int64_t from, int64_t at);
 void state_add_u64(cJSON *to, const char *name, uint64_t value);
 /* A time that has been: nothing is later than now. NEVER: there is none, or one of no sense. */
 int64_t state_past_of(const cJSON *json, const struct state_base *base);

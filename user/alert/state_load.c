@@ -21,9 +21,11 @@ static const cJSON *item(const cJSON *json, const char *name)
 
 static int64_t time_of(const cJSON *json, const struct state_base *base)
 {
+    if (cJSON_IsString(json) && strcmp(json->valuestring, STATE_NOW) == 0)
+        return base->at;
     if (!cJSON_IsNumber(json) || !(fabs(json->valuedouble) < AGE_MAX))
         return NEVER;
-    return base->at - (int64_t)json->valuedouble;
+    return base->from - (int64_t)json->valuedouble;
 }
 
 int64_t state_past_of(const cJSON *json, const struct state_base *base)
@@ -350,11 +352,25 @@ static void read_history(struct alert_manager *m, const cJSON *json)
     }
 }
 
+static bool is_known(const cJSON *json)
+{
+    const cJSON *version = item(json, "version");
+
+    return cJSON_IsNumber(version) &&
+           (version->valuedouble == STATE_VERSION || version->valuedouble == STATE_VERSION_AGES);
+}
+
+static bool is_newest_first(const cJSON *json)
+{
+    return item(json, "version")->valuedouble == STATE_VERSION_AGES;
+}
+
 static struct state_base base_of(const cJSON *json, const char *boot_id, uint64_t monotonic_ns,
                                  uint64_t realtime_ns)
 {
     const cJSON *saved = item(json, "boot_id");
     uint64_t then = state_u64_of(item(json, "monotonic_ns"));
+    uint64_t from = state_u64_of(item(json, "base_ns"));
     uint64_t real_then = state_u64_of(item(json, "realtime_ns"));
     struct state_base base = {.at = (int64_t)monotonic_ns, .now = (int64_t)monotonic_ns};
 
@@ -365,25 +381,34 @@ static struct state_base base_of(const cJSON *json, const char *boot_id, uint64_
     else if (real_then > 0 && real_then < realtime_ns &&
              (double)(realtime_ns - real_then) < AGE_MAX)
         base.at = (int64_t)monotonic_ns - (int64_t)(realtime_ns - real_then);
+    base.from = base.at;
+    if (!is_newest_first(json) && from < then && (double)(then - from) < AGE_MAX)
+        base.from = base.at - (int64_t)(then - from);
     return base;
 }
 
-/* Lists are in the order of the memory, newest first, and are added at the front. */
-static void
-read_backwards(struct alert_manager *m, const cJSON *json, const struct state_base *base,
-               void (*read)(struct alert_manager *, const cJSON *, const struct state_base *))
+/* Into the memory's order, newest first: what is read is added at the front. */
+static void read_list(struct alert_manager *m, const cJSON *json, const char *name,
+                      const struct state_base *base,
+                      void (*read)(struct alert_manager *, const cJSON *,
+                                   const struct state_base *))
 {
-    const cJSON *each = cJSON_IsArray(json) && json->child ? json->child->prev : NULL;
+    const cJSON *list = item(json, name), *each = cJSON_IsArray(list) ? list->child : NULL;
 
+    if (each && is_newest_first(json))
+        each = each->prev;
     while (each) {
         read(m, each, base);
-        each = each == json->child ? NULL : each->prev;
+        if (!is_newest_first(json))
+            each = each->next;
+        else
+            each = each == list->child ? NULL : each->prev;
     }
 }
 
 static void begin_at(struct alert_manager *m, const struct state_base *base, uint64_t realtime_ns)
 {
-    m->now = base->now;
+    m->now = m->saved_from = base->now;
     m->realtime_ns = realtime_ns;
     m->ticked = true;
 }
@@ -409,10 +434,9 @@ static void read_told(struct alert_manager *m, const cJSON *json, const struct s
 int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const char *boot_id,
                               uint64_t monotonic_ns, uint64_t realtime_ns)
 {
-    const cJSON *version = item(json, "version");
     struct state_base base;
 
-    if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
+    if (!is_known(json))
         return -EINVAL;
     base = base_of(json, boot_id, monotonic_ns, realtime_ns);
     /* The state was saved later than that, and has it. */
@@ -420,8 +444,8 @@ int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const 
         return 0;
     if (!m->ticked)
         begin_at(m, &base, realtime_ns);
-    read_backwards(m, item(json, "groups"), &base, read_group);
-    read_backwards(m, item(json, "alerts"), &base, read_told);
+    read_list(m, json, "groups", &base, read_group);
+    read_list(m, json, "alerts", &base, read_told);
     state_read_budget(m, item(json, "budget"), &base);
     state_read_paces(m, item(json, "paces"), &base);
     state_read_rests(m, item(json, "rests"), &base);
@@ -433,16 +457,16 @@ int alert_manager_import_told(struct alert_manager *m, const cJSON *json, const 
 int alert_manager_import(struct alert_manager *m, const cJSON *json, const char *boot_id,
                          uint64_t monotonic_ns, uint64_t realtime_ns)
 {
-    const cJSON *version = item(json, "version"), *each;
+    const cJSON *each;
     struct state_base base;
 
-    if (!cJSON_IsNumber(version) || version->valuedouble != STATE_VERSION)
+    if (!is_known(json))
         return -EINVAL;
     base = base_of(json, boot_id, monotonic_ns, realtime_ns);
     begin_at(m, &base, realtime_ns);
     m->imported_at = base.at;
-    read_backwards(m, item(json, "groups"), &base, read_group);
-    read_backwards(m, item(json, "alerts"), &base, read_alert);
+    read_list(m, json, "groups", &base, read_group);
+    read_list(m, json, "alerts", &base, read_alert);
     cJSON_ArrayForEach (each, item(json, "silences"))
         read_silence(m, each);
     if (state_u64_of(item(json, "silences_made")) > m->silences_made)

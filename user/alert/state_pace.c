@@ -8,7 +8,7 @@
 #define TAKEN_MAX 1e9
 #define GATHERED_MAX 1000
 
-static void add_taken(cJSON *to, const struct pace *pace, int64_t now)
+static void add_taken(cJSON *to, const struct pace *pace, int64_t from)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "taken");
 
@@ -17,13 +17,13 @@ static void add_taken(cJSON *to, const struct pace *pace, int64_t now)
 
         if (pace->taken[severity] > 0) {
             cJSON_AddNumberToObject(json, "count", pace->taken[severity]);
-            state_add_time(json, "at", now, pace->taken_at[severity]);
+            state_add_time(json, "at", from, pace->taken_at[severity]);
         }
         cJSON_AddItemToArray(list, json);
     }
 }
 
-static void add_rules(cJSON *to, const struct pace *pace, int64_t now)
+static void add_rules(cJSON *to, const struct pace *pace, int64_t from)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "rules");
 
@@ -31,7 +31,7 @@ static void add_rules(cJSON *to, const struct pace *pace, int64_t now)
         cJSON *json = cJSON_CreateObject();
 
         state_add_u64(json, "rule", pace->rules[i].rule);
-        state_add_time(json, "at", now, pace->rules[i].at);
+        state_add_time(json, "at", from, pace->rules[i].at);
         cJSON_AddItemToArray(list, json);
     }
 }
@@ -48,11 +48,11 @@ void state_add_paces(cJSON *to, const struct alert_manager *m)
             continue;
         json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "channel", m->plan->channels[c].name);
-        add_taken(json, pace, m->now);
-        add_rules(json, pace, m->now);
+        add_taken(json, pace, m->saved_from);
+        add_rules(json, pace, m->saved_from);
         cJSON_AddNumberToObject(json, "gathered", pace->gathered);
         if (pace->gathered > 0)
-            state_add_time(json, "gathered_at", m->now, pace->gathered_at);
+            state_add_time(json, "gathered_at", m->saved_from, pace->gathered_at);
         cJSON_AddItemToArray(list, json);
     }
 }
@@ -69,12 +69,12 @@ void state_add_rests(cJSON *to, const struct alert_manager *m)
         for (int severity = 0; severity < SEVERITY_COUNT; severity++) {
             cJSON *time = cJSON_CreateObject();
 
-            state_add_time(time, "at", m->now, rest->since[severity]);
+            state_add_time(time, "at", m->saved_from, rest->since[severity]);
             cJSON_AddItemToArray(since, time);
         }
-        state_add_time(json, "good_since", m->now, rest->good_since);
-        state_add_time(json, "again_since", m->now, rest->again_since);
-        state_add_time(json, "told_at", m->now, rest->told_at);
+        state_add_time(json, "good_since", m->saved_from, rest->good_since);
+        state_add_time(json, "again_since", m->saved_from, rest->again_since);
+        state_add_time(json, "told_at", m->saved_from, rest->told_at);
         cJSON_AddItemToArray(list, json);
     }
 }
@@ -89,7 +89,7 @@ void state_add_budget(cJSON *to, const struct alert_manager *m, int64_t since)
         if (m->sent[i].at < since)
             continue;
         json = cJSON_CreateObject();
-        state_add_time(json, "at", m->now, m->sent[i].at);
+        state_add_time(json, "at", m->saved_from, m->sent[i].at);
         state_add_u64(json, "source", m->sent[i].source);
         cJSON_AddNumberToObject(json, "severity", m->sent[i].severity);
         cJSON_AddItemToArray(list, json);

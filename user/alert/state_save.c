@@ -5,22 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_ALERT(field)                                                                            \
+#define IN_ALERT(field, goes_on)                                                                   \
     {                                                                                              \
-#field, offsetof(struct alert, field)                                                      \
+#field, offsetof(struct alert, field), goes_on                                             \
     }
 
 const struct state_time state_alert_times[] = {
-    IN_ALERT(active_since), IN_ALERT(last_active), IN_ALERT(last_seen),    IN_ALERT(fired_at),
-    IN_ALERT(resolved_at),  IN_ALERT(told_at),     IN_ALERT(escalated_at), IN_ALERT(eased_at),
+    IN_ALERT(active_since, false), IN_ALERT(last_active, true),  IN_ALERT(last_seen, true),
+    IN_ALERT(fired_at, false),     IN_ALERT(resolved_at, false), IN_ALERT(told_at, false),
+    IN_ALERT(escalated_at, false), IN_ALERT(eased_at, false),
 };
 const size_t state_alert_time_count = sizeof(state_alert_times) / sizeof(state_alert_times[0]);
 
-void state_add_time(cJSON *to, const char *name, int64_t now, int64_t at)
+void state_add_time(cJSON *to, const char *name, int64_t from, int64_t at)
 {
     if (at == NEVER)
         return;
-    cJSON_AddNumberToObject(to, name, (double)(now - at));
+    cJSON_AddNumberToObject(to, name, (double)(from - at));
 }
 
 void state_add_u64(cJSON *to, const char *name, uint64_t value)
@@ -40,7 +41,7 @@ static void add_text(cJSON *to, const char *name, const char *value)
 }
 
 /* The ring of a name, oldest or newest first as it is. */
-static void add_times(cJSON *to, const char *name, int64_t now, const int64_t *times, size_t count)
+static void add_times(cJSON *to, const char *name, int64_t from, const int64_t *times, size_t count)
 {
     cJSON *list;
 
@@ -52,7 +53,7 @@ static void add_times(cJSON *to, const char *name, int64_t now, const int64_t *t
     for (size_t i = 0; i < count; i++)
         cJSON_AddItemToArray(list, times[i] == NEVER
                                        ? cJSON_CreateNull()
-                                       : cJSON_CreateNumber((double)(now - times[i])));
+                                       : cJSON_CreateNumber((double)(from - times[i])));
 }
 
 static void add_labels(cJSON *to, const struct labels *labels)
@@ -88,13 +89,32 @@ static void add_ack(cJSON *to, const struct alert_manager *m, const struct alert
     add_text(ack, "by", alert->acked_by);
     add_text(ack, "comment", alert->ack_comment);
     if (alert->acked_until != INT64_MAX)
-        state_add_time(ack, "until", m->now, alert->acked_until);
+        state_add_time(ack, "until", m->saved_from, alert->acked_until);
+}
+
+/* Of an alert that goes on, each tick. */
+static void add_alert_time(cJSON *to, const struct alert_manager *m, const struct state_time *time,
+                           int64_t at)
+{
+    if (time->goes_on && at == m->now)
+        cJSON_AddStringToObject(to, time->name, STATE_NOW);
+    else
+        state_add_time(to, time->name, m->saved_from, at);
+}
+
+static void add_id(cJSON *to, uint64_t hash)
+{
+    char text[20];
+
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)hash);
+    cJSON_AddStringToObject(to, "id", text);
 }
 
 static cJSON *alert_json(const struct alert_manager *m, const struct alert *alert)
 {
     cJSON *json = cJSON_CreateObject();
 
+    add_id(json, alert->node.key);
     add_labels(json, alert->labels);
     if (alert->rule)
         cJSON_AddStringToObject(json, "kind", rule_kind_text(alert->rule->config->kind));
@@ -103,13 +123,13 @@ static cJSON *alert_json(const struct alert_manager *m, const struct alert *aler
     if (!isnan(alert->value))
         cJSON_AddNumberToObject(json, "value", alert->value);
     for (size_t i = 0; i < state_alert_time_count; i++)
-        state_add_time(json, state_alert_times[i].name, m->now,
+        add_alert_time(json, m, &state_alert_times[i],
                        *(const int64_t *)((const char *)alert + state_alert_times[i].offset));
     state_add_u64(json, "starts", alert->starts_realtime_ns);
     state_add_u64(json, "ends", alert->ends_realtime_ns);
     cJSON_AddNumberToObject(json, "episode", alert->episode);
-    add_times(json, "events", m->now, alert->events, RULE_COUNT_MAX);
-    add_times(json, "changes", m->now, alert->changes, FLAPPING_CHANGES_MAX);
+    add_times(json, "events", m->saved_from, alert->events, RULE_COUNT_MAX);
+    add_times(json, "changes", m->saved_from, alert->changes, FLAPPING_CHANGES_MAX);
     cJSON_AddNumberToObject(json, "change_count", alert->change_count);
     cJSON_AddBoolToObject(json, "flapping", alert->flapping);
     cJSON_AddBoolToObject(json, "flapping_told", alert->flapping_told);
@@ -130,9 +150,10 @@ static cJSON *group_json(const struct alert_manager *m, const struct group *grou
 {
     cJSON *json = cJSON_CreateObject();
 
+    add_id(json, group->node.key);
     cJSON_AddNumberToObject(json, "route", group->route);
     add_labels(json, group->labels);
-    state_add_time(json, "flushed_at", m->now, group->flushed_at);
+    state_add_time(json, "flushed_at", m->saved_from, group->flushed_at);
     state_add_u64(json, "sequence", group->sequence);
     return json;
 }
@@ -185,7 +206,7 @@ static void add_held(cJSON *to, const struct alert_manager *m)
     size_t written = 0;
     char text[20];
 
-    state_add_time(json, "since", m->now, m->held_since);
+    state_add_time(json, "since", m->saved_from, m->held_since);
     add_channels(json, "channels", m->plan, m->held_channels);
     state_add_u64(json, "total", m->held.total);
     list = cJSON_AddArrayToObject(json, "rows");
@@ -213,7 +234,7 @@ static void add_groups(cJSON *to, const struct alert_manager *m, int64_t since)
 
     for (const struct group *group = m->groups; group; group = group->next)
         if (group->flushed_at >= since)
-            cJSON_AddItemToArray(list, group_json(m, group));
+            cJSON_InsertItemInArray(list, 0, group_json(m, group));
 }
 
 static void add_recent(cJSON *to, const struct alert_manager *m)
@@ -225,7 +246,7 @@ static void add_recent(cJSON *to, const struct alert_manager *m)
         const struct change *change = &m->recent[(m->recent_count - i) % CHANGES_KEPT];
         cJSON *json = cJSON_CreateObject();
 
-        state_add_time(json, "at", m->now, change->at);
+        state_add_time(json, "at", m->saved_from, change->at);
         state_add_u64(json, "source", change->source);
         add_text(json, "text", change->text);
         cJSON_AddItemToArray(list, json);
@@ -251,6 +272,7 @@ static cJSON *document(const struct alert_manager *m, const char *boot_id)
     cJSON_AddNumberToObject(json, "version", STATE_VERSION);
     add_text(json, "boot_id", boot_id);
     state_add_u64(json, "monotonic_ns", (uint64_t)m->now);
+    state_add_u64(json, "base_ns", (uint64_t)m->saved_from);
     state_add_u64(json, "realtime_ns", m->realtime_ns);
     return json;
 }
@@ -265,14 +287,14 @@ static void add_told_alerts(cJSON *to, struct alert_manager *m)
         if (alert->told == TOLD_NOTHING || told == alert->told_noted)
             continue;
         alert->told_noted = told;
-        cJSON_AddItemToArray(list, alert_json(m, alert));
+        cJSON_InsertItemInArray(list, 0, alert_json(m, alert));
     }
 }
 
 static void add_digests(cJSON *to, const struct alert_manager *m)
 {
     state_add_u64(to, "digests", m->digests);
-    state_add_time(to, "digested_at", m->now, m->digested_at);
+    state_add_time(to, "digested_at", m->saved_from, m->digested_at);
 }
 
 cJSON *alert_manager_export_told(struct alert_manager *m, const char *boot_id)
@@ -302,7 +324,7 @@ cJSON *alert_manager_export(const struct alert_manager *m, const char *boot_id)
         return NULL;
     list = cJSON_AddArrayToObject(json, "alerts");
     for (const struct alert *alert = m->alerts; alert; alert = alert->next)
-        cJSON_AddItemToArray(list, alert_json(m, alert));
+        cJSON_InsertItemInArray(list, 0, alert_json(m, alert));
     add_groups(json, m, NEVER);
     list = cJSON_AddArrayToObject(json, "silences");
     for (size_t i = 0; i < m->silence_count; i++)
