@@ -24,12 +24,6 @@ def threads(pid):
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
-def cpu_seconds(pid):
-    """From schedstat, which counts nanoseconds; /proc/PID/stat counts ticks of 10 ms."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
-
 def main():
     figures = {"pss": {}, "threads": {}, "cpu": {}}
     with peers.agent() as ours, peers.node_exporter() as theirs:
@@ -40,10 +34,10 @@ def main():
                     peers.scrape(connection)
         time.sleep(SETTLE_SECONDS)
         for _ in range(WINDOWS):
-            before = [(cpu_seconds(peer.pid), time.monotonic()) for peer in both]
+            before = [(peers.cpu_seconds(peer.pid), time.monotonic()) for peer in both]
             time.sleep(WINDOW_SECONDS)
             for peer, (cpu, start) in zip(both, before):
-                share = 100 * (cpu_seconds(peer.pid) - cpu) / (time.monotonic() - start)
+                share = 100 * (peers.cpu_seconds(peer.pid) - cpu) / (time.monotonic() - start)
                 figures["cpu"].setdefault(peer.name, []).append(share)
                 figures["pss"].setdefault(peer.name, []).append(pss_mib(peer.pid))
                 figures["threads"].setdefault(peer.name, []).append(threads(peer.pid))

@@ -111,7 +111,7 @@ def agent(prepare=None, **sections):
     """A running agent; sections of the configuration other than `server` may be given. `prepare` is
     called with its state directory before."""
     port = free_port()
-    pins = f"/sys/fs/bpf/moonwatch-bench-{os.getpid()}"
+    pins = tempfile.mkdtemp(prefix="moonwatch-bench-", dir="/sys/fs/bpf")
     directory = Path(tempfile.mkdtemp(prefix="moonwatch-bench-"))
     config = directory / "monitoring.json"
     if prepare:
@@ -147,6 +147,12 @@ def node_exporter():
     # It complains of every collector that this host has nothing for, at every scrape.
     with started("node_exporter", command, port, stderr=subprocess.DEVNULL) as peer:
         yield peer
+
+
+def cpu_seconds(pid):
+    """Of all its threads, from schedstat, which counts nanoseconds; /proc/PID/stat counts ticks of 10 ms."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def report(name, unit, ours, peer_name, peers, limit):
