@@ -165,6 +165,37 @@ static void many_interfaces_are_kept(void **state)
         assert_known(n->interfaces[i].received_bytes_per_second, 0);
 }
 
+/* Every third is gone, the others come in the opposite order behind a new one. */
+static void each_keeps_its_rate_in_any_order(void **state)
+{
+    struct tree *t = *state;
+    char rows[16384] = "", name[16];
+    const struct network_snapshot *n;
+    size_t len = 0;
+
+    for (int i = 0; i < 200; i++)
+        len += (size_t)snprintf(rows + len, sizeof(rows) - len,
+                                "v%d: 5 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n", i);
+    tree_write(t, "proc/net/dev", rows);
+    sample(t, 1);
+    len = (size_t)snprintf(rows, sizeof(rows), "new: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n");
+    for (int i = 199; i >= 0; i--)
+        if (i % 3)
+            len += (size_t)snprintf(rows + len, sizeof(rows) - len,
+                                    "v%d: %d 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n", i, 5 + i);
+    tree_write(t, "proc/net/dev", rows);
+    n = sample(t, 1);
+    assert_int_equal(n->interface_count, 134);
+    assert_missing(find(n, "new")->received_bytes_per_second, "two samples");
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof(name), "v%d", i);
+        if (i % 3)
+            assert_known(find(n, name)->received_bytes_per_second, i);
+        else
+            assert_null(find(n, name));
+    }
+}
+
 static void counters_that_go_back_give_no_rate(void **state)
 {
     struct tree *t = *state;
@@ -275,6 +306,7 @@ int main(void)
         CASE(what_has_a_device_comes_first),
         CASE(an_interface_comes_and_goes),
         CASE(many_interfaces_are_kept),
+        CASE(each_keeps_its_rate_in_any_order),
         CASE(counters_that_go_back_give_no_rate),
         CASE(truncated_files_lose_figures_only),
         CASE(garbled_rows_are_left_out),

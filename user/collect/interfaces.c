@@ -1,5 +1,6 @@
 #include "collect/interfaces.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -58,18 +59,46 @@ static bool parse_row(struct scan line, struct interface *ret)
     return true;
 }
 
-/* The file keeps its order, so the row of the same number is nearly always it. */
-static const struct interface *find_before(const struct interfaces *s, size_t index)
+static uint64_t hash_of(const struct interface *row)
 {
-    const char *name = s->rows[index].name;
+    return fnv_string(FNV_START, row->name);
+}
 
-    for (size_t i = 0; i < s->before_count; i++) {
-        const struct interface *row = &s->before[(index + i) % s->before_count];
+static int place_before(struct interfaces *s)
+{
+    if (s->placed)
+        return 0;
+    if (!places_reset(&s->places, s->before_count))
+        return -ENOMEM;
+    for (size_t i = 0; i < s->before_count; i++)
+        places_add(&s->places, hash_of(&s->before[i]), i);
+    s->placed = true;
+    return 0;
+}
 
-        if (strcmp(row->name, name) == 0)
-            return row;
+/* The file keeps its order, so it is nearly always behind the one before it. `ret` is NULL for a
+ * new one. */
+static int find_before(struct interfaces *s, const struct interface *row,
+                       const struct interface **ret)
+{
+    size_t step, at = s->cursor;
+    int err;
+
+    *ret = NULL;
+    if (at >= s->before_count || strcmp(s->before[at].name, row->name) != 0) {
+        err = place_before(s);
+        if (err < 0)
+            return err;
+        step = places_begin(&s->places, hash_of(row));
+        do
+            at = places_next(&s->places, &step);
+        while (at != PLACES_END && strcmp(s->before[at].name, row->name) != 0);
+        if (at == PLACES_END)
+            return 0;
     }
-    return NULL;
+    s->cursor = at + 1;
+    *ret = &s->before[at];
+    return 0;
 }
 
 static struct reading rate(double now, double before, uint64_t elapsed_ns)
@@ -125,16 +154,17 @@ int interfaces_update(struct interfaces *s, const char *sys, struct scan file, u
     s->before_count = s->count;
     s->rows = swap;
     s->count = 0;
+    s->placed = false;
+    s->cursor = 0;
     s->sampled_ns = now_ns;
     while (scan_line(&file, &line)) {
-        if (reserve_one(s) < 0) {
-            interfaces_forget(s);
-            return -ENOMEM;
-        }
-        if (!parse_row(line, &s->rows[s->count]))
-            continue;
+        if (reserve_one(s) < 0)
+            goto out_of_memory;
         row = &s->rows[s->count];
-        before = find_before(s, s->count);
+        if (!parse_row(line, row))
+            continue;
+        if (find_before(s, row, &before) < 0)
+            goto out_of_memory;
         row->physical = before ? before->physical : is_physical(sys, row->name);
         set_rates(row, before, elapsed_ns);
         s->count++;
@@ -144,6 +174,10 @@ int interfaces_update(struct interfaces *s, const char *sys, struct scan file, u
     memcpy(s->ranked, s->rows, s->count * sizeof(*s->rows));
     qsort(s->ranked, s->count, sizeof(*s->ranked), by_rank);
     return 0;
+
+out_of_memory:
+    interfaces_forget(s);
+    return -ENOMEM;
 }
 
 void interfaces_forget(struct interfaces *s)
@@ -157,5 +191,6 @@ void interfaces_free(struct interfaces *s)
     free(s->rows);
     free(s->before);
     free(s->ranked);
+    places_free(&s->places);
     *s = (struct interfaces){0};
 }

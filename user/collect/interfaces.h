@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_COLLECT_INTERFACES_H
 #define MOONWATCH_COLLECT_INTERFACES_H
 
+#include "base/places.h"
 #include "collect/scan.h"
 #include "model/network.h"
 
@@ -10,7 +11,10 @@ struct interfaces {
     struct interface *rows, *before; /* of this sample and of the one before, in the file's order */
     struct interface *ranked;        /* copies of `rows`, what matters most first */
     size_t count, before_count;
-    size_t capacity; /* of all */
+    size_t capacity;      /* of all */
+    struct places places; /* of `before`, by name; made when the file's order changed */
+    bool placed;
+    size_t cursor; /* behind the one of `before` that was found last */
     uint64_t sampled_ns;
 };
 
