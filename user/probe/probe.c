@@ -77,9 +77,6 @@ static int prepare(struct probe *probe, const struct object_row *rows, size_t ro
         return cpus;
     }
     probe->possible_cpus = (unsigned)cpus;
-    probe->counters = calloc(probe->possible_cpus, sizeof(struct emit_stats));
-    if (!probe->counters)
-        return -ENOMEM;
     for (size_t i = 0; i < row_count; i++) {
         int err = inventory_add_object(probe, &rows[i]);
 
@@ -164,7 +161,6 @@ void probe_destroy(struct probe *probe)
     free(probe->row_keys);
     free(probe->row_values);
     free(probe->task_rows);
-    free(probe->counters);
     free(probe->call_limits);
     free(probe);
 }

@@ -135,7 +135,6 @@ struct probe {
     char *row_keys, *row_values;
     size_t row_keys_size, row_values_size;
     char *task_rows;
-    uint64_t *counters; /* one value of emit_stats or map_drops, of every CPU */
 };
 
 /* inventory.c: one struct program per program of the object, grouped as the row says. */

@@ -45,22 +45,43 @@ void probe_map_view(const struct probe *probe, size_t index, struct map_view *re
     *ret = (struct map_view){.name = probe->maps[index].name, .bytes = probe->maps[index].bytes};
 }
 
-/* Sums one row of a per-CPU array of `width` u64 each over the CPUs. */
-static void sum_row(const struct probe *probe, const char *name, uint32_t key, unsigned width,
-                    uint64_t *sums)
-{
-    const struct kernel_map *map = map_find((struct probe *)probe, name);
+struct counter_sums {
+    unsigned width; /* u64 of a row on a CPU */
+    uint64_t *sums; /* `width` of them for each row */
+};
 
-    if (!map || bpf_map_lookup_elem(map->fd, &key, probe->counters) < 0)
-        return;
-    for (unsigned cpu = 0; cpu < probe->possible_cpus; cpu++) {
-        for (unsigned i = 0; i < width; i++)
-            sums[i] += probe->counters[cpu * width + i];
+static void add_row(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
+{
+    const struct counter_sums *counters = ctx;
+    uint32_t number = *(const uint32_t *)key;
+    uint64_t *sums = counters->sums + (size_t)number * counters->width;
+
+    for (unsigned cpu = 0; cpu < cpus; cpu++) {
+        const uint64_t *row = (const void *)((const char *)values + cpu * stride);
+
+        for (unsigned i = 0; i < counters->width; i++)
+            sums[i] += row[i];
     }
+}
+
+/* The first `count` rows of a per-CPU array of `width` u64 each, summed over the CPUs into zeroed
+ * `sums`; what cannot be read stays 0. */
+static void sum_rows(const struct probe *probe, const char *name, uint32_t count, unsigned width,
+                     uint64_t *sums)
+{
+    struct counter_sums counters = {.width = width, .sums = sums};
+    struct probe *reader = (struct probe *)probe; /* its buffers are written to */
+    struct kernel_map *map = map_find(reader, name);
+
+    if (map)
+        map_read_rows(reader, map, 0, count < map->max_entries ? count : map->max_entries, add_row,
+                      &counters);
 }
 
 void probe_view(const struct probe *probe, struct probe_view *ret)
 {
+    uint64_t records[RECORD_TYPE_COUNT][2] = {{0}}; /* struct emit_stats: produced, dropped */
+
     *ret = (struct probe_view){
         .pin_directory = probe->pins.fd >= 0 ? probe->pins.path : NULL,
         .unpinned_reason = probe->pins.fd >= 0 ? NULL : probe->pins.unpinned_reason,
@@ -72,16 +93,13 @@ void probe_view(const struct probe *probe, struct probe_view *ret)
         .stats_seconds_total = probe->stats_seconds_total,
         .ring_bytes = probe->ring ? probe->config.ring_bytes : 0,
     };
+    sum_rows(probe, "emit_stats", RECORD_TYPE_COUNT, 2, &records[0][0]);
     for (uint32_t type = 0; type < RECORD_TYPE_COUNT; type++) {
-        uint64_t sums[2] = {0}; /* struct emit_stats: produced, dropped */
-
-        sum_row(probe, "emit_stats", type, 2, sums);
-        ret->records[type].produced = sums[0];
-        ret->records[type].dropped = sums[1];
+        ret->records[type].produced = records[type][0];
+        ret->records[type].dropped = records[type][1];
         ret->records[type].consumed = probe->consumed[type];
     }
-    for (uint32_t site = 0; site < MAP_DROP_COUNT; site++)
-        sum_row(probe, "map_drops", site, 1, &ret->map_drops[site]);
+    sum_rows(probe, "map_drops", MAP_DROP_COUNT, 1, ret->map_drops);
 }
 
 /* The concern's main group: the first of its row. */
