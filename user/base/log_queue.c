@@ -367,7 +367,9 @@ void log_queue_release(struct log_queue *queue, uint64_t mark)
     pthread_mutex_lock(&queue->lock);
     queue->released = mark;
     queue->holding = queue->holding && queue->added > mark;
-    pthread_cond_signal(&queue->wake);
+    /* With nothing to write the thread waits for a line, which is not what comes here. */
+    if (queue->first)
+        pthread_cond_signal(&queue->wake);
     pthread_mutex_unlock(&queue->lock);
 }
 
