@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The table of probes by kernel in README.md, from what `moonwatch doctor` said in each guest.
+"""The table of probes by kernel in bpf/README.md, from what `moonwatch doctor` said in each guest.
 
 Without --write it only says whether the table is current, by its exit status.
 """
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+README = ROOT / "bpf/README.md"
 BEGIN, END = "<!-- kernels:begin -->", "<!-- kernels:end -->"
 
 
@@ -65,12 +65,12 @@ def main():
     before, begin, rest = README.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        sys.exit(f"README.md: {BEGIN} and {END} must be there")
+        sys.exit(f"bpf/README.md: {BEGIN} and {END} must be there")
     text = f"{before}{BEGIN}\n{fresh}\n{END}{after}"
     if arguments.write:
         README.write_text(text)
     elif text != README.read_text():
-        sys.exit("README.md: its table of kernels differs from what the guests said")
+        sys.exit("bpf/README.md: its table of kernels differs from what the guests said")
 
 
 main()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the generated parts of README.md, each between the markers <!-- NAME:begin --> and :end: the
-configuration reference as BINARY says it, or the answers of a running agent."""
+"""Writes what is generated of the documentation: the reference in config/README.md as BINARY says it, between
+<!-- reference:begin --> and :end, or the answers of a running agent in user/http/README.md, each below its
+<!-- example ROUTE -->."""
 
 import argparse
 import json
@@ -11,7 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE, ANSWERS = ROOT / "config/README.md", ROOT / "user/http/README.md"
 EXAMPLE = re.compile(r"<!-- example (?P<path>\S+) -->\n```\w*\n.*?```\n", re.S)
 METRICS_SHOWN = 12
 LINE_COLUMNS = 110
@@ -75,10 +77,10 @@ def parsed():
 
 
 def main():
-    arguments, text = parsed(), README.read_text()
+    arguments = parsed()
     if arguments.examples:
         try:
-            README.write_text(EXAMPLE.sub(example(arguments.examples.rstrip("/")), text))
+            ANSWERS.write_text(EXAMPLE.sub(example(arguments.examples.rstrip("/")), ANSWERS.read_text()))
         except (OSError, ValueError) as error:
             sys.exit(f"readme.py: {arguments.examples}: {error}")
         return
@@ -87,10 +89,11 @@ def main():
         reference = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"readme.py: {error} (allowed: a moonwatch that was built from this tree)")
+    text = REFERENCE.read_text()
     new = replaced(text, "reference", "\n" + reference + "\n")
     if arguments.check and new != text:
-        sys.exit("README.md: the configuration reference is old (mend: scripts/readme.py BINARY)")
-    README.write_text(new)
+        sys.exit("config/README.md: the reference is old (mend: scripts/readme.py BINARY)")
+    REFERENCE.write_text(new)
 
 
 main()

@@ -164,7 +164,7 @@ stage_vm() {
     count 1 0 0
   else
     count 0 1 0
-    echo "FAILED: the kernel table in README.md is not current: scripts/kernel-table.py --write ${BUILD#"$ROOT"/}/vm"
+    echo "FAILED: the kernel table in bpf/README.md is not current: scripts/kernel-table.py --write ${BUILD#"$ROOT"/}/vm"
   fi
   while read -r name; do
     compare_costs "$name"

@@ -356,9 +356,9 @@ def test_secrets_that_are_missing_may_come_later(make_agent, tmp_path):
 
 
 def test_the_example_of_the_readme_passes(tmp_path):
-    lines = (ROOT / "README.md").read_text().split("\n")
-    begin = next(i for i, line in enumerate(lines) if line.startswith('    {"alert_manager": {'))
-    end = next(i for i, line in enumerate(lines) if i > begin and not line.startswith("    "))
+    lines = (ROOT / "config/README.md").read_text().split("\n")
+    begin = next(i for i, line in enumerate(lines) if line.startswith('{"alert_manager": {'))
+    end = next(i for i, line in enumerate(lines) if i > begin and line == "```")
     path = tmp_path / "checked.json"
     path.write_text("\n".join(lines[begin:end]))
     run = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=DEADLINE_SECONDS)

@@ -258,7 +258,7 @@ def test_colours(agent):
 
 
 def test_the_readme_tells_every_route(agent):
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "user/http/README.md").read_text()
     for path, operations in agent.json("/openapi.json")["paths"].items():
         for method in operations:
             assert f"{method.upper()} {path}" in readme
@@ -276,7 +276,7 @@ def keys_differ(example, answer, path):
 
 
 def test_the_readmes_answers_have_the_keys_of_real_ones(agent):
-    examples = re.findall(r"<!-- example (\S+) -->\n```json\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    examples = re.findall(r"<!-- example (\S+) -->\n```json\n(.*?)```", (ROOT / "user/http/README.md").read_text(), re.S)
     assert len(examples) > 5
     assert [line for path, text in examples for line in keys_differ(json.loads(text), agent.json(path), path)] == []
 
