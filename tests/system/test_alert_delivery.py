@@ -355,17 +355,6 @@ def test_secrets_that_are_missing_may_come_later(make_agent, tmp_path):
         agent.wait_log(lambda e: e["level"] == "WARNING" and f"{tmp_path}/{text}" in str(e))
 
 
-def test_the_example_of_the_readme_passes(tmp_path):
-    lines = (ROOT / "config/README.md").read_text().split("\n")
-    begin = next(i for i, line in enumerate(lines) if line.startswith('{"alert_manager": {'))
-    end = next(i for i, line in enumerate(lines) if i > begin and line == "```")
-    path = tmp_path / "checked.json"
-    path.write_text("\n".join(lines[begin:end]))
-    run = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
-    assert run.returncode == 0, run.stderr
-    assert all("/secret_file: warning: " in line for line in run.stderr.splitlines()), run.stderr
-
-
 def test_a_test_notification_says_what_became_of_it(tmp_path, webhook):
     """Of the one channel that was named; what the receiver says is what is reported."""
     path = tmp_path / "monitoring.json"
