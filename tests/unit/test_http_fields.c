@@ -29,9 +29,9 @@ struct thing {
     struct row *rows;
 };
 
-static const char *shout(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *shout(struct field_text *text)
 {
-    return ((const struct thing *)object)->flag ? ctx : NULL;
+    return ((const struct thing *)text->object)->flag ? text->ctx : NULL;
 }
 
 static const struct field row_fields[] = {
@@ -40,8 +40,7 @@ static const struct field_table row_table = FIELD_TABLE("Row", row_fields, NULL)
 
 #define AT(name, field_kind, member, ...)                                                          \
     {                                                                                              \
-        .key = (name), .kind = (field_kind), .offset = offsetof(struct thing, member),            \
-        __VA_ARGS__                                                                                \
+        .key = (name), .kind = (field_kind), .offset = offsetof(struct thing, member), __VA_ARGS__ \
     }
 
 static const struct field sample_fields[] = {
@@ -61,8 +60,8 @@ static const struct field sample_fields[] = {
        .count_offset = offsetof(struct thing, row_count)),
 };
 
-static const struct field_table sample_table = FIELD_TABLE(
-    "Sample", sample_fields, "a test", .missing_at = MISSING_AT(struct thing, missing));
+static const struct field_table sample_table =
+    FIELD_TABLE("Sample", sample_fields, "a test", .missing_at = MISSING_AT(struct thing, missing));
 
 static char *rendered(const struct thing *sample)
 {
@@ -152,8 +151,8 @@ static void test_missing_whole(void **state)
 static void test_odd_bytes(void **state)
 {
     struct thing sample = {.string = "a\xff\xfe"
-                                      "b\n\x01",
-                            .chars = "\xc3"};
+                                     "b\n\x01",
+                           .chars = "\xc3"};
     char *text = rendered(&sample);
     cJSON *parsed = cJSON_Parse(text);
 

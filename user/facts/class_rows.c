@@ -4,11 +4,9 @@
 
 static const char *const class_names[] = {"realtime", "high", "normal", "low", "idle", NULL};
 
-static const char *class_name(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *class_name(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return ((const struct class_row *)object)->name;
+    return ((const struct class_row *)text->object)->name;
 }
 
 #define TYPE struct latency
@@ -47,6 +45,13 @@ FIELD_METRICS(class_stats_fields, "class ", NEED_RUNQ);
 static const struct field_table class_stats_table =
     FIELD_TABLE("ClassStats", class_stats_fields, NULL);
 
+static void label_class(const void *row, struct row_labels *ret)
+{
+    const struct class_row *r = row;
+
+    row_label(ret, "class", r->name);
+}
+
 #define TYPE struct class_row
 #define UNLESS_MISSING .missing_at = MISSING_AT(TYPE, missing)
 static const struct field class_fields[] = {
@@ -70,8 +75,8 @@ static const struct field class_fields[] = {
 };
 #undef TYPE
 
-const struct field_table class_table =
-    FIELD_TABLE("PriorityClass", class_fields, "Run-queue delay of one priority class.");
+const struct field_table class_table = FIELD_TABLE(
+    "PriorityClass", class_fields, "Run-queue delay of one priority class.", .label = label_class);
 
 static uint64_t starved(const struct latency *l)
 {

@@ -39,6 +39,15 @@ static const struct field_table connections_table =
     FIELD_TABLE("DatabaseConnections", connections_fields, "A database's client connections.");
 #undef TYPE
 
+static void label_endpoint(const void *row, struct row_labels *ret)
+{
+    const struct endpoint_row *r = row;
+
+    row_label(ret, "role", r->role);
+    row_label(ret, "name", r->view.name);
+    row_label(ret, "url", r->view.url);
+}
+
 #define TYPE struct endpoint_row
 static const struct field row_fields[] = {
     ROW("name", FIELD_STRING, view.name, .about = "of the service or upstream"),
@@ -73,8 +82,8 @@ static const struct field row_fields[] = {
         .missing_at = MISSING_AT(TYPE, connections.missing)),
 };
 FIELD_METRICS(row_fields, "role name url ", NEED_CHECKS);
-const struct field_table endpoint_row_table =
-    FIELD_TABLE("CheckResult", row_fields, "What came of an active check.");
+const struct field_table endpoint_row_table = FIELD_TABLE(
+    "CheckResult", row_fields, "What came of an active check.", .label = label_endpoint);
 #undef TYPE
 
 static struct reading count_of(bool known, unsigned count, const char *why)

@@ -44,8 +44,13 @@ enum field_kind {
 /* Size of the buffer a `text` function may write to. */
 #define FIELD_TEXT_BYTES 320
 
-typedef const char *field_text_fn(const void *object, const void *ctx,
-                                  char buffer[FIELD_TEXT_BYTES]);
+/* What a text is made of: the structure, what the body is rendered with, room. */
+struct field_text {
+    const void *object, *ctx;
+    char buffer[FIELD_TEXT_BYTES];
+};
+
+typedef const char *field_text_fn(struct field_text *text);
 
 struct field_table;
 
@@ -83,11 +88,26 @@ struct field {
     bool (*told)(const void *object, const void *at);
 };
 
+#define FIELD_LABELS_MAX 6
+
+/* The labels of a row's samples in /metrics. */
+struct row_labels {
+    struct label list[FIELD_LABELS_MAX];
+    size_t count;
+    char scratch[32]; /* for a value that has to be made */
+};
+
+static inline void row_label(struct row_labels *labels, const char *name, const char *value)
+{
+    labels->list[labels->count++] = (struct label){name, value};
+}
+
 struct field_table {
     const char *name; /* of the schema in /openapi.json */
     const char *about;
     const struct field *fields;
     size_t count, missing_at;
+    void (*label)(const void *row, struct row_labels *ret); /* of its rows; NULL: none */
 };
 
 #define MISSING_AT(type, member) (offsetof(type, member) + 1)

@@ -5,6 +5,13 @@
 #include "model/event.h"
 #include <stdlib.h>
 
+static void label_program(const void *row, struct row_labels *ret)
+{
+    const struct program_view *r = row;
+
+    row_label(ret, "program", r->name);
+}
+
 #define TYPE struct program_view
 static const struct field program_fields[] = {
     FIGURE(
@@ -26,7 +33,8 @@ static const struct field program_fields[] = {
 };
 #undef TYPE
 FIELD_METRICS(program_fields, "program ", NEED_NOTHING);
-static const struct field_table program_table = FIELD_TABLE(NULL, program_fields, NULL);
+static const struct field_table program_table =
+    FIELD_TABLE(NULL, program_fields, NULL, .label = label_program);
 
 #define TYPE struct self_usage
 static const struct field self_fields[] = {
@@ -88,14 +96,6 @@ static const struct field server_fields[] = {
 FIELD_METRICS(server_fields, "", NEED_NOTHING);
 static const struct field_table server_table = FIELD_TABLE(NULL, server_fields, NULL);
 
-static size_t label_program(const void *row, struct label ret[METRIC_LABELS_MAX],
-                            char scratch[METRIC_SCRATCH_BYTES])
-{
-    (void)scratch;
-    ret[0] = (struct label){"program", ((const struct program_view *)row)->name};
-    return 1;
-}
-
 static void add_program_info(struct exposition *e, const struct program_view *views, size_t count)
 {
     static const struct metric_family family = {
@@ -126,21 +126,20 @@ static void add_maps(struct exposition *e, const struct probe *probe)
     }
 }
 
-void metrics_programs(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_programs(struct page *page)
 {
-    size_t count = s->probe ? probe_program_count(s->probe) : 0;
+    size_t count = page->facts->probe ? probe_program_count(page->facts->probe) : 0;
     struct program_view *views = count ? calloc(count, sizeof(*views)) : NULL;
 
-    (void)m;
-    if (!s->probe || (count && !views))
+    if (!page->facts->probe || (count && !views))
         return;
     for (size_t i = 0; i < count; i++)
-        probe_program_view(s->probe, i, &views[i]);
-    add_program_info(e, views, count);
-    metric_table(e, &program_table,
-                 &(const struct metric_rows){views, sizeof(*views), count, label_program, 0});
+        probe_program_view(page->facts->probe, i, &views[i]);
+    add_program_info(page->e, views, count);
+    metric_table(page->e, &program_table,
+                 &(const struct metric_rows){views, sizeof(*views), count, 0});
     free(views);
-    add_maps(e, s->probe);
+    add_maps(page->e, page->facts->probe);
 }
 
 #define TYPE struct probe_view
@@ -189,22 +188,22 @@ static void add_records(struct exposition *e, const struct probe_view *view)
     }
 }
 
-void metrics_records(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_records(struct page *page)
 {
     static const struct metric_family drops = {
         "moonwatch_bpf_map_drops", METRIC_COUNTER,
         "Updates lost, or counted in the row of the rest, because a map was full."};
     struct probe_view view;
 
-    (void)m;
-    if (!s->probe)
+    if (!page->facts->probe)
         return;
-    probe_view(s->probe, &view);
-    add_records(e, &view);
-    METRIC_FAMILY(e, drops, "site ", NEED_NOTHING);
+    probe_view(page->facts->probe, &view);
+    add_records(page->e, &view);
+    METRIC_FAMILY(page->e, drops, "site ", NEED_NOTHING);
     for (int d = 0; d < MAP_DROP_COUNT; d++)
-        exposition_count(e, LABELS({"site", map_drop_name((enum map_drop)d)}), view.map_drops[d]);
-    metric_object(e, &probe_table, &view);
+        exposition_count(page->e, LABELS({"site", map_drop_name((enum map_drop)d)}),
+                         view.map_drops[d]);
+    metric_object(page->e, &probe_table, &view);
 }
 
 static void add_collectors(struct exposition *e, const struct collectors *collectors)
@@ -221,7 +220,7 @@ static void add_collectors(struct exposition *e, const struct collectors *collec
     }
 }
 
-void metrics_agent(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_agent(struct page *page)
 {
     static const struct metric_family ticks = {"moonwatch_ticks", METRIC_COUNTER,
                                                "Snapshots taken."};
@@ -230,22 +229,22 @@ void metrics_agent(struct exposition *e, struct metrics *m, const struct facts *
     struct self_usage usage;
     struct log_view log_figures;
 
-    self_usage_read(&m->self, &usage);
-    metric_object(e, &self_table, &usage);
-    METRIC_FAMILY(e, ticks, "", NEED_NOTHING);
-    exposition_count(e, NULL, 0, s->snapshot->sequence);
-    if (s->loop)
-        metric_object(e, &loop_table, s->loop);
-    if (s->log) {
-        log_view(s->log, &log_figures);
-        metric_object(e, &log_table, &log_figures);
+    self_usage_read(&page->metrics->self, &usage);
+    metric_object(page->e, &self_table, &usage);
+    METRIC_FAMILY(page->e, ticks, "", NEED_NOTHING);
+    exposition_count(page->e, NULL, 0, page->facts->snapshot->sequence);
+    if (page->facts->loop)
+        metric_object(page->e, &loop_table, page->facts->loop);
+    if (page->facts->log) {
+        log_view(page->facts->log, &log_figures);
+        metric_object(page->e, &log_table, &log_figures);
     }
-    if (s->collectors)
-        add_collectors(e, s->collectors);
-    if (s->server) {
-        metric_object(e, &server_table, s->server);
+    if (page->facts->collectors)
+        add_collectors(page->e, page->facts->collectors);
+    if (page->facts->server) {
+        metric_object(page->e, &server_table, page->facts->server);
     }
-    METRIC_FAMILY(e, scrape, "", NEED_PAGE);
-    if (!isnan(m->last_seconds))
-        exposition_sample(e, NULL, 0, m->last_seconds);
+    METRIC_FAMILY(page->e, scrape, "", NEED_PAGE);
+    if (!isnan(page->metrics->last_seconds))
+        exposition_sample(page->e, NULL, 0, page->metrics->last_seconds);
 }

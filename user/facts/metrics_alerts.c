@@ -114,22 +114,21 @@ static void add_state_file(struct exposition *e, const struct state_file *file)
     metric_object(e, &state_file_table, &view);
 }
 
-void metrics_alerts(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_alerts(struct page *page)
 {
     static const struct metric_family silences = {"moonwatch_silences", METRIC_GAUGE,
                                                   "Silences that are not over."};
     struct alert_counters counters;
 
-    (void)m;
-    if (!s->alerts)
+    if (!page->facts->alerts)
         return;
-    alert_manager_counters(s->alerts, &counters);
-    add_active(e, s->alerts);
-    metric_object(e, &counters_table, &counters);
-    add_suppressed(e, &counters);
-    add_notifications(e, &counters);
-    METRIC_FAMILY(e, silences, "", NEED_NOTHING);
-    exposition_count(e, NULL, 0, alert_manager_silence_count(s->alerts));
-    if (s->alert_state)
-        add_state_file(e, s->alert_state);
+    alert_manager_counters(page->facts->alerts, &counters);
+    add_active(page->e, page->facts->alerts);
+    metric_object(page->e, &counters_table, &counters);
+    add_suppressed(page->e, &counters);
+    add_notifications(page->e, &counters);
+    METRIC_FAMILY(page->e, silences, "", NEED_NOTHING);
+    exposition_count(page->e, NULL, 0, alert_manager_silence_count(page->facts->alerts));
+    if (page->facts->alert_state)
+        add_state_file(page->e, page->facts->alert_state);
 }

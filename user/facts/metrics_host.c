@@ -1,22 +1,21 @@
-/* The agent's build, CPU and memory. */
+/* The agent's build, and CPU time by mode. */
 #include "facts/metrics_sections.h"
 #include "facts/metrics_table.h"
-#include "facts/tables.h"
 #include <stdio.h>
 
-void metrics_build(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_build(struct page *page)
 {
     static const struct metric_family build = {"moonwatch_build", METRIC_INFO,
                                                "The agent's version."};
     static const struct metric_family started = {"moonwatch_start_time_seconds", METRIC_GAUGE,
                                                  "When the agent started, since the epoch."};
 
-    (void)m;
-    METRIC_FAMILY(e, build, "version ", NEED_NOTHING);
-    exposition_count(e, LABELS({"version", MOONWATCH_VERSION}), 1);
-    METRIC_FAMILY(e, started, "", NEED_NOTHING);
-    if (s->started_realtime_ns)
-        exposition_sample(e, NULL, 0, (double)s->started_realtime_ns / FROM_NS);
+    METRIC_FAMILY(page->e, build, "version ", NEED_NOTHING);
+    exposition_count(page->e, LABELS({"version", MOONWATCH_VERSION}), 1);
+    METRIC_FAMILY(page->e, started, "", NEED_NOTHING);
+    if (page->facts->started_realtime_ns)
+        exposition_sample(page->e, NULL, 0,
+                          (double)page->facts->started_realtime_ns / NS_PER_SECOND);
 }
 
 static void add_modes(struct exposition *e, const struct cpu_times *times, const char *core)
@@ -42,27 +41,19 @@ static void add_cores(struct exposition *e, const struct cpu_snapshot *cpu)
     }
 }
 
-void metrics_cpu(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_cpu(struct page *page)
 {
     static const struct metric_family total = {
         "moonwatch_cpu_seconds", METRIC_COUNTER,
         "CPU time of all cores by mode, since boot. Guest time is part of user and nice."};
     static const struct metric_family per_core = {"moonwatch_cpu_core_seconds", METRIC_COUNTER,
                                                   "CPU time by core and mode, since boot."};
-    const struct cpu_snapshot *cpu = &s->snapshot->cpu;
+    const struct cpu_snapshot *cpu = &page->facts->snapshot->cpu;
 
-    (void)m;
     if (cpu->missing)
         return;
-    METRIC_FAMILY(e, total, "mode ", NEED_NOTHING);
-    add_modes(e, &cpu->total, NULL);
-    METRIC_FAMILY(e, per_core, "core mode ", NEED_NOTHING);
-    add_cores(e, cpu);
-    metric_object(e, &cpu_table, cpu);
-}
-
-void metrics_memory(struct exposition *e, struct metrics *m, const struct facts *s)
-{
-    (void)m;
-    metric_object(e, &memory_table, &s->snapshot->memory);
+    METRIC_FAMILY(page->e, total, "mode ", NEED_NOTHING);
+    add_modes(page->e, &cpu->total, NULL);
+    METRIC_FAMILY(page->e, per_core, "core mode ", NEED_NOTHING);
+    add_cores(page->e, cpu);
 }

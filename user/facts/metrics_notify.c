@@ -4,18 +4,6 @@
 #include "facts/tables.h"
 #include <stdlib.h>
 
-static size_t label_channel(const void *row, struct label ret[METRIC_LABELS_MAX],
-                            char scratch[METRIC_SCRATCH_BYTES])
-{
-    const struct notify_channel_view *view = row;
-
-    (void)scratch;
-    ret[0] = (struct label){"channel", view->name};
-    ret[1] = (struct label){"type", view->type};
-    ret[2] = (struct label){"peer", view->peer};
-    return 3;
-}
-
 #define TYPE struct outbox_view
 static const struct field outbox_fields[] = {
     FIGURE(FIELD_U64, stored,
@@ -40,20 +28,19 @@ static const struct field outbox_fields[] = {
 FIELD_METRICS(outbox_fields, "", NEED_NOTHING);
 static const struct field_table outbox_table = FIELD_TABLE(NULL, outbox_fields, NULL);
 
-void metrics_notify(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_notify(struct page *page)
 {
-    size_t count = s->notify ? notify_channel_count(s->notify) : 0;
+    size_t count = page->facts->notify ? notify_channel_count(page->facts->notify) : 0;
     struct notify_channel_view *rows = count ? calloc(count, sizeof(*rows)) : NULL;
     struct outbox_view outbox;
 
-    (void)m;
     if (!rows)
         return;
     for (size_t i = 0; i < count; i++)
-        notify_channel_view(s->notify, i, &rows[i]);
-    metric_table(e, &receiver_table,
-                 &(const struct metric_rows){rows, sizeof(*rows), count, label_channel, 0});
+        notify_channel_view(page->facts->notify, i, &rows[i]);
+    metric_table(page->e, &receiver_table,
+                 &(const struct metric_rows){rows, sizeof(*rows), count, 0});
     free(rows);
-    notify_outbox_view(s->notify, &outbox);
-    metric_object(e, &outbox_table, &outbox);
+    notify_outbox_view(page->facts->notify, &outbox);
+    metric_object(page->e, &outbox_table, &outbox);
 }

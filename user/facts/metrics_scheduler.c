@@ -4,33 +4,23 @@
 #include "facts/metrics_table.h"
 #include "facts/tables.h"
 
-static size_t label_class(const void *row, struct label ret[METRIC_LABELS_MAX],
-                          char scratch[METRIC_SCRATCH_BYTES])
-{
-    (void)scratch;
-    ret[0] = (struct label){"class", ((const struct class_row *)row)->name};
-    return 1;
-}
-
-void metrics_scheduler(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_scheduler(struct page *page)
 {
     static const struct metric_family method = {
         "moonwatch_run_queue_method", METRIC_INFO,
         "How the run-queue delay is measured on this kernel."};
-    const struct scheduler_snapshot *scheduler = &s->snapshot->scheduler;
+    const struct scheduler_snapshot *scheduler = &page->facts->snapshot->scheduler;
     struct class_row classes[PRIORITY_CLASS_COUNT];
 
-    (void)m;
     class_rows_take(classes, scheduler);
-    metric_table(e, &class_table,
-                 &(const struct metric_rows){classes, sizeof(*classes), PRIORITY_CLASS_COUNT,
-                                             label_class, 0});
+    metric_table(page->e, &class_table,
+                 &(const struct metric_rows){classes, sizeof(*classes), PRIORITY_CLASS_COUNT, 0});
     if (!scheduler->missing) {
-        METRIC_FAMILY(e, method, "method ", NEED_RUNQ);
-        exposition_count(e, LABELS({"method", scheduler->method}), 1);
-        metric_object(e, &slow_waits_table, scheduler);
+        METRIC_FAMILY(page->e, method, "method ", NEED_RUNQ);
+        exposition_count(page->e, LABELS({"method", scheduler->method}), 1);
+        metric_object(page->e, &slow_waits_table, scheduler);
     }
-    metric_object(e, &waits_table, scheduler);
+    metric_object(page->e, &waits_table, scheduler);
 }
 
 /* Every third bound: enough to see whose tail it is. */
@@ -56,7 +46,7 @@ static void add_cgroup_counter(struct exposition *e, const struct cgroup_rows *a
     }
 }
 
-void metrics_cgroups(struct exposition *e, struct metrics *m, const struct facts *s)
+void metrics_cgroups(struct page *page)
 {
     static const struct metric_family delay = {
         "moonwatch_cgroup_run_queue_delay_seconds", METRIC_HISTOGRAM,
@@ -80,30 +70,30 @@ void metrics_cgroups(struct exposition *e, struct metrics *m, const struct facts
          offsetof(struct cgroup_totals, reclaim),
          offsetof(struct scheduler_snapshot, reclaim_missing)},
     };
-    const struct scheduler_snapshot *scheduler = &s->snapshot->scheduler;
-    const struct cgroup_rows *all = &m->cgroups;
+    const struct scheduler_snapshot *scheduler = &page->facts->snapshot->scheduler;
+    const struct cgroup_rows *all = &page->metrics->cgroups;
     size_t room;
 
     if (scheduler->cgroup_count == 0)
         return;
     /* The row `other` is one more. */
-    room = metric_lists_rows(&m->lists, e, LIST_CGROUPS, scheduler->cgroup_count + 1,
-                             CGROUP_ROW_SERIES, 0);
-    cgroup_rows_update(&m->cgroups, scheduler, room > 0 ? room - 1 : 0);
-    m->lists.omitted[LIST_CGROUPS] =
+    room = metric_lists_rows(&page->metrics->lists, page->e, LIST_CGROUPS,
+                             scheduler->cgroup_count + 1, CGROUP_ROW_SERIES, 0);
+    cgroup_rows_update(&page->metrics->cgroups, scheduler, room > 0 ? room - 1 : 0);
+    page->metrics->lists.omitted[LIST_CGROUPS] =
         all->count < scheduler->cgroup_count ? scheduler->cgroup_count - all->count : 0;
-    METRIC_FAMILY(e, delay, "cgroup ", NEED_RUNQ);
+    METRIC_FAMILY(page->e, delay, "cgroup ", NEED_RUNQ);
     for (size_t i = 0; i < all->count && !scheduler->missing; i++)
-        exposition_histogram(e, LABELS({"cgroup", all->rows[i].path}), &all->rows[i].now.delay,
-                             CGROUP_STEP);
+        exposition_histogram(page->e, LABELS({"cgroup", all->rows[i].path}),
+                             &all->rows[i].now.delay, CGROUP_STEP);
     if (!scheduler->missing)
-        exposition_histogram(e, LABELS({"cgroup", "other"}), &all->other.delay, CGROUP_STEP);
+        exposition_histogram(page->e, LABELS({"cgroup", "other"}), &all->other.delay, CGROUP_STEP);
     METRIC_DECLARE(rows[0].families, sizeof(rows[0].families[0]), 2, "cgroup ", NEED_RUNQ);
     METRIC_DECLARE(rows[1].families, sizeof(rows[1].families[0]), 2, "cgroup ", NEED_RECLAIM);
     for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
         if (*(const char *const *)((const char *)scheduler + rows[r].missing_at))
             continue;
-        add_cgroup_counter(e, all, &rows[r].families[0], rows[r].at, true);
-        add_cgroup_counter(e, all, &rows[r].families[1], rows[r].at, false);
+        add_cgroup_counter(page->e, all, &rows[r].families[0], rows[r].at, true);
+        add_cgroup_counter(page->e, all, &rows[r].families[1], rows[r].at, false);
     }
 }

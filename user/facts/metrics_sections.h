@@ -18,13 +18,17 @@ struct metrics {
     double last_seconds; /* what the last page took; NaN before */
 };
 
-typedef void metrics_section_fn(struct exposition *e, struct metrics *m, const struct facts *s);
+struct page {
+    struct exposition *e;
+    struct metrics *metrics;
+    const struct facts *facts;
+};
 
-metrics_section_fn metrics_build, metrics_health, metrics_cpu, metrics_memory, metrics_filesystems,
-    metrics_block_devices, metrics_network, metrics_tcp, metrics_pressure, metrics_processes,
-    metrics_exhaustion, metrics_throttle, metrics_scheduler, metrics_cgroups, metrics_services,
-    metrics_breakers, metrics_checks, metrics_alerts, metrics_notify, metrics_events,
-    metrics_missing, metrics_programs, metrics_records, metrics_agent, metrics_severities,
-    metrics_omitted;
+typedef void metrics_section_fn(struct page *page);
+
+metrics_section_fn metrics_build, metrics_health, metrics_cpu, metrics_block_devices, metrics_tcp,
+    metrics_scheduler, metrics_cgroups, metrics_services, metrics_alerts, metrics_notify,
+    metrics_events, metrics_missing, metrics_programs, metrics_records, metrics_agent,
+    metrics_severities, metrics_omitted;
 
 #endif

@@ -107,7 +107,7 @@ static void add_value(struct exposition *e, const struct field *f, struct label 
                       size_t count, unsigned step, const char *object)
 {
     const void *at = object + f->offset;
-    char buffer[FIELD_TEXT_BYTES];
+    struct field_text text;
 
     switch (f->kind) {
     case FIELD_READING:
@@ -133,7 +133,9 @@ static void add_value(struct exposition *e, const struct field *f, struct label 
         exposition_histogram(e, labels, count, at, step ? step : f->step ? f->step : 1);
         break;
     case FIELD_TEXT:
-        add_choices(e, f, labels, count, f->text(object, NULL, buffer));
+        text.object = object;
+        text.ctx = NULL;
+        add_choices(e, f, labels, count, f->text(&text));
         break;
     case FIELD_STRING:
         add_choices(e, f, labels, count, *(const char *const *)at);
@@ -144,22 +146,21 @@ static void add_value(struct exposition *e, const struct field *f, struct label 
 }
 
 static void add_leaf(struct exposition *e, const struct leaf *leaf, const struct field_table *table,
-                     const struct metric_rows *rows, const char *row)
+                     unsigned step, const char *row)
 {
     const char *object = object_of(leaf, table, row);
-    struct label labels[METRIC_LABELS_MAX];
-    char scratch[METRIC_SCRATCH_BYTES];
-    size_t count;
+    struct row_labels labels = {.count = 0};
 
     if (!object)
         return;
-    count = rows->label ? rows->label(row, labels, scratch) : 0;
+    if (table->label)
+        table->label(row, &labels);
     for (unsigned d = 0; d < leaf->depth; d++)
         if (leaf->path[d]->label.name)
-            labels[count++] = leaf->path[d]->label;
+            labels.list[labels.count++] = leaf->path[d]->label;
     if (leaf->field->label.name)
-        labels[count++] = leaf->field->label;
-    add_value(e, leaf->field, labels, count, rows->step, object);
+        labels.list[labels.count++] = leaf->field->label;
+    add_value(e, leaf->field, labels.list, labels.count, step, object);
 }
 
 static bool is_of_family(const struct leaf *leaf, const struct metric_family *family)
@@ -191,7 +192,7 @@ void metric_table(struct exposition *e, const struct field_table *table,
         for (size_t r = 0; r < rows->count && exposition_wanted(e); r++)
             for (size_t i = l; i < leaves.count; i++)
                 if (is_of_family(&leaves.list[i], family))
-                    add_leaf(e, &leaves.list[i], table, rows,
+                    add_leaf(e, &leaves.list[i], table, rows->step,
                              (const char *)rows->rows + r * rows->stride);
     }
 }

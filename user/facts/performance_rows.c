@@ -20,6 +20,14 @@ static const struct field_table usual_table = FIELD_TABLE(
     "UsualPerformance", usual_fields, "What is usual.", .missing_at = MISSING_AT(TYPE, missing));
 #undef TYPE
 
+static void label_performance(const void *row, struct row_labels *ret)
+{
+    const struct performance_row *r = row;
+
+    row_label(ret, "role", r->role);
+    row_label(ret, "name", r->name);
+}
+
 #define TYPE struct performance_row
 static const struct field row_fields[] = {
     ROW("name", FIELD_STRING, name, .identity = true),
@@ -62,7 +70,7 @@ static const struct field row_fields[] = {
 FIELD_METRICS(row_fields, "role name ", NEED_CALLS);
 const struct field_table performance_row_table =
     FIELD_TABLE("PerformanceRow", row_fields, "The performance of a service or an upstream.",
-                .missing_at = MISSING_AT(TYPE, missing));
+                .missing_at = MISSING_AT(TYPE, missing), .label = label_performance);
 #undef TYPE
 
 static const char *kind_of_service(enum service_kind kind)

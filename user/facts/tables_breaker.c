@@ -37,21 +37,18 @@ static const struct field_table figures_table =
     FIELD_TABLE("BreakerFigures", figures_fields, "What a breaker decides by.");
 #undef TYPE
 
-static const char *say(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *say(struct field_text *text)
 {
-    const struct transition_entry *entry = object;
+    const struct transition_entry *entry = text->object;
 
-    (void)ctx;
     /* As it was said then: the next try counts from the transition. */
-    breaker_say(entry->transition, entry->transition->at_ns, buffer, FIELD_TEXT_BYTES);
-    return buffer;
+    breaker_say(entry->transition, entry->transition->at_ns, text->buffer, FIELD_TEXT_BYTES);
+    return text->buffer;
 }
 
-static const char *address_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *address_of(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return ((const struct transition_entry *)object)->transition->address;
+    return ((const struct transition_entry *)text->object)->transition->address;
 }
 
 #define TYPE struct breaker_transition
@@ -98,6 +95,13 @@ static const struct field_table storm_table =
     FIELD_TABLE("RetryStorm", storm_fields,
                 "A local client whose attempts to connect to an upstream grow while it fails.");
 #undef TYPE
+
+static void label_breaker(const void *row, struct row_labels *ret)
+{
+    const struct breaker_entry *r = row;
+
+    row_label(ret, "upstream", r->name);
+}
 
 #define TYPE struct breaker_entry
 #define SWITCHES(name, offer)                                                                      \
@@ -164,6 +168,7 @@ static const struct field breaker_fields[] = {
 };
 FIELD_METRICS(breaker_fields, "upstream ", NEED_UPSTREAMS);
 const struct field_table breaker_table =
-    FIELD_TABLE("CircuitBreaker", breaker_fields, "The circuit breaker of an upstream.");
+    FIELD_TABLE("CircuitBreaker", breaker_fields, "The circuit breaker of an upstream.",
+                .label = label_breaker);
 
 #undef TYPE

@@ -1,6 +1,7 @@
 /* Limits of single processes, cgroups and listeners, and tasks that are stuck. */
 #include "facts/tables.h"
 #include "model/snapshot.h"
+#include <stdio.h>
 
 #define TYPE struct process_files
 static const struct field process_files_fields[] = {
@@ -21,6 +22,13 @@ const struct field_table process_files_table =
     FIELD_TABLE("ProcessFiles", process_files_fields,
                 "The process of its name that is nearest to its own limit of open files.");
 
+static void label_cgroup(const void *row, struct row_labels *ret)
+{
+    const struct cgroup_pids *r = row;
+
+    row_label(ret, "cgroup", r->path);
+}
+
 #define TYPE struct cgroup_pids
 static const struct field cgroup_pids_fields[] = {
     ROW("cgroup", FIELD_CHARS, path),
@@ -38,7 +46,8 @@ static const struct field cgroup_pids_fields[] = {
 
 FIELD_METRICS(cgroup_pids_fields, "cgroup ", NEED_NOTHING);
 const struct field_table cgroup_pids_table =
-    FIELD_TABLE("CgroupPids", cgroup_pids_fields, "A cgroup that may hold so many tasks only.");
+    FIELD_TABLE("CgroupPids", cgroup_pids_fields, "A cgroup that may hold so many tasks only.",
+                .label = label_cgroup);
 
 #define TYPE struct stuck_task
 static const struct field stuck_task_fields[] = {
@@ -46,18 +55,22 @@ static const struct field stuck_task_fields[] = {
     ROW("pid", FIELD_U32, tgid),
     ROW("thread_id", FIELD_U32, pid),
     ROW("cgroup_id", FIELD_U64, cgroup_id),
-    ROW("seconds", FIELD_DOUBLE, seconds, .decimals = 1,
-        GAUGE("moonwatch_tasks_stuck_seconds",
-              "How long the longest task in uninterruptible sleep has not run."),
-        JUDGED("stuck")),
+    ROW("seconds", FIELD_DOUBLE, seconds, .decimals = 1),
     ROW("wait_channel", FIELD_CHARS, wait_channel,
         .unknown = "this kernel does not tell the function a task sleeps in"),
 };
 #undef TYPE
 
-FIELD_METRICS(stuck_task_fields, "", NEED_TASKS);
 const struct field_table stuck_task_table = FIELD_TABLE(
     "StuckTask", stuck_task_fields, "A task in uninterruptible sleep that has not run since.");
+
+static void label_listener(const void *row, struct row_labels *ret)
+{
+    const struct listener *r = row;
+
+    snprintf(ret->scratch, sizeof(ret->scratch), "%u", r->port);
+    row_label(ret, "port", ret->scratch);
+}
 
 #define TYPE struct listener
 static const struct field listener_fields[] = {
@@ -79,4 +92,5 @@ static const struct field listener_fields[] = {
 
 FIELD_METRICS(listener_fields, "port ", NEED_NOTHING);
 const struct field_table listener_table =
-    FIELD_TABLE("Listener", listener_fields, "A port that is listened on, with its accept queue.");
+    FIELD_TABLE("Listener", listener_fields, "A port that is listened on, with its accept queue.",
+                .label = label_listener);

@@ -55,6 +55,13 @@ FIELD_METRICS(cpu_fields, "", NEED_NOTHING);
 const struct field_table cpu_table =
     FIELD_TABLE("Cpu", cpu_fields, NULL, .missing_at = MISSING_AT(struct cpu_snapshot, missing));
 
+static void label_throttle(const void *row, struct row_labels *ret)
+{
+    const struct cpu_throttle *r = row;
+
+    row_label(ret, "cgroup", r->path);
+}
+
 #define TYPE struct cpu_throttle
 static const struct field cpu_throttle_fields[] = {
     ROW("cgroup", FIELD_CHARS, path),
@@ -75,7 +82,8 @@ static const struct field cpu_throttle_fields[] = {
 
 FIELD_METRICS(cpu_throttle_fields, "cgroup ", NEED_NOTHING);
 const struct field_table cpu_throttle_table =
-    FIELD_TABLE("CpuThrottle", cpu_throttle_fields, "A cgroup held back by its CPU quota.");
+    FIELD_TABLE("CpuThrottle", cpu_throttle_fields, "A cgroup held back by its CPU quota.",
+                .label = label_throttle);
 
 #define TYPE struct cgroup_cpu
 static const struct field cgroup_cpu_fields[] = {
@@ -142,6 +150,15 @@ FIELD_METRICS(memory_fields, "", NEED_NOTHING);
 const struct field_table memory_table = FIELD_TABLE(
     "Memory", memory_fields, NULL, .missing_at = MISSING_AT(struct memory_snapshot, missing));
 
+static void label_filesystem(const void *row, struct row_labels *ret)
+{
+    const struct filesystem *r = row;
+
+    row_label(ret, "device", r->device);
+    row_label(ret, "fstype", r->type);
+    row_label(ret, "mount", r->mount);
+}
+
 #define TYPE struct filesystem
 static const struct field filesystem_fields[] = {
     ROW("mount", FIELD_CHARS, mount, .identity = true),
@@ -173,7 +190,8 @@ static const struct field filesystem_fields[] = {
 #undef TYPE
 
 FIELD_METRICS(filesystem_fields, "device fstype mount ", NEED_NOTHING);
-const struct field_table filesystem_table = FIELD_TABLE("Filesystem", filesystem_fields, NULL);
+const struct field_table filesystem_table =
+    FIELD_TABLE("Filesystem", filesystem_fields, NULL, .label = label_filesystem);
 
 #define TYPE struct blkio_stats
 static const struct field blkio_fields[] = {
@@ -190,6 +208,13 @@ static const struct field blkio_fields[] = {
 FIELD_METRICS(blkio_fields, "device op ", NEED_BLKIO);
 static const struct field_table blkio_table =
     FIELD_TABLE("BlockOperation", blkio_fields, "Requests of one kind, traced in the kernel.");
+
+static void label_device(const void *row, struct row_labels *ret)
+{
+    const struct block_device *r = row;
+
+    row_label(ret, "device", r->name);
+}
 
 #define TYPE struct block_device
 static const struct field block_device_fields[] = {
@@ -240,8 +265,9 @@ static const struct field block_traced_fields[] = {
 
 FIELD_METRICS(block_device_fields, "device ", NEED_NOTHING);
 const struct field_table block_device_table =
-    FIELD_TABLE("BlockCounters", block_device_fields, NULL);
-const struct field_table block_traced_table = FIELD_TABLE("BlockTraced", block_traced_fields, NULL);
+    FIELD_TABLE("BlockCounters", block_device_fields, NULL, .label = label_device);
+const struct field_table block_traced_table =
+    FIELD_TABLE("BlockTraced", block_traced_fields, NULL, .label = label_device);
 
 #define TYPE struct pressure_line
 #define STALLED(period)                                                                            \

@@ -4,6 +4,13 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+static void label_interface(const void *row, struct row_labels *ret)
+{
+    const struct interface *r = row;
+
+    row_label(ret, "interface", r->name);
+}
+
 #define TYPE struct interface
 static const struct field interface_fields[] = {
     ROW("name", FIELD_CHARS, name),
@@ -29,7 +36,8 @@ static const struct field interface_fields[] = {
 #undef TYPE
 
 FIELD_METRICS(interface_fields, "interface ", NEED_NOTHING);
-const struct field_table interface_table = FIELD_TABLE("Interface", interface_fields, NULL);
+const struct field_table interface_table =
+    FIELD_TABLE("Interface", interface_fields, NULL, .label = label_interface);
 
 #define TYPE struct network_snapshot
 static const struct field network_fields[] = {
@@ -93,24 +101,30 @@ static const struct field_table connects_failed_table =
 
 static const char *const tcp_roles[] = {[TCP_CLIENT] = "client", [TCP_SERVER] = "server", NULL};
 
-static const char *tcp_role(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *tcp_role(struct field_text *text)
 {
-    const struct tcp_port *port = object;
+    const struct tcp_port *port = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return port->key.role < TCP_ROLE_COUNT ? tcp_roles[port->key.role] : NULL;
 }
 
-static const char *tcp_port_name(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *tcp_port_name(struct field_text *text)
 {
-    const struct tcp_port *port = object;
+    const struct tcp_port *port = text->object;
 
-    (void)ctx;
     if (port->key.port == 0)
         return "other";
-    snprintf(buffer, FIELD_TEXT_BYTES, "%u", port->key.port);
-    return buffer;
+    snprintf(text->buffer, FIELD_TEXT_BYTES, "%u", port->key.port);
+    return text->buffer;
+}
+
+static void label_port(const void *row, struct row_labels *ret)
+{
+    const struct tcp_port *r = row;
+
+    snprintf(ret->scratch, sizeof(ret->scratch), "%u", r->key.port);
+    row_label(ret, "role", r->key.role < TCP_ROLE_COUNT ? tcp_roles[r->key.role] : "");
+    row_label(ret, "port", r->key.port ? ret->scratch : "other");
 }
 
 #define TYPE struct tcp_port
@@ -154,34 +168,31 @@ static const struct field tcp_port_fields[] = {
 #undef TYPE
 
 FIELD_METRICS(tcp_port_fields, "role port ", NEED_TCP);
-const struct field_table tcp_port_table =
-    FIELD_TABLE("TcpPort", tcp_port_fields, "TCP by port, since the agent started.");
+const struct field_table tcp_port_table = FIELD_TABLE(
+    "TcpPort", tcp_port_fields, "TCP by port, since the agent started.", .label = label_port);
 
 static const char *const failures[CONNECT_FAILURE_COUNT + 1] = {
     "refused", "timed_out", "unreachable", "reset", "no_port", "abandoned", "other"};
 
-static const char *failure(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *failure(struct field_text *text)
 {
-    const struct connect_failed *event = object;
+    const struct connect_failed *event = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return event->record.reason < CONNECT_FAILURE_COUNT
                ? connect_failure_name((enum connect_failure)event->record.reason)
                : NULL;
 }
 
-static const char *remote(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *remote(struct field_text *text)
 {
-    const struct connect_failed *event = object;
+    const struct connect_failed *event = text->object;
     char address[INET6_ADDRSTRLEN];
 
-    (void)ctx;
     if (!inet_ntop(event->record.family, event->record.remote_addr, address, sizeof(address)))
         return NULL;
-    snprintf(buffer, FIELD_TEXT_BYTES, event->record.family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+    snprintf(text->buffer, FIELD_TEXT_BYTES, event->record.family == AF_INET6 ? "[%s]:%u" : "%s:%u",
              address, event->record.remote_port);
-    return buffer;
+    return text->buffer;
 }
 
 #define TYPE struct connect_failed

@@ -4,30 +4,32 @@
 
 static const char *const channel_states[] = {"ok", "failing", "open", "misconfigured", NULL};
 
-static const char *channel_state_of(const void *object, const void *ctx,
-                                    char buffer[FIELD_TEXT_BYTES])
+static const char *channel_state_of(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return notify_state_text(((const struct notify_channel_view *)object)->state);
+    return notify_state_text(((const struct notify_channel_view *)text->object)->state);
 }
 
-static const char *peer_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *peer_of(struct field_text *text)
 {
-    const struct notify_channel_view *view = object;
+    const struct notify_channel_view *view = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return *view->peer ? view->peer : NULL;
 }
 
-static const char *error_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *error_of(struct field_text *text)
 {
-    const struct notify_channel_view *view = object;
+    const struct notify_channel_view *view = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return *view->error ? view->error : NULL;
+}
+
+static void label_receiver(const void *row, struct row_labels *ret)
+{
+    const struct notify_channel_view *r = row;
+
+    row_label(ret, "channel", r->name);
+    row_label(ret, "type", r->type);
+    row_label(ret, "peer", r->peer);
 }
 
 #define TYPE struct notify_channel_view
@@ -73,5 +75,5 @@ static const struct field channel_fields[] = {
 #undef TYPE
 
 FIELD_METRICS(channel_fields, "channel type peer ", NEED_NOTHING);
-const struct field_table receiver_table =
-    FIELD_TABLE("AlertChannel", channel_fields, "A receiver of notifications.");
+const struct field_table receiver_table = FIELD_TABLE(
+    "AlertChannel", channel_fields, "A receiver of notifications.", .label = label_receiver);

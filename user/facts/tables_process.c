@@ -22,21 +22,16 @@ static const char *cgroup_of_id(const struct snapshot *snapshot, uint64_t id)
     return NULL;
 }
 
-static const char *process_cgroup(const void *object, const void *ctx,
-                                  char buffer[FIELD_TEXT_BYTES])
+static const char *process_cgroup(struct field_text *text)
 {
-    (void)buffer;
-    return cgroup_of_id(ctx, ((const struct process_row *)object)->cgroup_id);
+    return cgroup_of_id(text->ctx, ((const struct process_row *)text->object)->cgroup_id);
 }
 
 static const char *const priority_classes[] = {"realtime", "high", "normal", "low", "idle", NULL};
 
-static const char *process_priority(const void *object, const void *ctx,
-                                    char buffer[FIELD_TEXT_BYTES])
+static const char *process_priority(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return priority_class_name(((const struct process_row *)object)->priority_class);
+    return priority_class_name(((const struct process_row *)text->object)->priority_class);
 }
 
 #define TYPE struct process_row
@@ -129,6 +124,11 @@ static const struct field processes_fields[] = {
     ROW("stuck", FIELD_ROWS, stuck, .table = &stuck_task_table, .stride = sizeof(struct stuck_task),
         .count_offset = offsetof(TYPE, stuck_count), .missing_at = MISSING_AT(TYPE, top_missing),
         .about = "the longest first"),
+    FIGURE(FIELD_DOUBLE, stuck[0].seconds, .missing_at = MISSING_AT(TYPE, top_missing),
+           JUDGED("stuck"),
+           GAUGE("moonwatch_tasks_stuck_seconds",
+                 "How long the longest task in uninterruptible sleep has not run.",
+                 .need = NEED_TASKS)),
     FIGURE(FIELD_DOUBLE, top_seconds, .missing_at = MISSING_AT(TYPE, top_missing),
            GAUGE("moonwatch_task_snapshot_seconds", "What the last task snapshot took.",
                  .need = NEED_TASKS)),
@@ -144,11 +144,9 @@ const struct field_table processes_table = FIELD_TABLE("Processes", processes_fi
 
 static const char *const oom_scopes[] = {"host", "cgroup", NULL};
 
-static const char *oom_scope(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *oom_scope(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return oom_scopes[((const struct oom_capsule *)object)->global ? 0 : 1];
+    return oom_scopes[((const struct oom_capsule *)text->object)->global ? 0 : 1];
 }
 
 #define TYPE struct oom_capsule
@@ -178,25 +176,22 @@ const struct field_table oom_table = FIELD_TABLE("OomKill", oom_fields, "An OOM 
 
 static const char *const exit_kinds[] = {"crash", "failed", "killed", "exit", NULL};
 
-static const char *exit_kind(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *exit_kind(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return exit_kind_name(((const struct crash *)object)->kind);
+    return exit_kind_name(((const struct crash *)text->object)->kind);
 }
 
-static const char *crash_cause(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *crash_cause(struct field_text *text)
 {
-    const struct record_exit *record = &((const struct crash *)object)->record;
+    const struct record_exit *record = &((const struct crash *)text->object)->record;
     const char *name = sigabbrev_np((int)record->signal);
 
-    (void)ctx;
     if (record->signal == 0)
-        snprintf(buffer, FIELD_TEXT_BYTES, "exit status %u", record->status);
+        snprintf(text->buffer, FIELD_TEXT_BYTES, "exit status %u", record->status);
     else
-        snprintf(buffer, FIELD_TEXT_BYTES, "signal %u (%s%s)", record->signal, name ? "SIG" : "",
-                 name ? name : "real-time");
-    return buffer;
+        snprintf(text->buffer, FIELD_TEXT_BYTES, "signal %u (%s%s)", record->signal,
+                 name ? "SIG" : "", name ? name : "real-time");
+    return text->buffer;
 }
 
 #define TYPE struct crash
@@ -223,12 +218,10 @@ const struct field_table crash_table = FIELD_TABLE(
 static const char *const stall_kinds[] = {
     [RECLAIM_DIRECT] = "direct", [RECLAIM_MEMCG] = "memcg", NULL};
 
-static const char *stall_kind(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *stall_kind(struct field_text *text)
 {
-    const struct record_stall *record = &((const struct stall *)object)->record;
+    const struct record_stall *record = &((const struct stall *)text->object)->record;
 
-    (void)ctx;
-    (void)buffer;
     return record->kind < RECLAIM_KIND_COUNT ? stall_kinds[record->kind] : NULL;
 }
 
@@ -247,11 +240,9 @@ static const struct field stall_fields[] = {
 const struct field_table stall_table =
     FIELD_TABLE("Stall", stall_fields, "A task that stood still to reclaim memory.");
 
-static const char *wait_priority(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *wait_priority(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return priority_class_name(((const struct slow_wait *)object)->priority_class);
+    return priority_class_name(((const struct slow_wait *)text->object)->priority_class);
 }
 
 #define TYPE struct slow_wait
@@ -270,12 +261,10 @@ static const struct field slow_wait_fields[] = {
 const struct field_table slow_wait_table =
     FIELD_TABLE("SlowWait", slow_wait_fields, "A wait on a run queue over the threshold.");
 
-static const char *waits_cgroup(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *waits_cgroup(struct field_text *text)
 {
-    const struct cgroup_waits *row = object;
+    const struct cgroup_waits *row = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return row->cgroup_id ? row->path : "other";
 }
 

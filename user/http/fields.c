@@ -173,9 +173,11 @@ static int add_string(cJSON *out, const struct field *f, const struct source *s)
 
 static int add_computed(cJSON *out, const struct field *f, const struct source *s)
 {
-    char buffer[FIELD_TEXT_BYTES];
+    struct field_text text;
 
-    return add_text(out, f, f->text(s->object, s->ctx, buffer), false);
+    text.object = s->object;
+    text.ctx = s->ctx;
+    return add_text(out, f, f->text(&text), false);
 }
 
 static int add_time(cJSON *out, const struct field *f, const struct source *s)

@@ -29,34 +29,25 @@ const struct route_query alert_queries[] = {
     {0},
 };
 
-static const char *name_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *name_of(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return labels_get(((const struct alert_view *)object)->labels, "alertname");
+    return labels_get(((const struct alert_view *)text->object)->labels, "alertname");
 }
 
-static const char *state_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *state_of(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return alert_state_text(((const struct alert_view *)object)->state);
+    return alert_state_text(((const struct alert_view *)text->object)->state);
 }
 
-static const char *severity_of(const void *object, const void *ctx, char buffer[FIELD_TEXT_BYTES])
+static const char *severity_of(struct field_text *text)
 {
-    (void)ctx;
-    (void)buffer;
-    return severity_text(((const struct alert_view *)object)->severity);
+    return severity_text(((const struct alert_view *)text->object)->severity);
 }
 
-static const char *suppression_of(const void *object, const void *ctx,
-                                  char buffer[FIELD_TEXT_BYTES])
+static const char *suppression_of(struct field_text *text)
 {
-    const struct alert_view *view = object;
+    const struct alert_view *view = text->object;
 
-    (void)ctx;
-    (void)buffer;
     return view->suppressed == SUPPRESSED_NOT ? NULL : suppression_text(view->suppressed);
 }
 
