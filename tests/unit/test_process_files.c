@@ -101,6 +101,54 @@ static void a_host_of_many_processes_is_walked_in_steps(void **state)
     tree_destroy(t);
 }
 
+static void write_flags(struct tree *t, unsigned pid, unsigned long flags)
+{
+    char name[64], text[128];
+
+    snprintf(name, sizeof(name), "proc/%u/stat", pid);
+    snprintf(text, sizeof(text), "%u (a) b) S 2 0 0 0 -1 %lu 0 0 0\n", pid, flags);
+    tree_write(t, name, text);
+}
+
+/* It is told apart by its directory, in which nothing can change. */
+static void threads_of_the_kernel_are_passed_over(void **state)
+{
+    struct tree *t = tree_create();
+    const struct snapshot *s;
+    char from[96], to[96];
+
+    write_process(t, 10, "kernel", 0, 64);
+    write_flags(t, 10, 0x208040);
+    write_process(t, 11, "idle", 0, 64);
+    write_flags(t, 11, 0x400100);
+    write_process(t, 12, "starting", 0, 64); /* in the first walk only */
+    write_flags(t, 12, 0x208040);
+    tree_open(t, &process_files_collector);
+    tree_sample(t, 1);
+    write_flags(t, 12, 0x400100);
+    for (int i = 0; i < 2; i++)
+        tree_sample(t, 5);
+    for (unsigned pid = 10; pid <= 12; pid++) {
+        const char *const names[] = {"kernel", "idle", "starting"};
+
+        write_process(t, pid, names[pid - 10], 64, 64);
+    }
+    s = tree_sample(t, 5);
+    assert_null(find(s, "kernel"));
+    assert_non_null(find(s, "idle"));
+    assert_non_null(find(s, "starting"));
+    /* Another process under its number: the old one stays until the new one is there. */
+    write_process(t, 1010, "kernel", 64, 64);
+    snprintf(from, sizeof(from), "%s/10", t->proc);
+    snprintf(to, sizeof(to), "%s/gone", t->proc);
+    assert_int_equal(rename(from, to), 0);
+    snprintf(to, sizeof(to), "%s/1010", t->proc);
+    assert_int_equal(rename(to, from), 0);
+    s = tree_sample(t, 5);
+    assert_int_equal(find(s, "kernel")->pid, 10);
+    tree_destroy(t);
+}
+
 /* As on kernels before 6.2, where counting them all would take too long. */
 static void of_very_many_files_a_part_is_looked_for(void **state)
 {
@@ -186,6 +234,7 @@ int main(void)
         cmocka_unit_test(the_fullest_of_each_name_come_first),
         cmocka_unit_test(the_nearly_full_are_looked_at_in_every_tick),
         cmocka_unit_test(a_host_of_many_processes_is_walked_in_steps),
+        cmocka_unit_test(threads_of_the_kernel_are_passed_over),
         cmocka_unit_test(of_very_many_files_a_part_is_looked_for),
         cmocka_unit_test(without_proc_the_reason_is_said),
         cmocka_unit_test(a_real_process_that_gets_emfile_is_seen),

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "collect/collector.h"
+#include "collect/kernel_threads.h"
 #include "collect/scan.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -20,6 +21,8 @@
 
 /* Some 5 us each, and 20 us more for those with files worth a look. */
 #define PROCESSES_PER_TICK 50
+/* Those passed over included: less than 1 us each. */
+#define ENTRIES_PER_TICK 500
 #define WALK_EVERY_NS (5 * NS_PER_SECOND)
 
 /* Where the kernel does not tell their number (before 6.2), files are counted one by one, up to so
@@ -36,6 +39,7 @@ struct files_state {
     int proc;  /* -1: could not be opened */
     bool told; /* the kernel tells the number as the directory's size */
     DIR *walk; /* NULL: none under way */
+    struct kernel_threads kernel_threads;
     uint64_t walk_due_ns;
     struct process_files found[PROCESS_FILES_MAX], rows[PROCESS_FILES_MAX];
     size_t found_count, row_count;
@@ -167,12 +171,16 @@ static uint64_t total_open(const struct files_state *s, uint32_t pid, uint64_t o
                : estimate_open(s->proc, pid, limit);
 }
 
-static void visit(struct files_state *s, uint32_t pid)
+static void visit(struct files_state *s, uint32_t pid, uint64_t inode)
 {
     struct process_files row = {.pid = pid};
     uint64_t open = 0, limit = 0;
 
-    if (count_open(s, pid, &open) < 0 || open < OPEN_MIN || !read_limit(s->proc, pid, &limit) ||
+    if (count_open(s, pid, &open) < 0)
+        return;
+    if (open == 0)
+        kernel_threads_look(&s->kernel_threads, s->proc, pid, inode);
+    if (open < OPEN_MIN || !read_limit(s->proc, pid, &limit) ||
         !judge(&row, total_open(s, pid, open, limit), limit))
         return;
     read_comm(s->proc, pid, row.comm);
@@ -189,6 +197,7 @@ static void begin_walk(struct files_state *s)
     if (!s->walk)
         close(fd);
     s->found_count = 0;
+    kernel_threads_begin_walk(&s->kernel_threads);
 }
 
 static void end_walk(struct files_state *s)
@@ -205,13 +214,18 @@ static void walk(struct files_state *s, uint64_t now_ns)
         s->walk_due_ns = now_ns + WALK_EVERY_NS;
         begin_walk(s);
     }
-    for (int left = PROCESSES_PER_TICK; s->walk && left > 0;) {
-        struct dirent *entry = readdir(s->walk);
+    for (int left = PROCESSES_PER_TICK, entries = ENTRIES_PER_TICK;
+         s->walk && left > 0 && entries > 0; entries--) {
+        const struct dirent *entry = readdir(s->walk);
+        uint32_t pid;
 
         if (!entry) {
             end_walk(s);
         } else if (isdigit((unsigned char)entry->d_name[0])) {
-            visit(s, (uint32_t)strtoul(entry->d_name, NULL, 10));
+            pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+            if (kernel_threads_know(&s->kernel_threads, pid, entry->d_ino))
+                continue;
+            visit(s, pid, entry->d_ino);
             left--;
         }
     }
@@ -276,6 +290,7 @@ static void files_close(void *state)
 
     if (s->walk)
         closedir(s->walk);
+    kernel_threads_free(&s->kernel_threads);
     if (s->proc >= 0)
         close(s->proc);
 }
