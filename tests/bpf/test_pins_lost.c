@@ -2,11 +2,13 @@
 #include "base/hash.h"
 #include "pins_fixture.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 static const char *what_was_lost(uint64_t after_seconds)
@@ -36,6 +38,24 @@ static void test_pins_that_somebody_removes_are_made_again(void **state)
     assert_int_equal(loader.pins_made, 1);
     assert_non_null(what_was_lost(200));
     assert_null(what_was_lost(200));
+}
+
+/* A directory in which nothing happened for long is not looked through again, until something does.
+ */
+static void test_a_pin_removed_long_after_is_missed(void **state)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    char path[128];
+
+    skip_unless_root();
+    loader_open_flood(&loader);
+    assert_int_equal(utimensat(AT_FDCWD, loader.pins, long_ago, 0), 0);
+    assert_null(what_was_lost(20));
+    assert_null(what_was_lost(20));
+    snprintf(path, sizeof(path), "%s/events", loader.pins);
+    assert_int_equal(unlink(path), 0);
+    assert_non_null(strstr(what_was_lost(20), "1 pins"));
+    assert_int_equal(loader.pins_made, 1);
 }
 
 static void remove_everything(void)
@@ -263,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pins_that_somebody_removes_are_made_again, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_pin_removed_long_after_is_missed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_that_somebody_removes_is_made_again, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_lock_outlives_its_directory, setup, teardown),

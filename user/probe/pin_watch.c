@@ -4,20 +4,45 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_NS (2 * NS_PER_SECOND)
 /* Long enough to be read by somebody who comes to look. */
 #define SAY_FOR_NS (300 * NS_PER_SECOND)
 
-/* Pins what is not pinned, when `pin` is set; how many that is. */
-static int find_missing(const struct probe *probe, bool pin, unsigned *ret_count)
+/* Much longer than the kernel's clock for files stands still (a jiffy). */
+#define SETTLED_SECONDS 1
+
+/* When an entry was last made or removed. A time so late that another change might not move it is
+ * none: {0}. */
+static struct timespec last_change(const struct pin_directory *pins)
+{
+    struct timespec now = {0};
+    struct stat st;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (fstat(pins->fd, &st) < 0 || st.st_mtim.tv_sec + SETTLED_SECONDS >= now.tv_sec)
+        return (struct timespec){0};
+    return st.st_mtim;
+}
+
+/* Whether nothing happened in the directory since all pins were found in it. */
+static bool is_as_found(const struct probe *probe, const struct timespec *changed)
+{
+    return changed->tv_sec && changed->tv_sec == probe->pins_changed.tv_sec &&
+           changed->tv_nsec == probe->pins_changed.tv_nsec;
+}
+
+/* Pins what is not pinned, when `pin` is set; how many that is. The links may be elsewhere. */
+static int find_missing(const struct probe *probe, bool pin, bool as_found, unsigned *ret_count)
 {
     char path[512];
     int err = 0;
 
     *ret_count = 0;
-    for (size_t i = 0; err == 0 && i < probe->map_count; i++) {
+    for (size_t i = 0; !as_found && err == 0 && i < probe->map_count; i++) {
         const struct kernel_map *map = &probe->maps[i];
 
         /* Internal maps are not pinned: only their names have a dot. */
@@ -42,7 +67,7 @@ static int pin_again(struct probe *probe, bool gone, unsigned *ret_count,
 
     if (err < 0)
         return err;
-    err = find_missing(probe, true, ret_count);
+    err = find_missing(probe, true, false, ret_count);
     if (err < 0)
         snprintf(why, PROBE_ERROR_BYTES, "%s", strerror(-err));
     return err;
@@ -82,6 +107,7 @@ static void mend(struct probe *probe, bool gone, unsigned count)
 
 void pins_watch(struct probe *probe, uint64_t now_ns)
 {
+    struct timespec changed;
     unsigned count = 0;
     bool gone;
 
@@ -93,10 +119,13 @@ void pins_watch(struct probe *probe, uint64_t now_ns)
     if (now_ns - probe->pins_lost_ns >= SAY_FOR_NS)
         probe->pins_lost[0] = '\0';
     gone = pin_is_gone(&probe->pins);
+    changed = last_change(&probe->pins); /* before it is looked into */
     if (!gone)
-        find_missing(probe, false, &count);
-    if (!gone && !count)
+        find_missing(probe, false, is_as_found(probe, &changed), &count);
+    if (!gone && !count) {
+        probe->pins_changed = changed;
         return;
+    }
     mend(probe, gone, count);
     probe->pins_lost_ns = now_ns;
 }

@@ -8,6 +8,7 @@
 #include "probe/objects.h"
 #include "probe/pin.h"
 #include "probe/reason.h"
+#include <time.h>
 
 #define PROGRAMS_MAX 64
 #define MAPS_MAX 48
@@ -95,8 +96,9 @@ struct probe {
     struct pin_directory pins;
     char known_maps[KNOWN_MAPS_MAX][PROGRAM_NAME_BYTES]; /* of the objects, to be pinned */
     size_t known_map_count;
-    uint64_t pins_next_ns; /* when they are looked at again */
-    uint64_t pins_lost_ns; /* when one was missed last; 0: never */
+    uint64_t pins_next_ns;        /* when they are looked at again */
+    struct timespec pins_changed; /* their directory, when all were found in it; {0}: unknown */
+    uint64_t pins_lost_ns;        /* when one was missed last; 0: never */
     char pins_lost[PROBE_REASON_BYTES + PROBE_ERROR_BYTES];
 
     struct program programs[PROGRAMS_MAX];
