@@ -32,6 +32,7 @@ struct cgroup_cpu_state {
     const struct clock *clock;
     struct cgroup_rounds rounds;
     uint64_t now_ns;              /* of the tick */
+    double limit_percent;         /* in this tick; 0: not asked for yet */
     uint64_t began_ns, before_ns; /* this round and the one before; 0: none */
     struct cgroup_table groups;
     struct cgroup_cpu rows[CGROUP_CPU_MAX];
@@ -72,11 +73,12 @@ static bool read_usage(const struct cgroup_cpu_state *s, int dir, uint64_t *ret_
     return fd >= 0 && (v1 ? read_v1(fd, ret_ns) : read_v2(fd, ret_ns));
 }
 
-static double limited(double percent)
+/* All CPUs; asked for once in a tick, which opens a file. */
+static double limited(struct cgroup_cpu_state *s, double percent)
 {
-    double limit = 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN);
-
-    return percent < limit ? percent : limit;
+    if (s->limit_percent == 0)
+        s->limit_percent = 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN);
+    return percent < s->limit_percent ? percent : s->limit_percent;
 }
 
 static void found_group(void *ctx, const char *path, int dir)
@@ -103,8 +105,8 @@ static void found_group(void *ctx, const char *path, int dir)
     }
     group->percent = 0;
     if (group->taken_ns && now_ns > group->taken_ns && usage_ns > group->usage_ns)
-        group->percent = limited(100 * (double)(usage_ns - group->usage_ns) /
-                                 (double)(now_ns - group->taken_ns));
+        group->percent = limited(s, 100 * (double)(usage_ns - group->usage_ns) /
+                                        (double)(now_ns - group->taken_ns));
     group->usage_ns = usage_ns;
     group->taken_ns = now_ns;
     group->entry.seen = true;
@@ -208,6 +210,7 @@ static void cgroup_cpu_sample(void *state, uint64_t now_ns, struct snapshot *sna
     const char *early;
 
     s->now_ns = now_ns;
+    s->limit_percent = 0;
     cgroup_rounds_tick(&s->rounds, now_ns, s);
     early = s->published ? NULL : "not every cgroup was read twice yet";
     snapshot->cgroup_cpu = (struct cgroup_cpu_snapshot){
