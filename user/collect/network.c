@@ -10,8 +10,8 @@
 struct network_state {
     const struct host *host;
     struct proc_file dev, snmp, netstat, tracked, tracked_limit;
-    char *buffer;
-    size_t capacity;
+    char *buffer, *number;
+    size_t capacity, number_capacity;
     struct interfaces interfaces;
     struct tcp_ports *ports;
     struct reading retransmits, segments; /* of the sample before */
@@ -137,7 +137,9 @@ static void sample_listening(struct network_state *s, struct network_snapshot *n
 static struct reading read_tracking(struct network_state *s, struct proc_file *file,
                                     const char *name, char *reason, size_t size)
 {
-    ssize_t len = proc_file_read(file, &s->buffer, &s->capacity);
+    /* Before it reads one of /proc/sys the kernel clears as much memory as there is room for, and
+     * the buffer of thousands of interfaces has a lot. */
+    ssize_t len = proc_file_read(file, &s->number, &s->number_capacity);
     struct scan content, line;
     uint64_t value;
 
@@ -145,7 +147,7 @@ static struct reading read_tracking(struct network_state *s, struct proc_file *f
         return reading_missing("connection tracking is not loaded");
     if (len < 0)
         return reading_missing(reason_of(reason, size, name, (int)len));
-    content = scan_of(s->buffer, (size_t)len);
+    content = scan_of(s->number, (size_t)len);
     if (!scan_line(&content, &line) || !scan_u64(&line, &value))
         return reading_missing(reason_of(reason, size, name, -EBADMSG));
     return reading_of((double)value);
@@ -222,6 +224,7 @@ static void network_close(void *state)
     tcp_ports_destroy(s->ports);
     interfaces_free(&s->interfaces);
     free(s->buffer);
+    free(s->number);
 }
 
 const struct collector network_collector = {
