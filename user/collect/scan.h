@@ -57,11 +57,13 @@ static inline bool scan_word(struct scan *line, struct scan *ret_word)
     return p > start;
 }
 
+/* Most words differ in their first character from what is looked for. */
 static inline bool scan_is(const struct scan *word, const char *literal)
 {
-    size_t len = strlen(literal);
+    size_t len = scan_len(word);
 
-    return scan_len(word) == len && memcmp(word->at, literal, len) == 0;
+    return (len == 0 || *word->at == *literal) && strlen(literal) == len &&
+           memcmp(word->at, literal, len) == 0;
 }
 
 /* Steps over `prefix` if the text begins with it. */
