@@ -96,6 +96,33 @@ static void a_large_file_grows_the_buffer(void **state)
     free(content);
 }
 
+/* A line that no read returns whole is read on; what is behind it may be left out. */
+static void a_first_line_is_whole(void **state)
+{
+    CLEANUP_FREE char *buffer = NULL;
+    char *content = malloc(20000);
+    size_t capacity = 0;
+    struct proc_file file;
+
+    put(*state, "f", "12 of 34\nmore\n", 14);
+    assert_int_equal(proc_file_open(&file, *state, "f"), 0);
+    assert_true(proc_file_read_line(&file, &buffer, &capacity) >= 9);
+    assert_memory_equal(buffer, "12 of 34\n", 9);
+    memset(content, 'x', 20000);
+    content[9999] = '\n';
+    put(*state, "f", content, 20000);
+    assert_true(proc_file_read_line(&file, &buffer, &capacity) >= 10000);
+    assert_memory_equal(buffer, content, 10000);
+    /* One that is cut short is all there is. */
+    put(*state, "f", content, 9000);
+    assert_int_equal(proc_file_read_line(&file, &buffer, &capacity), 9000);
+    assert_int_equal(strlen(buffer), 9000);
+    put(*state, "f", "", 0);
+    assert_int_equal(proc_file_read_line(&file, &buffer, &capacity), -ENODATA);
+    proc_file_close(&file);
+    free(content);
+}
+
 static void a_missing_file_is_opened_when_it_comes(void **state)
 {
     CLEANUP_FREE char *buffer = NULL;
@@ -271,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FILE_TEST(a_file_is_read_anew_each_time),
         FILE_TEST(a_large_file_grows_the_buffer),
+        FILE_TEST(a_first_line_is_whole),
         FILE_TEST(a_missing_file_is_opened_when_it_comes),
         FILE_TEST(the_real_proc_moves_on),
         FILE_TEST(whole_files_and_their_limit),

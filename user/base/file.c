@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,8 @@ static int grow(char **buffer, size_t *capacity)
     return 0;
 }
 
-ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity)
+/* To the end, or, with `line`, until the first line is there. */
+static ssize_t read_from_start(struct proc_file *file, bool line, char **buffer, size_t *capacity)
 {
     size_t len = 0;
     ssize_t n;
@@ -137,9 +139,21 @@ ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity)
         if (n == 0)
             break;
         len += (size_t)n;
+        if (line && memchr(*buffer + len - (size_t)n, '\n', (size_t)n))
+            break;
     }
     (*buffer)[len] = '\0';
     return len ? (ssize_t)len : -ENODATA;
+}
+
+ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity)
+{
+    return read_from_start(file, false, buffer, capacity);
+}
+
+ssize_t proc_file_read_line(struct proc_file *file, char **buffer, size_t *capacity)
+{
+    return read_from_start(file, true, buffer, capacity);
 }
 
 int file_read_all(const char *root, const char *relative, size_t limit, char **ret, size_t *ret_len)

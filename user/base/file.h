@@ -26,6 +26,8 @@ void proc_file_close(struct proc_file *file);
  * length or a negative errno (-ENODATA for an empty file). Opens again a file that could not be
  * opened or read before. */
 ssize_t proc_file_read(struct proc_file *file, char **buffer, size_t *capacity);
+/* The same of its first line, whole; there may be more behind it. Spares asking for the end. */
+ssize_t proc_file_read_line(struct proc_file *file, char **buffer, size_t *capacity);
 
 /* Opens a regular file of at most `limit` bytes for reading. Returns the descriptor or a negative
  * errno: -EFBIG, -EISDIR, FILE_NOT_REGULAR, or why it cannot be opened. */

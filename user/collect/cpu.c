@@ -194,7 +194,7 @@ static void parse_stat(struct cpu_state *s, struct scan file, struct cpu_snapsho
 static void sample_load(struct cpu_state *s, struct cpu_snapshot *cpu)
 {
     struct reading *loads[] = {&cpu->load1, &cpu->load5, &cpu->load15};
-    ssize_t len = proc_file_read(&s->loadavg, &s->buffer, &s->capacity);
+    ssize_t len = proc_file_read_line(&s->loadavg, &s->buffer, &s->capacity);
     const char *why = "/proc/loadavg is cut short or garbled";
     struct scan file, line = {NULL, NULL};
     double values[3];

@@ -139,7 +139,7 @@ static struct reading read_tracking(struct network_state *s, struct proc_file *f
 {
     /* Before it reads one of /proc/sys the kernel clears as much memory as there is room for, and
      * the buffer of thousands of interfaces has a lot. */
-    ssize_t len = proc_file_read(file, &s->number, &s->number_capacity);
+    ssize_t len = proc_file_read_line(file, &s->number, &s->number_capacity);
     struct scan content, line;
     uint64_t value;
 

@@ -22,7 +22,7 @@ void process_limits_close(struct process_limits *l)
 /* The file's first line; false when it could not be read or was cut short. */
 static bool read_line(struct process_limits *l, struct proc_file *file, struct scan *ret)
 {
-    ssize_t len = proc_file_read(file, &l->buffer, &l->capacity);
+    ssize_t len = proc_file_read_line(file, &l->buffer, &l->capacity);
     struct scan text;
 
     if (len < 0)
