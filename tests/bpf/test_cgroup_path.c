@@ -1,6 +1,6 @@
 /* Ids of real cgroups against the directories they came from. */
+#include "base/cgroup_path.h"
 #include "base/hash.h"
-#include "collect/cgroup_path.h"
 #include "collect/event_path.h"
 #include "own_cgroup.h"
 #include <setjmp.h>

@@ -2,9 +2,9 @@
 #ifndef MOONWATCH_TEST_FILESYSTEMS_FIXTURE_H
 #define MOONWATCH_TEST_FILESYSTEMS_FIXTURE_H
 
+#include "base/mounts.h"
 #include "base/text.h"
 #include "collect/filesystems.h"
-#include "collect/mounts.h"
 #include "tree.h"
 #include <errno.h>
 #include <sys/statvfs.h>

@@ -2,7 +2,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -3,11 +3,11 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/fitted_name.h"
+#include "base/scan.h"
 #include "base/top.h"
 #include "collect/cgroup_rounds.h"
 #include "collect/cgroup_table.h"
 #include "collect/collector.h"
-#include "collect/scan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

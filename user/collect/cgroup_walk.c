@@ -1,7 +1,7 @@
 #include "collect/cgroup_walk.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "collect/mounts.h"
+#include "base/mounts.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

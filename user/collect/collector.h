@@ -6,10 +6,10 @@
 #ifndef MOONWATCH_COLLECT_COLLECTOR_H
 #define MOONWATCH_COLLECT_COLLECTOR_H
 
+#include "base/cgroup_path.h"
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/loop.h"
-#include "collect/cgroup_path.h"
 #include "model/snapshot.h"
 #include "probe/probe.h"
 

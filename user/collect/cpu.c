@@ -1,7 +1,7 @@
 /* CPU time per mode and core, load and task counts, from /proc/stat and /proc/loadavg. */
 #include "base/file.h"
+#include "base/scan.h"
 #include "collect/collector.h"
-#include "collect/scan.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

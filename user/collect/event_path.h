@@ -3,7 +3,7 @@
 #ifndef MOONWATCH_COLLECT_EVENT_PATH_H
 #define MOONWATCH_COLLECT_EVENT_PATH_H
 
-#include "collect/cgroup_path.h"
+#include "base/cgroup_path.h"
 #include "model/event.h"
 
 /* "" when it is not known. Of a path that is too long the beginning and a hash of the whole, so

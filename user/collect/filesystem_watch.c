@@ -2,7 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "collect/mounts.h"
+#include "base/mounts.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

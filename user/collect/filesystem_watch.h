@@ -8,7 +8,7 @@
 #define MOONWATCH_COLLECT_FILESYSTEM_WATCH_H
 
 #include "base/host.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include "model/disk.h"
 #include <stdbool.h>
 #include <stdint.h>

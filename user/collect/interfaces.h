@@ -3,7 +3,7 @@
 #define MOONWATCH_COLLECT_INTERFACES_H
 
 #include "base/places.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include "model/network.h"
 
 /* Zeroed before the first use. */

@@ -1,8 +1,8 @@
 /* Memory, swap and huge pages from /proc/meminfo; OOM kills, swapping and major faults from
  * /proc/vmstat; what ZFS gives up under pressure from its arcstats. */
 #include "base/file.h"
+#include "base/scan.h"
 #include "collect/collector.h"
-#include "collect/scan.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>

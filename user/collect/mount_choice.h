@@ -2,8 +2,8 @@
 #ifndef MOONWATCH_COLLECT_MOUNT_CHOICE_H
 #define MOONWATCH_COLLECT_MOUNT_CHOICE_H
 
+#include "base/scan.h"
 #include "collect/filesystem_watch.h"
-#include "collect/scan.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #ifndef MOONWATCH_COLLECT_MOUNT_TREE_H
 #define MOONWATCH_COLLECT_MOUNT_TREE_H
 
-#include "collect/mounts.h"
+#include "base/mounts.h"
 
 enum mount_way {
     MOUNT_WAY_PLAIN,

@@ -2,7 +2,7 @@
 #ifndef MOONWATCH_COLLECT_OOM_CAPSULE_H
 #define MOONWATCH_COLLECT_OOM_CAPSULE_H
 
-#include "collect/cgroup_path.h"
+#include "base/cgroup_path.h"
 #include "model/event.h"
 #include "model/task_table.h"
 

@@ -1,7 +1,7 @@
 /* Pressure stall information from /proc/pressure, and the kernel's triggers on it. */
 #include "base/file.h"
+#include "base/scan.h"
 #include "collect/collector.h"
-#include "collect/scan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
  */
 #include "abi/task.h"
 #include "base/cleanup.h"
+#include "base/scan.h"
 #include "collect/collector.h"
 #include "collect/lifecycle.h"
 #include "collect/process_limit.h"
-#include "collect/scan.h"
 #include "collect/short_processes.h"
 #include "model/stuck_tasks.h"
 #include "model/task_table.h"

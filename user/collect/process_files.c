@@ -4,9 +4,9 @@
  */
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/scan.h"
 #include "collect/collector.h"
 #include "collect/kernel_threads.h"
-#include "collect/scan.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

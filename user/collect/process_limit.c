@@ -1,5 +1,5 @@
 #include "collect/process_limit.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include <stdlib.h>
 
 void process_limits_open(struct process_limits *l, const struct host *host)

@@ -1,7 +1,7 @@
 #include "collect/visibility.h"
+#include "base/cgroup_path.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "collect/cgroup_path.h"
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #include "service/live.h"
-#include "collect/cgroup_path.h"
+#include "base/cgroup_path.h"
 #include "probe/breaker.h"
 #include "service/attribution.h"
 #include "service/enforce.h"

@@ -5,8 +5,8 @@
  * a walk. Found paths are kept and looked up again every CGROUP_PATH_FRESH_NS. The path of a cgroup
  * that is gone stays known for CGROUP_PATH_GONE_NS after that: facts about it come after its end.
  */
-#ifndef MOONWATCH_COLLECT_CGROUP_PATH_H
-#define MOONWATCH_COLLECT_CGROUP_PATH_H
+#ifndef MOONWATCH_BASE_CGROUP_PATH_H
+#define MOONWATCH_BASE_CGROUP_PATH_H
 
 #include "base/host.h"
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 /* Lines of /proc/PID/mountinfo (Documentation/filesystems/proc.rst, section 3.5). */
-#ifndef MOONWATCH_COLLECT_MOUNTS_H
-#define MOONWATCH_COLLECT_MOUNTS_H
+#ifndef MOONWATCH_BASE_MOUNTS_H
+#define MOONWATCH_BASE_MOUNTS_H
 
 #include "base/host.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include <limits.h>
 
 struct mount_line {

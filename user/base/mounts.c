@@ -1,4 +1,4 @@
-#include "collect/mounts.h"
+#include "base/mounts.h"
 #include <stdio.h>
 
 /* Blanks, newlines, '#' and backslashes are written as three octal digits. */

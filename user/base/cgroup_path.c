@@ -1,8 +1,8 @@
-#include "collect/cgroup_path.h"
+#include "base/cgroup_path.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "collect/mounts.h"
+#include "base/mounts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

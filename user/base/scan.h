@@ -4,8 +4,8 @@
  * file that was cut short loses figures, it never yields smaller ones. Nothing is copied and the
  * text need not be NUL-terminated.
  */
-#ifndef MOONWATCH_COLLECT_SCAN_H
-#define MOONWATCH_COLLECT_SCAN_H
+#ifndef MOONWATCH_BASE_SCAN_H
+#define MOONWATCH_BASE_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
