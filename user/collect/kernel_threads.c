@@ -1,7 +1,7 @@
 #include "collect/kernel_threads.h"
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "collect/scan.h"
+#include "base/scan.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

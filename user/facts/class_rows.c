@@ -2,8 +2,6 @@
 #include "facts/tables.h"
 #include "model/histogram.h"
 
-static const char *const class_names[] = {"realtime", "high", "normal", "low", "idle", NULL};
-
 static const char *class_name(struct field_text *text)
 {
     return ((const struct class_row *)text->object)->name;
@@ -55,7 +53,7 @@ static void label_class(const void *row, struct row_labels *ret)
 #define TYPE struct class_row
 #define UNLESS_MISSING .missing_at = MISSING_AT(TYPE, missing)
 static const struct field class_fields[] = {
-    COMPUTED("class", class_name, .choices = class_names,
+    COMPUTED("class", class_name, .choices = priority_class_names,
              .about = "realtime: SCHED_FIFO, RR, DEADLINE; high: nice < 0; normal; low: nice > 0; "
                       "idle: SCHED_IDLE"),
     {.kind = FIELD_MERGE,

@@ -1,13 +1,10 @@
 #include "facts/endpoint_rows.h"
 #include "base/array.h"
 #include "base/clock.h"
+#include "config/choices.h"
 #include "facts/tables.h"
 #include <errno.h>
 #include <stdlib.h>
-
-static const char *const roles[] = {"service", "upstream", "fallback", NULL};
-static const char *const types[] = {"http", "tcp", "postgres", "redis", NULL};
-static const char *const statuses[] = {"unknown", "ok", "failed", NULL};
 
 #define SECONDS_PER_DAY 86400
 
@@ -51,11 +48,11 @@ static void label_endpoint(const void *row, struct row_labels *ret)
 #define TYPE struct endpoint_row
 static const struct field row_fields[] = {
     ROW("name", FIELD_STRING, view.name, .about = "of the service or upstream"),
-    ROW("role", FIELD_STRING, role, .choices = roles,
+    ROW("role", FIELD_STRING, role, .choices = endpoint_owner_names,
         .about = "fallback: an alternative endpoint of the upstream"),
-    ROW("type", FIELD_STRING, type, .choices = types),
+    ROW("type", FIELD_STRING, type, .choices = check_type_names),
     ROW("url", FIELD_STRING, view.url),
-    ROW("status", FIELD_STRING, status, .choices = statuses),
+    ROW("status", FIELD_STRING, status, .choices = endpoint_status_names),
     FIGURE(FIELD_READING, up,
            GAUGE("moonwatch_endpoint_up",
                  "1 when the last active check was answered as expected, 0 when not.")),
@@ -121,8 +118,8 @@ static void fill(struct endpoint_row *ret, const struct endpoint_checks *checks,
 
     *ret = (struct endpoint_row){0};
     endpoint_check_view(checks, index, &ret->view);
-    ret->role = roles[view->owner];
-    ret->type = types[view->type];
+    ret->role = endpoint_owner_names[view->owner];
+    ret->type = check_type_names[view->type];
     ret->status = endpoint_status_name(view->status);
     ret->up = view->status == ENDPOINT_UNKNOWN ? reading_missing(not_asked)
                                                : reading_of(view->status == ENDPOINT_OK);

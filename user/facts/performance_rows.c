@@ -1,5 +1,6 @@
 #include "facts/performance_rows.h"
 #include "base/array.h"
+#include "config/choices.h"
 #include "facts/tables.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -73,20 +74,6 @@ const struct field_table performance_row_table =
                 .missing_at = MISSING_AT(TYPE, missing), .label = label_performance);
 #undef TYPE
 
-static const char *kind_of_service(enum service_kind kind)
-{
-    static const char *const names[] = {"http", "database", "cache", "worker", "job"};
-
-    return names[kind];
-}
-
-static const char *kind_of_upstream(enum upstream_kind kind)
-{
-    static const char *const names[] = {"http", "database", "cache", "tcp"};
-
-    return names[kind];
-}
-
 static void finish(const struct facts *facts, struct performance_row *row)
 {
     row->since_realtime_ns = facts_realtime_ns(facts, row->figures.degraded_since_ns);
@@ -101,7 +88,7 @@ static void take_service(const struct facts *facts, size_t index, struct perform
     services_service(facts->services, index, &view);
     *ret = (struct performance_row){.name = view.config->name,
                                     .role = roles[0],
-                                    .kind = kind_of_service(view.config->kind),
+                                    .kind = service_kind_names[view.config->kind],
                                     .missing = view.missing,
                                     .figures = view.performance};
     call_entry_fill(&ret->traffic, view.calls, &view.transport, true, view.missing);
@@ -115,7 +102,7 @@ static void take_upstream(const struct facts *facts, size_t index, struct perfor
     services_upstream(facts->services, index, clock_monotonic_ns(facts->clock), &view);
     *ret = (struct performance_row){.name = view.config->name,
                                     .role = roles[1],
-                                    .kind = kind_of_upstream(view.config->kind),
+                                    .kind = upstream_kind_names[view.config->kind],
                                     .missing = view.missing,
                                     .figures = view.performance};
     call_entry_fill(&ret->traffic, view.calls, &view.transport, false, view.missing);

@@ -1,25 +1,7 @@
 /* How breakers read in JSON. */
+#include "config/choices.h"
 #include "facts/breaker_entry.h"
 #include "facts/tables.h"
-
-static const char *const states[] = {"closed",      "open",     "half_open",
-                                     "forced_open", "disabled", NULL};
-static const char *const modes[] = {"observe", "enforce", "forced_open", "disabled", NULL};
-static const char *const offers[] = {"primary", "alternative", "cached",
-                                     "reduced", "nothing",     NULL};
-static const char *const causes[] = {"consecutive_failures",
-                                     "failure_rate",
-                                     "slow_call_rate",
-                                     "recovery_timeout",
-                                     "probe_failed",
-                                     "probes_succeeded",
-                                     "half_open_timeout",
-                                     "mode",
-                                     "opened_by_hand",
-                                     "closed_by_hand",
-                                     "reset_by_hand",
-                                     "adopted",
-                                     NULL};
 
 #define TYPE struct breaker_figures
 static const struct field figures_fields[] = {
@@ -66,9 +48,9 @@ static const struct field_table facts_table =
 #define TYPE struct transition_entry
 static const struct field transition_fields[] = {
     ROW("at", FIELD_TIME, at_realtime_ns, .unknown = "before the agent started"),
-    ROW("from", FIELD_STRING, from, .choices = states),
-    ROW("to", FIELD_STRING, to, .choices = states),
-    ROW("cause", FIELD_STRING, cause, .choices = causes),
+    ROW("from", FIELD_STRING, from, .choices = breaker_state_names),
+    ROW("to", FIELD_STRING, to, .choices = breaker_state_names),
+    ROW("cause", FIELD_STRING, cause, .choices = breaker_cause_names),
     COMPUTED("reason", say, .about = "in words"),
     COMPUTED("address", address_of),
     ROW("retry_at", FIELD_TIME, retry_realtime_ns, .unknown = "it did not open"),
@@ -112,11 +94,11 @@ static void label_breaker(const void *row, struct row_labels *ret)
 static const struct field breaker_fields[] = {
     ROW("name", FIELD_STRING, name),
     ROW("addresses", FIELD_STRINGS, addresses, .count_offset = offsetof(TYPE, address_count)),
-    ROW("state", FIELD_STRING, state, .choices = states,
+    ROW("state", FIELD_STRING, state, .choices = breaker_state_names,
         GAUGE("moonwatch_breaker_state", "1 for the state a circuit breaker is in.",
               .labels = "upstream state "),
         .label = {"state"}),
-    ROW("mode", FIELD_STRING, mode, .choices = modes),
+    ROW("mode", FIELD_STRING, mode, .choices = breaker_mode_names),
     ROW("enforced", FIELD_BOOL, enforced,
         .about = "whether connects to all its addresses are refused or redirected while it is open",
         GAUGE("moonwatch_breaker_enforced",
@@ -129,7 +111,8 @@ static const struct field breaker_fields[] = {
     ROW("figures", FIELD_OBJECT, breaker.figures, .table = &figures_table),
     ROW("last_transition", FIELD_OBJECT, history[0], .table = &transition_table,
         .missing_at = MISSING_AT(TYPE, no_transition)),
-    ROW("fallback", FIELD_STRING, fallback, .choices = offers, .about = "where callers go now"),
+    ROW("fallback", FIELD_STRING, fallback, .choices = fallback_offer_names,
+        .about = "where callers go now"),
     ROW("fallback_endpoint", FIELD_STRING, fallback_endpoint, .unknown = "none is in use"),
     ROW("fallback_refusal", FIELD_STRING, fallback_refusal, .unknown = "nothing was refused",
         .about = "why the fallback has nothing to offer"),

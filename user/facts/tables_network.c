@@ -99,13 +99,11 @@ FIELD_METRICS(connects_failed_fields, "role port reason ", NEED_TCP);
 static const struct field_table connects_failed_table =
     FIELD_TABLE("ConnectsFailed", connects_failed_fields, "Failed connects by reason.");
 
-static const char *const tcp_roles[] = {[TCP_CLIENT] = "client", [TCP_SERVER] = "server", NULL};
-
 static const char *tcp_role(struct field_text *text)
 {
     const struct tcp_port *port = text->object;
 
-    return port->key.role < TCP_ROLE_COUNT ? tcp_roles[port->key.role] : NULL;
+    return port->key.role < TCP_ROLE_COUNT ? tcp_role_names[port->key.role] : NULL;
 }
 
 static const char *tcp_port_name(struct field_text *text)
@@ -123,7 +121,7 @@ static void label_port(const void *row, struct row_labels *ret)
     const struct tcp_port *r = row;
 
     snprintf(ret->scratch, sizeof(ret->scratch), "%u", r->key.port);
-    row_label(ret, "role", r->key.role < TCP_ROLE_COUNT ? tcp_roles[r->key.role] : "");
+    row_label(ret, "role", r->key.role < TCP_ROLE_COUNT ? tcp_role_names[r->key.role] : "");
     row_label(ret, "port", r->key.port ? ret->scratch : "other");
 }
 
@@ -135,7 +133,8 @@ static bool is_client(const void *object, const void *at)
 }
 
 static const struct field tcp_port_fields[] = {
-    COMPUTED("role", tcp_role, .choices = tcp_roles, .unknown = "not a role known to this version"),
+    COMPUTED("role", tcp_role, .choices = tcp_role_names,
+             .unknown = "not a role known to this version"),
     COMPUTED("port", tcp_port_name,
              .about = "remote port of a client, local port of a server; `other` for the rest"),
     ROW("opened_total", FIELD_U64, stats.opened,
@@ -171,9 +170,6 @@ FIELD_METRICS(tcp_port_fields, "role port ", NEED_TCP);
 const struct field_table tcp_port_table = FIELD_TABLE(
     "TcpPort", tcp_port_fields, "TCP by port, since the agent started.", .label = label_port);
 
-static const char *const failures[CONNECT_FAILURE_COUNT + 1] = {
-    "refused", "timed_out", "unreachable", "reset", "no_port", "abandoned", "other"};
-
 static const char *failure(struct field_text *text)
 {
     const struct connect_failed *event = text->object;
@@ -199,7 +195,8 @@ static const char *remote(struct field_text *text)
 static const struct field connect_failed_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "not recorded"),
     COMPUTED("remote", remote, .unknown = "of an address family other than IP"),
-    COMPUTED("failure", failure, .choices = failures, .unknown = "not known to this version"),
+    COMPUTED("failure", failure, .choices = connect_failure_names,
+             .unknown = "not known to this version"),
     ROW("errno", FIELD_U32, record.error, .about = "0: the caller gave up"),
     ROW("elapsed_seconds", FIELD_DURATION, record.elapsed_ns, .decimals = 6),
     ROW("pid", FIELD_U32, record.pid, .about = "0: it was not seen calling connect()"),

@@ -2,8 +2,6 @@
 #include "facts/tables.h"
 #include "notify/notify.h"
 
-static const char *const channel_states[] = {"ok", "failing", "open", "misconfigured", NULL};
-
 static const char *channel_state_of(struct field_text *text)
 {
     return notify_state_text(((const struct notify_channel_view *)text->object)->state);
@@ -37,7 +35,7 @@ static const struct field channel_fields[] = {
     ROW("name", FIELD_STRING, name),
     ROW("type", FIELD_STRING, type),
     COMPUTED("peer", peer_of, .unknown = "a channel of this type has one receiver"),
-    COMPUTED("state", channel_state_of, .choices = channel_states,
+    COMPUTED("state", channel_state_of, .choices = notify_state_names,
              GAUGE("moonwatch_notify_state", "1 for the state a receiver is in.",
                    .labels = "channel type peer state "),
              .label = {"state"},

@@ -27,8 +27,6 @@ static const char *process_cgroup(struct field_text *text)
     return cgroup_of_id(text->ctx, ((const struct process_row *)text->object)->cgroup_id);
 }
 
-static const char *const priority_classes[] = {"realtime", "high", "normal", "low", "idle", NULL};
-
 static const char *process_priority(struct field_text *text)
 {
     return priority_class_name(((const struct process_row *)text->object)->priority_class);
@@ -42,7 +40,7 @@ static const struct field process_fields[] = {
     ROW("threads", FIELD_U32, thread_count),
     COMPUTED("cgroup", process_cgroup, .unknown = CGROUP_UNKNOWN),
     ROW("cgroup_id", FIELD_U64, cgroup_id),
-    COMPUTED("priority_class", process_priority, .choices = priority_classes,
+    COMPUTED("priority_class", process_priority, .choices = priority_class_names,
              .unknown = "not a class known to this version"),
     ROW("oom_score_adj", FIELD_I32, oom_score_adj),
     PERCENT("cpu_percent", cpu_percent, .about = "of one CPU"),
@@ -174,8 +172,6 @@ static const struct field oom_fields[] = {
 
 const struct field_table oom_table = FIELD_TABLE("OomKill", oom_fields, "An OOM kill.");
 
-static const char *const exit_kinds[] = {"crash", "failed", "killed", "exit", NULL};
-
 static const char *exit_kind(struct field_text *text)
 {
     return exit_kind_name(((const struct crash *)text->object)->kind);
@@ -200,7 +196,7 @@ static const struct field crash_fields[] = {
     ROW("pid", FIELD_U32, record.pid),
     ROW("ppid", FIELD_U32, record.ppid),
     ROW("comm", FIELD_CHARS, record.comm),
-    COMPUTED("kind", exit_kind, .choices = exit_kinds,
+    COMPUTED("kind", exit_kind, .choices = exit_kind_names,
              .about = "crash: by a signal the program brought on itself; failed: a service's main "
                       "process, with a non-zero status; killed: by another signal; exit: any other "
                       "process with a non-zero status"),
@@ -215,14 +211,11 @@ static const struct field crash_fields[] = {
 const struct field_table crash_table = FIELD_TABLE(
     "AbnormalExit", crash_fields, "A process that ended by a signal or a non-zero status.");
 
-static const char *const stall_kinds[] = {
-    [RECLAIM_DIRECT] = "direct", [RECLAIM_MEMCG] = "memcg", NULL};
-
 static const char *stall_kind(struct field_text *text)
 {
     const struct record_stall *record = &((const struct stall *)text->object)->record;
 
-    return record->kind < RECLAIM_KIND_COUNT ? stall_kinds[record->kind] : NULL;
+    return record->kind < RECLAIM_KIND_COUNT ? reclaim_kind_names[record->kind] : NULL;
 }
 
 #define TYPE struct stall
@@ -231,7 +224,8 @@ static const struct field stall_fields[] = {
     ROW("pid", FIELD_U32, record.pid),
     ROW("comm", FIELD_CHARS, record.comm),
     ROW("stall_seconds", FIELD_DURATION, record.stall_ns, .decimals = 6),
-    COMPUTED("kind", stall_kind, .choices = stall_kinds, .unknown = "not known to this version",
+    COMPUTED("kind", stall_kind, .choices = reclaim_kind_names,
+             .unknown = "not known to this version",
              .about = "direct: the host ran low; memcg: a cgroup was at its limit"),
     ROW("cgroup", FIELD_CHARS, cgroup_path, .unknown = "the cgroup could not be resolved"),
 };
@@ -251,7 +245,7 @@ static const struct field slow_wait_fields[] = {
     ROW("wait_seconds", FIELD_DURATION, wait_ns, .decimals = 6),
     ROW("pid", FIELD_U32, pid, .about = "who waited"),
     ROW("comm", FIELD_CHARS, comm),
-    COMPUTED("priority_class", wait_priority, .choices = priority_classes,
+    COMPUTED("priority_class", wait_priority, .choices = priority_class_names,
              .unknown = "not a class known to this version"),
     ROW("running_pid", FIELD_U32, running_pid, .about = "who had the CPU meanwhile"),
     ROW("running_comm", FIELD_CHARS, running_comm),

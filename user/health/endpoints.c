@@ -7,7 +7,8 @@
 
 void endpoints_judge(const struct endpoint_checks *checks, struct findings *ret)
 {
-    static const char *const whose[] = {"service", "upstream", "the fallback of"};
+    static const char *const whose[ENDPOINT_OWNER_COUNT] = {"service", "upstream",
+                                                            "the fallback of"};
 
     for (size_t i = 0; checks && i < endpoint_check_count(checks); i++) {
         struct endpoint_check_view view;

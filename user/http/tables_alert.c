@@ -1,21 +1,12 @@
 /* How alerts and silences read in JSON. */
 #include "alert/rule.h"
+#include "config/choices.h"
 #include "facts/tables.h"
 #include "http/alerts.h"
 
-static const char *const states[] = {"pending", "firing", "resolved", NULL};
-static const char *const severities[] = {"info", "warning", "error", "critical", NULL};
-static const char *const suppressions[] = {"flapping",    "acked",
-                                           "cooldown",    "silence",
-                                           "mute_window", "inhibited",
-                                           "unrouted",    "notifications_off",
-                                           "group_wait",  "max_alerts_per_hour",
-                                           "no_channel",  "not_delivered",
-                                           NULL};
-
 const struct route_query alert_queries[] = {
-    {"state", "only alerts in this state", "string", states},
-    {"severity", "only alerts of this severity", "string", severities},
+    {"state", "only alerts in this state", "string", alert_state_names},
+    {"severity", "only alerts of this severity", "string", severity_names},
     {"alertname", "only alerts of this rule", "string", NULL},
     {"matcher", "only alerts that these matchers match, as severity=~\"error|critical\"", "string",
      NULL},
@@ -55,8 +46,8 @@ static const char *suppression_of(struct field_text *text)
 static const struct field alert_fields[] = {
     ROW("id", FIELD_CHARS, id, .about = "of its labels: the same whenever it comes again"),
     COMPUTED("alertname", name_of, .about = "the rule's"),
-    COMPUTED("state", state_of, .choices = states),
-    COMPUTED("severity", severity_of, .choices = severities,
+    COMPUTED("state", state_of, .choices = alert_state_names),
+    COMPUTED("severity", severity_of, .choices = severity_names,
              .about = "with the steps of escalation"),
     ROW("labels", FIELD_LABELS, labels),
     ROW("value", FIELD_DOUBLE, value, .decimals = 6, .unknown = "the alert has no value"),
@@ -67,7 +58,7 @@ static const struct field alert_fields[] = {
     ROW("changed", FIELD_STRING, changed, .about = "what had changed shortly before"),
     ROW("starts_at", FIELD_TIME, starts_realtime_ns, .unknown = "it does not fire yet"),
     ROW("ends_at", FIELD_TIME, ends_realtime_ns, .unknown = "it is not over"),
-    COMPUTED("suppressed_by", suppression_of, .choices = suppressions,
+    COMPUTED("suppressed_by", suppression_of, .choices = &suppression_names[SUPPRESSED_NOT + 1],
              .unknown = "it was told, is over, or does not fire yet",
              .about = "why nobody is told at the moment"),
     ROW("flapping", FIELD_BOOL, flapping),

@@ -24,8 +24,3 @@ const char *const reclaim_kind_names[] = {
     NULL,
 };
 NAMES_OF(reclaim_kind_names, RECLAIM_KIND_COUNT);
-
-const char *reclaim_kind_name(enum reclaim_kind kind)
-{
-    return name_at(reclaim_kind_names, RECLAIM_KIND_COUNT, kind);
-}

@@ -112,6 +112,5 @@ struct event_snapshot {
 /* "refused" ..., "direct" ...; NULL ends the tables. */
 extern const char *const connect_failure_names[], *const reclaim_kind_names[];
 const char *connect_failure_name(enum connect_failure f);
-const char *reclaim_kind_name(enum reclaim_kind kind);
 
 #endif
