@@ -64,16 +64,10 @@ struct field {
     const char *const *choices; /* of FIELD_TEXT: every possible value, NULL at the end */
     const struct field_table *table;
     size_t offset, count_offset, stride, missing_at;
-    enum field_kind kind;
-    unsigned char decimals;
-    bool optional; /* of what is taken: may be left out */
-    bool identity; /* known even when the object's figures are not */
-
     /* The same figure in /metrics; without a name it is not there. Rows of one family follow in its
      * order and differ in `label`. */
     struct metric_family metric;
-    double divisor;     /* from the field's unit to the metric's; 0: as the metric's name says */
-    unsigned char step; /* of FIELD_LATENCY: every so many-th bound is told; 0: 1 */
+    double divisor; /* from the field's unit to the metric's; 0: as the metric's name says */
     /* One more label: of the metric, or of all that is inside the object. Where there are
      * `choices` it has a name only: each of them is a sample, 1 for the one that it is. */
     struct label label;
@@ -83,9 +77,15 @@ struct field {
     const char *judged;
     double limit;
     size_t limit_at;
-    bool watched, runs_out;
     /* Whether this object's member, which is at `at`, is told in /metrics; NULL: always. */
     bool (*told)(const void *object, const void *at);
+
+    enum field_kind kind;
+    unsigned char decimals;
+    unsigned char step; /* of FIELD_LATENCY in /metrics: every so many-th bound; 0: 1 */
+    bool optional;      /* of what is taken: may be left out */
+    bool identity;      /* known even when the object's figures are not */
+    bool watched, runs_out;
 };
 
 #define FIELD_LABELS_MAX 6
