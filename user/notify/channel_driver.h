@@ -37,7 +37,6 @@ struct attempt {
 };
 
 struct channel_driver {
-    const char *name;
     /* The payload, which is stored and sent as it is. NULL: the log, which stores none. */
     void (*render)(const struct notification *n, const char *host, struct text *out);
     /* Fills the request but for the timeout. -ENOMEM, or another negative errno with the reason

@@ -1,4 +1,5 @@
 #include "notify/lane.h"
+#include "config/choices.h"
 #include "notify/lane_state.h"
 #include <errno.h>
 #include <limits.h>
@@ -183,7 +184,7 @@ void lane_view(const struct lane *lane, struct notify_channel_view *ret)
         breaker_view(lane->breaker, now_ns, &breaker);
     *ret = (struct notify_channel_view){
         .name = lane->receiver.channel->name,
-        .type = lane->driver->name,
+        .type = channel_type_names[lane->receiver.channel->type],
         .peer = lane->receiver.peer,
         .state = lane->state == NOTIFY_FAILING && breaker.state == BREAKER_OPEN ? NOTIFY_OPEN
                                                                                 : lane->state,

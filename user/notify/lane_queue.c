@@ -1,5 +1,6 @@
 /* What waits for a receiver, in memory and in the outbox. */
 #include "alert/rule.h"
+#include "config/choices.h"
 #include "notify/lane_state.h"
 #include <errno.h>
 #include <stdio.h>
@@ -204,6 +205,11 @@ static bool was_delivered(const struct lane *lane, const char *key)
     return false;
 }
 
+static const char *type_of(const struct lane *lane)
+{
+    return channel_type_names[lane->receiver.channel->type];
+}
+
 int lane_put(struct lane *lane, const struct notification *n, const struct text *payload)
 {
     struct lane_entry *entry;
@@ -212,7 +218,7 @@ int lane_put(struct lane *lane, const struct notification *n, const struct text 
 
     if (lane_find(lane, n->key) || was_delivered(lane, n->key))
         return 0;
-    snprintf(head, sizeof(head), "%s %s\n", lane->driver->name, severity_text(n->severity));
+    snprintf(head, sizeof(head), "%s %s\n", type_of(lane), severity_text(n->severity));
     entry = create_whole(n->key, head, payload);
     if (!entry) {
         lane_count_dropped(lane, n->key, "out of memory");
@@ -262,10 +268,10 @@ static bool read_head(const struct lane *lane, const char *body, size_t bytes,
                       size_t *ret_payload_at, enum severity *ret_severity)
 {
     const char *end = memchr(body, '\n', bytes < 64 ? bytes : 64);
-    size_t name = strlen(lane->driver->name);
+    const char *type = type_of(lane);
+    size_t name = strlen(type);
 
-    if (!end || (size_t)(end - body) <= name || memcmp(body, lane->driver->name, name) != 0 ||
-        body[name] != ' ')
+    if (!end || (size_t)(end - body) <= name || memcmp(body, type, name) != 0 || body[name] != ' ')
         return false;
     *ret_payload_at = (size_t)(end - body) + 1;
     *ret_severity = SEVERITY_CRITICAL;
