@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what is generated of the documentation: the reference in config/README.md as BINARY says it, between
-<!-- reference:begin --> and :end, or the answers of a running agent in user/http/README.md, each below its
+"""Writes what is generated of the documentation: the references of keys and of metrics as BINARY says them, each
+between <!-- NAME:begin --> and :end, or the answers of a running agent in user/http/README.md, each below its
 <!-- example ROUTE -->."""
 
 import argparse
@@ -13,7 +13,9 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCE, ANSWERS = ROOT / "config/README.md", ROOT / "user/http/README.md"
+ANSWERS = ROOT / "user/http/README.md"
+# Page, name of the markers, option of `moonwatch check`.
+REFERENCES = [("config/README.md", "reference", "--reference"), ("user/facts/README.md", "metrics", "--metrics")]
 EXAMPLE = re.compile(r"<!-- example (?P<path>\S+) -->\n```\w*\n.*?```\n", re.S)
 METRICS_SHOWN = 12
 LINE_COLUMNS = 110
@@ -65,9 +67,21 @@ def example(url):
     return write
 
 
+def refer(path, name, command, check):
+    try:
+        reference = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"readme.py: {error} (allowed: a moonwatch that was built from this tree)")
+    text = path.read_text()
+    new = replaced(text, name, "\n" + reference + "\n")
+    if check and new != text:
+        sys.exit(f"{path.relative_to(ROOT)}: the reference is old (mend: scripts/readme.py BINARY)")
+    path.write_text(new)
+
+
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say if the reference is old, by the exit status")
+    parser.add_argument("--check", action="store_true", help="only say if a reference is old, by the exit status")
     parser.add_argument("--examples", metavar="URL", help="real answers of the agent there, lists cut to their first row")
     parser.add_argument("binary", nargs="?", metavar="BINARY", help="moonwatch, as build-test/moonwatch")
     arguments = parser.parse_args()
@@ -84,16 +98,8 @@ def main():
         except (OSError, ValueError) as error:
             sys.exit(f"readme.py: {arguments.examples}: {error}")
         return
-    command = [arguments.binary, "check", "--reference"]
-    try:
-        reference = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"readme.py: {error} (allowed: a moonwatch that was built from this tree)")
-    text = REFERENCE.read_text()
-    new = replaced(text, "reference", "\n" + reference + "\n")
-    if arguments.check and new != text:
-        sys.exit("config/README.md: the reference is old (mend: scripts/readme.py BINARY)")
-    REFERENCE.write_text(new)
+    for page, name, option in REFERENCES:
+        refer(ROOT / page, name, [arguments.binary, "check", option], arguments.check)
 
 
 main()
