@@ -274,7 +274,8 @@ void worker_release(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
     worker->held = false;
-    pthread_cond_signal(&worker->wake);
+    if (worker->waiting.count > 0)
+        pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->lock);
 }
 
