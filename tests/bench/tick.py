@@ -11,10 +11,12 @@ import contextlib
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import peers
@@ -79,14 +81,24 @@ def running(arguments):
         process.wait()
 
 
-def tick_us(pids, interval_ms=INTERVAL_MS):
-    """CPU time of a tick of each process, all of them in the same window."""
-    before = [(peers.cpu_seconds(pid), time.monotonic()) for pid in pids]
+def ticks_of(agent):
+    with urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/metrics", timeout=10) as answer:
+        return int(re.search(rb"^moonwatch_ticks_total (\d+)", answer.read(), re.MULTILINE)[1])
+
+
+def tick_us(agents, floor_pid=None):
+    """CPU time of a tick of each agent, and then what the floor took in the same window. What happens
+    on the host makes ticks of its own, so the agent says how many there were; asking it is not part
+    of the window."""
+    before = [(ticks_of(agent), peers.cpu_seconds(agent.pid)) for agent in agents]
+    floor_before = peers.cpu_seconds(floor_pid) if floor_pid else 0
     time.sleep(WINDOW_SECONDS)
+    floor_cpu = peers.cpu_seconds(floor_pid) - floor_before if floor_pid else None
+    after = [peers.cpu_seconds(agent.pid) for agent in agents]
     return [
-        1e6 * (peers.cpu_seconds(pid) - cpu) / ((time.monotonic() - start) * 1000 / interval_ms)
-        for pid, (cpu, start) in zip(pids, before)
-    ]
+        1e6 * (cpu - cpu_before) / (ticks_of(agent) - ticks_before)
+        for agent, cpu, (ticks_before, cpu_before) in zip(agents, after, before)
+    ], floor_cpu
 
 
 def measure_floor(interval_ms):
@@ -94,8 +106,9 @@ def measure_floor(interval_ms):
         files = read_at_each_tick(agent.pid)
         with running([BUILD / "bench_floor", str(interval_ms), *files]) as floor:
             time.sleep(SETTLE_SECONDS)
-            windows = [tick_us([agent.pid, floor.pid], interval_ms) for _ in range(WINDOWS)]
-    ours, theirs = zip(*windows)
+            windows = [tick_us([agent], floor.pid) for _ in range(WINDOWS)]
+    ours = [us for (us,), _ in windows]
+    theirs = [1e3 * cpu * interval_ms / WINDOW_SECONDS for _, cpu in windows]
     peers.report(
         f"CPU of a tick each {interval_ms} ms",
         "us",
@@ -160,7 +173,7 @@ def measure_agents(what, counts, sections):
         agents = [stack.enter_context(peers.agent(**sections(count))) for count in counts]
         time.sleep(SETTLE_SECONDS)
         for _ in range(CURVE_WINDOWS):
-            for count, us in zip(counts, tick_us([agent.pid for agent in agents])):
+            for count, us in zip(counts, tick_us(agents)[0]):
                 samples[count].append(us)
     report_curve(what, samples)
 
@@ -220,7 +233,7 @@ def measure_processes(count):
             for number, us in samples.items():
                 with crowd("processes", number):
                     time.sleep(1)
-                    us += tick_us([agent.pid])
+                    us += tick_us([agent])[0]
     report_curve("processes", samples)
 
 
@@ -249,8 +262,7 @@ def measure_cgroup_rows(count):
                 stack.enter_context(crowd("cgroups", number - fewer, mount / name))
         time.sleep(SETTLE_SECONDS)
         for _ in range(CURVE_WINDOWS):
-            numbers = list(agents)
-            for number, us in zip(numbers, tick_us([agents[n].pid for n in numbers])):
+            for number, us in zip(agents, tick_us(list(agents.values()))[0]):
                 samples[number].append(us)
     report_curve("cgroups with rows in maps", samples)
 
