@@ -1,8 +1,10 @@
 """What the tests of alerts share: rules, what an operator does, a crash, a webhook."""
 
+import contextlib
 import http.server
 import json
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -98,10 +100,37 @@ def at(text):
     return datetime.fromisoformat(text)
 
 
+def state_rows(agent):
+    """The alerts' state on the disk: (place, list, text) as store/document_rows.h has it."""
+    path = agent.directory / "state" / "outbox.sqlite"
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=DEADLINE_SECONDS)) as database:
+        try:
+            return list(database.execute("SELECT place, list, CAST(text AS TEXT) FROM document ORDER BY place"))
+        except sqlite3.OperationalError:  # the agent is about to make it
+            return []
+
+
+def saved_list(agent, name):
+    return [json.loads(text) for _, rows, text in state_rows(agent) if rows == name]
+
+
+def change_state(agent, change):
+    """Of an agent that does not run: `change` gets each row's list and document."""
+    path = agent.directory / "state" / "outbox.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for place, rows, text in state_rows(agent):
+            document = json.loads(text)
+            change(rows, document)
+            text = json.dumps(document, separators=(",", ":")).encode()
+            database.execute("UPDATE document SET text = ? WHERE place = ?", (text, place))
+        database.commit()
+
+
 def saved(agent, *texts):
     """Whether the alerts' state on the disk holds all of these."""
-    path = agent.directory / "state" / "alerts.json"
-    state = path.read_text() if path.exists() else ""
+    state = "\n".join(f"{rows}:{text}" for _, rows, text in state_rows(agent))
     return all(text in state for text in texts)
 
 

@@ -199,7 +199,7 @@ def test_a_state_directory_that_hangs_from_the_start(make_agent, receiver, disk)
     disk.say("answer")
     wait_for((disk.path / "alerts.json.unread").exists, what="what could not be read")
     assert (disk.path / "alerts.json.unread").read_text() == "{}"
-    wait_for((disk.path / "alerts.json").exists, what="the state")
+    wait_for(lambda: not (disk.path / "alerts.json").exists(), what="the state elsewhere")
     assert agent.stop() == 0
 
 

@@ -230,6 +230,7 @@ static void a_failure_leaves_the_old_one(void **state)
 static void a_damaged_one_is_moved_aside(void **state)
 {
     struct place *place = *state;
+    const char *moved_to;
     cJSON *json;
     FILE *file;
 
@@ -239,10 +240,10 @@ static void a_damaged_one_is_moved_aside(void **state)
     fputs("{\"n\":", file);
     fclose(file);
     assert_int_equal(state_file_read(place->file, &json), -EBADMSG);
-    assert_int_equal(state_file_move_aside(place->file), 0);
+    assert_int_equal(state_file_move_aside(place->file, &moved_to), 0);
     assert_int_equal(access(place->damaged, F_OK), 0);
     assert_int_equal(state_file_read(place->file, &json), -ENOENT);
-    assert_int_equal(state_file_move_aside(place->file), -ENOENT);
+    assert_int_equal(state_file_move_aside(place->file, &moved_to), -ENOENT);
 }
 
 static void put(const char *path, const char *text)
@@ -300,7 +301,7 @@ static void links_are_not_followed(void **state)
     assert_int_equal(symlink(victim, place->path), 0);
     assert_int_equal(link(victim, place->next), 0);
     assert_int_equal(state_file_read(place->file, &json), -ELOOP);
-    assert_true(state_file_keeps_unread(place->file));
+    assert_non_null(state_file_unread_name(place->file));
     assert_int_equal(state_file_write(place->file, document(1)), 0);
     settle(place);
     assert_float_equal(number_in(place), 1, 0);
@@ -318,7 +319,7 @@ static void in_no_directory_is_nothing_to_keep(void **state)
     assert_int_equal(dir_create_parent(place->directory, 0700), 0);
     put(place->directory, "a file");
     assert_int_equal(state_file_read(place->file, &json), -ENOTDIR);
-    assert_false(state_file_keeps_unread(place->file));
+    assert_null(state_file_unread_name(place->file));
     assert_int_equal(unlink(place->directory), 0);
 }
 
@@ -326,13 +327,14 @@ static void in_no_directory_is_nothing_to_keep(void **state)
 static void what_cannot_be_moved_aside_is_kept(void **state)
 {
     struct place *place = *state;
+    const char *moved_to;
     cJSON *json;
 
     assert_int_equal(dir_create_all(place->directory, 0700), 0);
     assert_int_equal(mkdir(place->damaged, 0700), 0);
     put(place->path, "{");
     assert_int_equal(state_file_read(place->file, &json), -EBADMSG);
-    assert_int_equal(state_file_move_aside(place->file), -EISDIR);
+    assert_int_equal(state_file_move_aside(place->file, &moved_to), -EISDIR);
     assert_int_equal(state_file_write(place->file, document(1)), 0);
     settle(place);
     assert_float_equal(number_in(place), 1, 0);

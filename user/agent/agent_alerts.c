@@ -118,6 +118,7 @@ static int create_state(struct agent_alerts *a)
         .clock = a->facts->clock,
         .host = a->facts->host,
         .directory = a->state_directory,
+        .outbox = notify_outbox(a->notify),
         .manager = a->manager,
         .settled = settled,
         .saved = on_saved,
@@ -160,7 +161,7 @@ int agent_alerts_create(struct agent_alerts **ret, struct facts *facts, struct l
     return 0;
 }
 
-/* What was said is in the outbox before the state tells that it was. An agent that could not start
+/* The state gets to the outbox behind what was said, and needs it. An agent that could not start
  * has nothing to save, and another may be running. */
 void agent_alerts_destroy(struct agent_alerts *a)
 {
@@ -169,9 +170,8 @@ void agent_alerts_destroy(struct agent_alerts *a)
     a->facts->alerts = NULL;
     a->facts->alert_state = NULL;
     a->facts->notify = NULL;
-    notify_destroy(a->notify);
-    a->notify = NULL;
     alert_keeper_destroy(a->state, a->ticked);
+    notify_destroy(a->notify);
     alert_manager_destroy(a->manager);
     alert_source_destroy(a->source);
     metric_samples_destroy(a->samples);

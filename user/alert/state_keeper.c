@@ -116,6 +116,7 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
         .clock = sources->clock,
         .directory = sources->directory,
         .name = "alerts.json",
+        .outbox = sources->outbox,
     };
     const struct keeper_ops ops = {
         .serialize = serialize,

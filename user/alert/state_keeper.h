@@ -17,6 +17,7 @@ struct alert_keeper_sources {
     const struct clock *clock;
     const struct host *host;
     const char *directory;
+    struct outbox *outbox; /* which has it; NULL: a file in the directory has */
     struct alert_manager *manager;
     /* Whether what the manager said until now is on the disk. A state that says so must not get
      * there before: killed in between, the agent would never say it. */

@@ -494,6 +494,11 @@ bool notify_waits(const struct notify *n, const struct config_channel *channel,
     return waits;
 }
 
+struct outbox *notify_outbox(const struct notify *n)
+{
+    return n->env.outbox;
+}
+
 void notify_outbox_view(const struct notify *n, struct outbox_view *ret)
 {
     outbox_view(n->env.outbox, ret);

@@ -102,6 +102,8 @@ struct notify_channel_view {
 size_t notify_channel_count(const struct notify *n);
 /* `index` below the count. */
 void notify_channel_view(const struct notify *n, size_t index, struct notify_channel_view *ret);
+/* For what is kept beside the messages; borrowed. */
+struct outbox *notify_outbox(const struct notify *n);
 void notify_outbox_view(const struct notify *n, struct outbox_view *ret);
 
 #endif

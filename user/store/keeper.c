@@ -14,14 +14,12 @@
 #define SAVE_SHARE 50
 /* A failed write is tried again, and said once. */
 #define SAVE_RETRY_NS (10 * NS_PER_SECOND)
-#define NAME_BYTES 64
 #define WHY_BYTES 128
 
 struct keeper {
     const struct clock *clock;
     struct keeper_ops ops;
     struct state_file *file;
-    char unread[NAME_BYTES], damaged[NAME_BYTES];
     struct loop_source *alarm, *written;
     bool armed;
     uint64_t saved_revision, writing_revision, kept_revision;
@@ -42,11 +40,12 @@ static void say(const struct keeper *k, enum keeper_event event, const char *why
 
 static void move_aside(const struct keeper *k, const char *why)
 {
-    int r = state_file_move_aside(k->file);
+    const char *moved_to;
+    int r = state_file_move_aside(k->file, &moved_to);
     char both[WHY_BYTES + 64];
 
     snprintf(both, sizeof(both), "%s%s%s", why, r < 0 ? "; " : "", r < 0 ? strerror(-r) : "");
-    say(k, KEEPER_DAMAGED, both, r < 0 ? NULL : k->damaged);
+    say(k, KEEPER_DAMAGED, both, r < 0 ? NULL : moved_to);
 }
 
 static void restore(const struct keeper *k)
@@ -58,8 +57,7 @@ static void restore(const struct keeper *k)
     if (r == -ENOENT)
         return;
     if (r < 0 && r != -EBADMSG) {
-        say(k, KEEPER_UNREADABLE, state_file_error(r),
-            state_file_keeps_unread(k->file) ? k->unread : NULL);
+        say(k, KEEPER_UNREADABLE, state_file_error(r), state_file_unread_name(k->file));
         return;
     }
     if (r == 0)
@@ -174,9 +172,9 @@ int keeper_create(struct keeper **ret, const struct keeper_config *config,
         return -ENOMEM;
     k->clock = config->clock;
     k->ops = *ops;
-    snprintf(k->unread, sizeof(k->unread), "%s.unread", config->name);
-    snprintf(k->damaged, sizeof(k->damaged), "%s.damaged", config->name);
-    r = state_file_create(&k->file, config->directory, config->name);
+    r = config->outbox
+            ? state_file_create_beside(&k->file, config->outbox, config->directory, config->name)
+            : state_file_create(&k->file, config->directory, config->name);
     if (r == 0)
         r = loop_add_alarm(config->loop, &k->alarm, on_alarm, k);
     if (r == 0)

@@ -52,6 +52,7 @@ struct keeper_config {
     struct loop *loop;
     const struct clock *clock;
     const char *directory, *name; /* of the file; the directory is made when it is needed */
+    struct outbox *outbox;        /* beside whose messages it is kept; NULL: in the file */
 };
 
 /* Restores what is there. */

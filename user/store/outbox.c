@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* A disk that takes longer for one batch keeps nobody from being told: what waits is sent as what
  * cannot be stored is. */
@@ -53,6 +55,10 @@ static void on_released(void *ctx)
 {
     struct outbox *outbox = ctx;
 
+    document_rows_free(&outbox->rows);
+    cJSON_Delete(outbox->document.left);
+    if (outbox->document_fd >= 0)
+        close(outbox->document_fd);
     sqlite_library_close(&outbox->library);
     pthread_mutex_destroy(&outbox->lock);
     free(outbox->path);
@@ -78,8 +84,12 @@ int outbox_create(struct outbox **ret, const struct outbox_config *config,
     outbox->ops = *ops;
     outbox->max_bytes = config->max_bytes ? config->max_bytes : OUTBOX_BYTES_DEFAULT;
     outbox->path = strdup(config->path);
+    outbox->document.left_error = -ENOENT;
+    outbox->document_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&outbox->lock, NULL);
-    if (outbox->path)
+    if (outbox->document_fd < 0)
+        r = -errno;
+    else if (outbox->path)
         r = worker_create(&outbox->worker, &worker, &worker_ops);
     if (r < 0) {
         on_released(outbox);

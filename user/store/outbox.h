@@ -12,6 +12,7 @@
 #ifndef MOONWATCH_STORE_OUTBOX_H
 #define MOONWATCH_STORE_OUTBOX_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +90,25 @@ int outbox_retry(struct outbox *outbox, const char *channel, const char *key,
                  uint64_t next_attempt_ns);
 /* The body of what was durable; comes by outbox_dispatch(), when the disk can be read. */
 int outbox_fetch(struct outbox *outbox, const char *channel, const char *key);
+
+/* One document beside the messages, of which a save writes what differs. It is on the disk with the
+ * messages that were put before it, or after them. */
+struct outbox_document_result {
+    int error; /* negative errno; 0: it is on the disk */
+    char why[OUTBOX_ERROR_BYTES];
+    uint64_t bytes; /* written */
+};
+/* What the agent before left, once; waits at most so long for the disk. -ENOENT: nothing;
+ * -ETIMEDOUT; -EBADMSG: it is damaged; or why the database cannot be opened. */
+int outbox_take_document(struct outbox *outbox, uint64_t wait_ns, cJSON **ret);
+/* Takes the document, whatever it returns. -EBUSY: one is being saved; -EAGAIN: the queue is full.
+ * `keep_old`: what is there is set aside, in place of what was set aside before. */
+int outbox_save_document(struct outbox *outbox, cJSON *json, bool keep_old);
+/* Whether the save has ended, with its result: true once. */
+bool outbox_document_saved(struct outbox *outbox, struct outbox_document_result *ret);
+/* Readable when it has, until outbox_document_saved(). */
+int outbox_document_fd(const struct outbox *outbox);
+const char *outbox_path(const struct outbox *outbox);
 
 struct outbox_view {
     bool open;     /* the database is */

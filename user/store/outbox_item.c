@@ -23,8 +23,10 @@ struct outbox_item *outbox_item_create(enum outbox_kind kind, const struct outbo
 
 void outbox_item_free(struct outbox_item *item)
 {
-    if (item)
-        free(item->fetched);
+    if (!item)
+        return;
+    cJSON_Delete(item->document);
+    free(item->fetched);
     free(item);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/worker.h"
 #include "store/outbox.h"
+#include <cjson/cJSON.h>
 
 enum outbox_kind {
     OUTBOX_PUT,
@@ -11,6 +12,7 @@ enum outbox_kind {
     OUTBOX_REMOVE_UP_TO,
     OUTBOX_RETRY,
     OUTBOX_FETCH,
+    OUTBOX_DOCUMENT,
     OUTBOX_READY,
 };
 
@@ -20,6 +22,9 @@ struct outbox_item {
     struct outbox_entry entry; /* its strings and body stand behind the item */
     char *fetched;             /* the body of one that was fetched; NULL: there is none */
     int error;                 /* of the fetch */
+    cJSON *document;           /* to be saved, until it was */
+    bool keep_old;
+    uint64_t document_bytes; /* written */
     bool is_new, durable, recovered;
     bool released; /* a copy was made ready, since the disk hangs */
 };

@@ -3,6 +3,7 @@
 #ifndef MOONWATCH_STORE_OUTBOX_STATE_H
 #define MOONWATCH_STORE_OUTBOX_STATE_H
 
+#include "store/document_rows.h"
 #include "store/outbox.h"
 #include "store/outbox_item.h"
 #include "store/outbox_store.h"
@@ -20,9 +21,18 @@ struct outbox {
     uint64_t retry_open_ns;
     bool looked; /* for what is there at the start */
     bool loaded; /* what was left was handed over */
+    struct document_rows rows;
+    int document_fd;
     /* Between both, under the lock. */
-    pthread_mutex_t lock;
+    struct {
+        bool looked; /* for what was left */
+        int left_error;
+        cJSON *left; /* NULL: taken, or there is none */
+        bool saving, saved;
+        struct outbox_document_result result;
+    } document;
     struct outbox_view view;
+    pthread_mutex_t lock;
 };
 
 /* The thread's part of the worker's; `ctx` is the outbox. */

@@ -10,7 +10,12 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+#define ROWS_TABLE                                                                                 \
+    "CREATE TABLE IF NOT EXISTS document(place INTEGER PRIMARY KEY, list TEXT NOT NULL,"           \
+    " text BLOB NOT NULL);"
+/* Beside the messages: more than the largest state takes. */
+#define ROWS_BYTES (64ULL << 20)
 #define TEXT_OF_(macro) #macro
 #define TEXT_OF(macro) TEXT_OF_(macro)
 
@@ -22,6 +27,9 @@ enum statement {
     STATEMENT_FETCH,
     STATEMENT_EACH,
     STATEMENT_EACH_HEAD,
+    STATEMENT_PUT_ROW,
+    STATEMENT_REMOVE_ROW,
+    STATEMENT_EACH_ROW,
     STATEMENT_COUNT,
 };
 
@@ -30,6 +38,7 @@ struct outbox_store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     char path[PATH_MAX];
+    uint64_t max_bytes; /* of the messages */
     dev_t device;
     ino_t inode; /* 0: not known */
     char error[OUTBOX_ERROR_BYTES];
@@ -49,6 +58,9 @@ static const char *const statement_text[STATEMENT_COUNT] = {
         " ELSE substr(body, 1, " TEXT_OF(
             OUTBOX_HEAD_BYTES) ") END,"
                                " created_ns, next_attempt_ns, attempts FROM outbox ORDER BY id",
+    [STATEMENT_PUT_ROW] = "INSERT OR REPLACE INTO document(place, list, text) VALUES (?, ?, ?)",
+    [STATEMENT_REMOVE_ROW] = "DELETE FROM document WHERE place = ?",
+    [STATEMENT_EACH_ROW] = "SELECT place, list, text FROM document ORDER BY place",
     [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts"
                        " FROM outbox ORDER BY id",
 };
@@ -107,20 +119,27 @@ static int check(struct outbox_store *store)
     return -EUCLEAN;
 }
 
-/* WAL with synchronous=FULL: a commit is on the disk, also when the power fails. The cache is small
- * since every row is read once. */
-static int prepare(struct outbox_store *store, uint64_t max_bytes)
+static int limit(struct outbox_store *store, uint64_t bytes)
 {
-    char sql[128], version[64] = "";
-    int r;
+    char sql[64];
 
     snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %llu",
-             (unsigned long long)(max_bytes / PAGE_BYTES));
+             (unsigned long long)(bytes / PAGE_BYTES));
+    return run(store, sql);
+}
+
+/* WAL with synchronous=FULL: a commit is on the disk, also when the power fails. The cache is small
+ * since every row is read once. */
+static int prepare(struct outbox_store *store)
+{
+    char version[64] = "";
+    int r;
+
     r = run(store, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                    "PRAGMA cache_size = -256; PRAGMA wal_autocheckpoint = 64;"
                    "PRAGMA journal_size_limit = 1048576");
     if (r == 0)
-        r = run(store, sql);
+        r = limit(store, store->max_bytes);
     if (r == 0)
         r = check(store);
     if (r == 0 &&
@@ -135,8 +154,8 @@ static int prepare(struct outbox_store *store, uint64_t max_bytes)
         r = run(store, "CREATE TABLE IF NOT EXISTS outbox(id INTEGER PRIMARY KEY,"
                        " channel TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,"
                        " created_ns INTEGER NOT NULL, next_attempt_ns INTEGER NOT NULL,"
-                       " attempts INTEGER NOT NULL, UNIQUE(channel, key));"
-                       "PRAGMA user_version = 1");
+                       " attempts INTEGER NOT NULL, UNIQUE(channel, key));" ROWS_TABLE
+                       "PRAGMA user_version = 2");
     for (int s = 0; r == 0 && s < STATEMENT_COUNT; s++) {
         int code = store->library->prepare_v2(store->db, statement_text[s], -1,
                                               &store->statements[s], NULL);
@@ -207,6 +226,7 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
     if (!store)
         return -ENOMEM;
     store->library = library;
+    store->max_bytes = max_bytes;
     /* Also when it fails: the caller wants the error's text. */
     *ret = store;
     r = keep_private(store, path);
@@ -214,7 +234,7 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
         return r;
     code = library->open_v2(path, &store->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    r = code == SQLITE_OK ? prepare(store, max_bytes) : fail(store, code);
+    r = code == SQLITE_OK ? prepare(store) : fail(store, code);
     if (r == 0)
         remember_file(store, path);
     return r;
@@ -370,6 +390,57 @@ int outbox_store_each(struct outbox_store *store, bool whole,
         r = fail(store, code);
     library->reset(each);
     return r;
+}
+
+int outbox_store_put_row(struct outbox_store *store, int64_t place, const char *list,
+                         const char *text, size_t bytes)
+{
+    sqlite3_stmt *put = store->statements[STATEMENT_PUT_ROW];
+
+    store->library->bind_int64(put, 1, place);
+    store->library->bind_text(put, 2, list, -1, SQLITE_STATIC);
+    store->library->bind_blob(put, 3, text, (int)bytes, SQLITE_STATIC);
+    return finish(store, STATEMENT_PUT_ROW);
+}
+
+int outbox_store_remove_row(struct outbox_store *store, int64_t place)
+{
+    store->library->bind_int64(store->statements[STATEMENT_REMOVE_ROW], 1, place);
+    return finish(store, STATEMENT_REMOVE_ROW);
+}
+
+int outbox_store_each_row(struct outbox_store *store,
+                          int (*fn)(void *ctx, int64_t place, const char *list, const char *text,
+                                    size_t bytes),
+                          void *ctx)
+{
+    const struct sqlite_library *library = store->library;
+    sqlite3_stmt *each = store->statements[STATEMENT_EACH_ROW];
+    int code, r = 0;
+
+    while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {
+        const char *list = (const char *)library->column_text(each, 1);
+        const char *text = library->column_blob(each, 2);
+
+        if (list && text)
+            r = fn(ctx, library->column_int64(each, 0), list, text,
+                   (size_t)library->column_bytes(each, 2));
+    }
+    if (r == 0 && code != SQLITE_DONE)
+        r = fail(store, code);
+    library->reset(each);
+    return r;
+}
+
+int outbox_store_set_rows_aside(struct outbox_store *store)
+{
+    return run(store, "DROP TABLE IF EXISTS document_unread;"
+                      "ALTER TABLE document RENAME TO document_unread;" ROWS_TABLE);
+}
+
+void outbox_store_reserve(struct outbox_store *store, bool for_rows)
+{
+    limit(store, store->max_bytes + (for_rows ? ROWS_BYTES : 0));
 }
 
 int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size)

@@ -38,6 +38,20 @@ int outbox_store_fetch(struct outbox_store *store, const char *channel, const ch
 int outbox_store_each(struct outbox_store *store, bool whole,
                       int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx);
 
+/* Rows of store/document_rows.h, in order of their places. They have room when messages have none.
+ */
+int outbox_store_put_row(struct outbox_store *store, int64_t place, const char *list,
+                         const char *text, size_t bytes);
+int outbox_store_remove_row(struct outbox_store *store, int64_t place);
+int outbox_store_each_row(struct outbox_store *store,
+                          int (*fn)(void *ctx, int64_t place, const char *list, const char *text,
+                                    size_t bytes),
+                          void *ctx);
+/* All of them into a table of their own, in place of what was there. */
+int outbox_store_set_rows_aside(struct outbox_store *store);
+/* Whether messages may take room, or rows alone. */
+void outbox_store_reserve(struct outbox_store *store, bool for_rows);
+
 /* Renames a damaged database with what belongs to it; `ret` gets the new name. */
 int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size);
 

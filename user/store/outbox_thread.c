@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* How long the thread waits before it tries a database again that could not be opened. */
@@ -46,6 +47,7 @@ static int move_aside(struct outbox *outbox)
 /* All zero is empty. */
 struct outbox_rows {
     struct outbox_item *first, *last;
+    cJSON *document;
 };
 
 static void add_row(struct outbox_rows *rows, struct outbox_item *item)
@@ -73,6 +75,7 @@ static void clear_rows(struct outbox_rows *rows)
 
     while ((item = take_row(rows)))
         outbox_item_free(item);
+    cJSON_Delete(rows->document);
 }
 
 static int collect(void *ctx, const struct outbox_entry *entry)
@@ -87,15 +90,42 @@ static int collect(void *ctx, const struct outbox_entry *entry)
     return 0;
 }
 
+/* What can be read, before the database is closed. */
+static void collect_all(struct outbox *outbox, struct outbox_rows *rows)
+{
+    outbox_store_each(outbox->store, true, collect, rows);
+    document_rows_load(&outbox->rows, outbox->store, &rows->document);
+}
+
+/* Of the first database: later ones have what was in it, or nothing. */
+static int load_document(struct outbox *outbox)
+{
+    cJSON *document = NULL;
+    int r = document_rows_load(&outbox->rows, outbox->store, &document);
+
+    if (r < 0 && r != -ENOENT && r != -EBADMSG)
+        return r;
+    pthread_mutex_lock(&outbox->lock);
+    if (!outbox->document.looked) {
+        outbox->document.left = document;
+        outbox->document.left_error = r;
+        document = NULL;
+    }
+    pthread_mutex_unlock(&outbox->lock);
+    cJSON_Delete(document);
+    return 0;
+}
+
 /* What the agent before has left. Rows put since creation are not there yet. */
 static int load(struct outbox *outbox)
 {
     struct outbox_rows left = {0};
     struct outbox_item *item;
     uint64_t recovered = 0;
-    int r = 0;
+    int r;
 
-    if (!outbox->loaded)
+    r = load_document(outbox);
+    if (r == 0 && !outbox->loaded)
         r = outbox_store_each(outbox->store, false, collect, &left);
     if (r < 0) {
         clear_rows(&left);
@@ -145,20 +175,31 @@ static int open_store(struct outbox *outbox)
     return r < 0 ? r : -EIO;
 }
 
+static int end_transaction(struct outbox *outbox, int r)
+{
+    if (r == 0)
+        r = outbox_store_commit(outbox->store);
+    if (r == 0) {
+        document_rows_commit(&outbox->rows);
+        return 0;
+    }
+    set_error(outbox, outbox->path, outbox_store_error(outbox->store));
+    outbox_store_rollback(outbox->store);
+    document_rows_rollback(&outbox->rows);
+    return r;
+}
+
 static int put_again(struct outbox *outbox, const struct outbox_rows *rows)
 {
+    uint64_t bytes;
     bool is_new;
     int r = outbox_store_begin(outbox->store);
 
     for (const struct outbox_item *row = rows->first; r == 0 && row; row = outbox_item_next(row))
         r = outbox_store_put(outbox->store, &row->entry, &is_new);
-    if (r == 0)
-        r = outbox_store_commit(outbox->store);
-    if (r < 0) {
-        set_error(outbox, outbox->path, outbox_store_error(outbox->store));
-        outbox_store_rollback(outbox->store);
-    }
-    return r;
+    if (r == 0 && rows->document)
+        r = document_rows_save(&outbox->rows, outbox->store, rows->document, false, &bytes);
+    return end_transaction(outbox, r);
 }
 
 /* A file that was removed can be read as long as it is open. Closed before another one is opened:
@@ -169,7 +210,7 @@ static void look_after_file(struct outbox *outbox)
 
     if (!outbox->store || outbox_store_is_there(outbox->store))
         return;
-    outbox_store_each(outbox->store, true, collect, &rows);
+    collect_all(outbox, &rows);
     close_store(outbox);
     outbox->retry_open_ns = 0;
     if (open_store(outbox) == 0 && put_again(outbox, &rows) == 0) {
@@ -192,6 +233,17 @@ static int fetch(struct outbox *outbox, struct outbox_item *item)
     return item->error ? 0 : r;
 }
 
+static int save_document(struct outbox *outbox, struct outbox_item *item)
+{
+    int r;
+
+    outbox_store_reserve(outbox->store, true);
+    r = document_rows_save(&outbox->rows, outbox->store, item->document, item->keep_old,
+                           &item->document_bytes);
+    outbox_store_reserve(outbox->store, false);
+    return r;
+}
+
 static int apply(struct outbox *outbox, struct outbox_item *item)
 {
     switch (item->kind) {
@@ -206,6 +258,8 @@ static int apply(struct outbox *outbox, struct outbox_item *item)
                                   item->entry.next_attempt_ns);
     case OUTBOX_FETCH:
         return fetch(outbox, item);
+    case OUTBOX_DOCUMENT:
+        return save_document(outbox, item);
     case OUTBOX_READY:
         break;
     }
@@ -225,13 +279,7 @@ static int apply_all(struct outbox *outbox, struct outbox_item *first,
     r = outbox_store_begin(outbox->store);
     for (struct outbox_item *item = first; r == 0 && item != end; item = outbox_item_next(item))
         r = apply(outbox, item);
-    if (r == 0)
-        r = outbox_store_commit(outbox->store);
-    if (r < 0) {
-        set_error(outbox, outbox->path, outbox_store_error(outbox->store));
-        outbox_store_rollback(outbox->store);
-    }
-    return r;
+    return end_transaction(outbox, r);
 }
 
 /* What can still be read of it goes on: nobody else has the bodies. */
@@ -240,11 +288,11 @@ static bool begin_anew(struct outbox *outbox)
     struct outbox_rows rows = {0};
     bool moved;
 
-    outbox_store_each(outbox->store, true, collect, &rows);
+    collect_all(outbox, &rows);
     close_store(outbox);
     outbox->retry_open_ns = 0;
     moved = move_aside(outbox) == 0;
-    if (moved && rows.first && open_store(outbox) == 0)
+    if (moved && (rows.first || rows.document) && open_store(outbox) == 0)
         put_again(outbox, &rows);
     clear_rows(&rows);
     return moved;
@@ -264,18 +312,58 @@ static int work_on(struct outbox *outbox, struct outbox_item *first)
     return r;
 }
 
+static void say_saved(struct outbox *outbox, struct outbox_item *item, int r)
+{
+    struct outbox_document_result *result = &outbox->document.result;
+
+    pthread_mutex_lock(&outbox->lock);
+    outbox->document.saving = false;
+    outbox->document.saved = true;
+    *result = (struct outbox_document_result){.error = item->durable ? 0
+                                                       : r < 0       ? r
+                                                                     : -EIO,
+                                              .bytes = item->document_bytes};
+    if (result->error < 0)
+        snprintf(result->why, sizeof(result->why), "%s",
+                 *outbox->view.error ? outbox->view.error : strerror(-result->error));
+    pthread_mutex_unlock(&outbox->lock);
+    eventfd_write(outbox->document_fd, 1);
+    cJSON_Delete(item->document);
+    item->document = NULL;
+}
+
+static void look_for_what_was_left(struct outbox *outbox)
+{
+    int r = 0;
+
+    /* An agent that tells nobody but its log does not pay for SQLite. */
+    if (access(outbox->path, F_OK) == 0)
+        r = open_store(outbox);
+    pthread_mutex_lock(&outbox->lock);
+    outbox->document.looked = true;
+    if (r < 0)
+        outbox->document.left_error = r == -ENOENT ? -ELIBACC : r;
+    pthread_mutex_unlock(&outbox->lock);
+}
+
 void outbox_work(void *ctx, struct worker_job *first)
 {
     struct outbox *outbox = ctx;
+    int r;
 
-    /* An agent that tells nobody but its log does not pay for SQLite. */
-    if (!outbox->looked && access(outbox->path, F_OK) == 0)
-        open_store(outbox);
+    if (!outbox->looked)
+        look_for_what_was_left(outbox);
     outbox->looked = true;
-    if (!first)
+    if (!first) {
         look_after_file(outbox);
-    else if (work_on(outbox, outbox_item_of(first)) == 0)
+        return;
+    }
+    r = work_on(outbox, outbox_item_of(first));
+    if (r == 0)
         set_error(outbox, "", "");
+    for (struct outbox_item *item = outbox_item_of(first); item; item = outbox_item_next(item))
+        if (item->kind == OUTBOX_DOCUMENT)
+            say_saved(outbox, item, r);
 }
 
 void outbox_end(void *ctx)

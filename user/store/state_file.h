@@ -1,5 +1,7 @@
-/* State on disk as a JSON document: replaced whole or not at all, by a thread that lives as long as
- * one piece of work, so that a slow disk delays no tick and an agent at rest has no thread for it.
+/* State on disk as a JSON document, by a thread, so that a slow disk delays no tick: in a file of
+ * its own, replaced whole or not at all by a thread that lives as long as one piece of work, or
+ * beside the messages of an outbox, where what differs is replaced. A file that an older version
+ * left is read where the outbox has nothing, and removed when the outbox has it.
  *
  * A disk that hangs (a dead server of a network file system) is waited for 5 s when the document is
  * read and at the end. What could not be read is never overwritten: when it is replaced it is
@@ -10,6 +12,7 @@
 #ifndef MOONWATCH_STORE_STATE_FILE_H
 #define MOONWATCH_STORE_STATE_FILE_H
 
+#include "store/outbox.h"
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +24,9 @@ struct state_file;
 
 /* The file is DIRECTORY/NAME; the directory is made when it is first written. */
 int state_file_create(struct state_file **ret, const char *directory, const char *name);
+/* The same beside the messages of `outbox`, which is borrowed; the file is an older version's. */
+int state_file_create_beside(struct state_file **ret, struct outbox *outbox, const char *directory,
+                             const char *name);
 /* Waits for the work that is under way; what hangs is left to its thread. NULL is fine. */
 void state_file_destroy(struct state_file *file);
 
@@ -29,10 +35,12 @@ void state_file_destroy(struct state_file *file);
 int state_file_read(struct state_file *file, cJSON **ret);
 /* What an error of state_file_read() means, for people. */
 const char *state_file_error(int error);
-/* Whether what could not be read will be renamed to NAME.unread. */
-bool state_file_keeps_unread(const struct state_file *file);
-/* Renames the file to NAME.damaged, in place of an older one of that name. -ETIMEDOUT as above. */
-int state_file_move_aside(struct state_file *file);
+/* What could not be read is called after the next write; NULL: there is nothing to keep. */
+const char *state_file_unread_name(const struct state_file *file);
+/* Renames the file to NAME.damaged, in place of an older one of that name; `ret_name` is the new
+ * name. Beside messages it is kept by the next write. -ETIMEDOUT as above. */
+int state_file_move_aside(struct state_file *file, const char **ret_name);
+/* Of what was read last. */
 const char *state_file_path(const struct state_file *file);
 
 /* Takes the document, whatever it returns. -EBUSY: work is under way. */
