@@ -2,15 +2,15 @@
 #ifndef MOONWATCH_TEST_DOUBT_SCENE_H
 #define MOONWATCH_TEST_DOUBT_SCENE_H
 
-#include "alert/alert.h"
 #include "config_text.h"
+#include "facts/alert_check.h"
 
 static inline void find_doubts(const char *text, struct config_errors *errors)
 {
     struct config *config = NULL;
 
     if (load_bytes(&config, text, strlen(text), NULL, errors) < 0 ||
-        alert_check(config, errors) < 0)
+        facts_alert_check(config, errors) < 0)
         fail_msg("%s: %s: %s", text, errors->list[0].pointer, errors->list[0].message);
     config_destroy(config);
 }

@@ -1,5 +1,6 @@
 /* The life of an alert: pending, firing, kept, resolved, and what is known about it. */
 #include "alert_fixture.h"
+#include "facts/alert_check.h"
 #include <errno.h>
 
 static struct world w;
@@ -287,7 +288,7 @@ static void a_bad_configuration_leaves_the_old_one(void **state)
                    NULL);
 
     open_rule("{\"name\":\"A\",\"metric\":\"m\",\"above\":5,\"for\":0}");
-    assert_int_equal(alert_check(bad, &errors), -EINVAL);
+    assert_int_equal(facts_alert_check(bad, &errors), -EINVAL);
     assert_string_equal(errors.list[0].pointer, "/alert_manager/routes/0/matchers/1");
     assert_int_equal(alert_manager_stage(w.manager, bad, &errors), -EINVAL);
     config_destroy(bad);

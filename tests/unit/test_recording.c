@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "facts/metrics.h"
+#include "health/health.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -49,7 +50,7 @@ static void columns_are_series_checks_and_events(void **state)
     struct alert_input first, second;
     int fd = file_of(text, path);
 
-    if (recording_open(&recording, path, WAIT_MS, error) < 0)
+    if (recording_open(&recording, path, WAIT_MS, health_check_name, error) < 0)
         fail_msg("%s", error);
     assert_int_equal(recording_next(recording, &first, error), 1);
     assert_int_equal(first.realtime_ns / NS_PER_SECOND, 1767225600);
@@ -115,7 +116,7 @@ static void bad_recordings_name_the_place(void **state)
         struct alert_input input;
         int fd = file_of(cases[i].text, path), r;
 
-        r = recording_open(&recording, path, WAIT_MS, error);
+        r = recording_open(&recording, path, WAIT_MS, health_check_name, error);
         while (r == 0 || r == 1) {
             r = recording_next(recording, &input, error);
             if (r == 0)
@@ -136,7 +137,7 @@ static void a_spreadsheet_may_have_written_it(void **state)
     struct alert_input row;
     int fd = file_of("\xef\xbb\xbftimestamp,m\r\n5,1\r\n", path);
 
-    if (recording_open(&recording, path, WAIT_MS, error) < 0)
+    if (recording_open(&recording, path, WAIT_MS, health_check_name, error) < 0)
         fail_msg("%s", error);
     assert_int_equal(recording_next(recording, &row, error), 1);
     assert_string_equal(row.samples[0].metric, "m");
@@ -152,7 +153,7 @@ static void slips_in_metrics_are_found(void **state)
     size_t cursor = 0;
     int fd = file_of("timestamp,node_load1,moonwatch_load1,moonwatch_lod1,check:cpu\n", path);
 
-    if (recording_open(&recording, path, WAIT_MS, error) < 0)
+    if (recording_open(&recording, path, WAIT_MS, health_check_name, error) < 0)
         fail_msg("%s", error);
     assert_string_equal(recording_unknown_metric(recording, &cursor), "moonwatch_lod1");
     assert_null(recording_unknown_metric(recording, &cursor));
@@ -168,12 +169,13 @@ static void what_never_ends_is_an_error(void **state)
     char *text = malloc(bytes);
     int fd;
 
-    assert_int_equal(recording_open(&recording, "/dev/zero", WAIT_MS, error), FILE_NOT_REGULAR);
+    assert_int_equal(recording_open(&recording, "/dev/zero", WAIT_MS, health_check_name, error),
+                     FILE_NOT_REGULAR);
     assert_string_equal(error, "it is not a regular file, and no pipe");
     memset(text, 'a', bytes - 1);
     text[bytes - 1] = '\0';
     fd = file_of(text, path);
-    assert_int_equal(recording_open(&recording, path, WAIT_MS, error), -EINVAL);
+    assert_int_equal(recording_open(&recording, path, WAIT_MS, health_check_name, error), -EINVAL);
     assert_string_equal(error, "line 1: longer than 4194303 bytes");
     close(fd);
     free(text);
@@ -193,7 +195,7 @@ static void read_what_a_child_writes(const char *path)
         dprintf(fd, "2\n");
         _exit(0);
     }
-    if (recording_open(&recording, path, DEADLINE_MS, error) < 0)
+    if (recording_open(&recording, path, DEADLINE_MS, health_check_name, error) < 0)
         fail_msg("%s", error);
     assert_int_equal(recording_next(recording, &input, error), 1);
     assert_float_equal(input.samples[0].value, 2, 0);
@@ -214,7 +216,8 @@ static void a_pipe_is_read_as_it_is_written(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     for (int i = 0; i < 50; i++)
         read_what_a_child_writes(path);
-    assert_int_equal(recording_open(&recording, path, WAIT_MS, error), -ETIMEDOUT);
+    assert_int_equal(recording_open(&recording, path, WAIT_MS, health_check_name, error),
+                     -ETIMEDOUT);
     assert_string_equal(error, "line 1: nothing was written into it for 0.001 s");
     unlink(path);
     rmdir(directory);
@@ -225,7 +228,8 @@ static void a_missing_file_is_an_error(void **state)
     char error[RECORDING_ERROR_BYTES];
     struct recording *recording;
 
-    assert_int_equal(recording_open(&recording, "/nonexistent", WAIT_MS, error), -ENOENT);
+    assert_int_equal(recording_open(&recording, "/nonexistent", WAIT_MS, health_check_name, error),
+                     -ENOENT);
     assert_string_equal(error, "No such file or directory");
 }
 

@@ -7,13 +7,14 @@
 
 #define ACK_TEXT_BYTES 256
 
-int alert_check(const struct config *config, struct config_errors *errors)
+int alert_check(const struct config *config, const struct alert_known *known,
+                struct config_errors *errors)
 {
     struct plan *plan = NULL;
     int r = plan_create(&plan, config, errors);
 
     if (r == 0)
-        doubts_add(plan, config, errors);
+        doubts_add(plan, config, known, errors);
     plan_destroy(plan);
     return r;
 }

@@ -15,6 +15,7 @@
 #define MOONWATCH_ALERT_ALERT_H
 
 #include "alert/input.h"
+#include "alert/known.h"
 #include "alert/notification.h"
 #include "config/config.h"
 #include <cjson/cJSON.h>
@@ -33,7 +34,8 @@ struct alert_ops {
 /* Whether a configuration that was loaded is one an alert manager accepts: matchers, labels in
  * sentences, time zones. 0, or -EINVAL with the errors added. What is accepted and would page
  * nobody is a warning. */
-int alert_check(const struct config *config, struct config_errors *errors);
+int alert_check(const struct config *config, const struct alert_known *known,
+                struct config_errors *errors);
 
 /* `config` is borrowed until destruction or alert_manager_commit(). */
 int alert_manager_create(struct alert_manager **ret, const struct config *config,

@@ -213,7 +213,7 @@ bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t 
     if (value)
         wrong = wrong_value(rule, name, value);
     if (!wrong && !is_negative(matchers, index))
-        wrong = doubt_mount(d, name, matchers_value(matchers, index));
+        wrong = d->known->value_hidden(d->known->ctx, name, matchers_value(matchers, index));
     if (wrong)
         config_warning_add(d->errors, pointer, "%s with %s \"%.60s\": %s", effect(matchers, index),
                            name, matchers_value(matchers, index), wrong);

@@ -1,7 +1,6 @@
 /* Matchers that match nothing there can be. */
 #include "alert/doubts.h"
 #include "alert/rule_table.h"
-#include "health/health.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -57,11 +56,11 @@ static bool any_severity_is(const struct matchers *matchers, size_t index)
     return false;
 }
 
-static bool any_check_is(const struct matchers *matchers, size_t index)
+static bool any_check_is(const struct doubts *d, const struct matchers *matchers, size_t index)
 {
     const char *name;
 
-    for (size_t i = 0; (name = health_check_name(i)); i++)
+    for (size_t i = 0; (name = d->known->check_name(i)); i++)
         if (matchers_may_hold(matchers, index, name))
             return true;
     return matchers_may_hold(matchers, index, "");
@@ -102,7 +101,7 @@ void doubt_matchers(const struct doubts *d, const struct matchers *matchers,
                                    "matches nothing: no severity is so called (allowed: info, "
                                    "warning, error, critical)");
         } else if (strcmp(name, "check") == 0 && !(rule && rule->metric)) {
-            if (!any_check_is(matchers, i))
+            if (!any_check_is(d, matchers, i))
                 config_warning_add(
                     d->errors, pointer,
                     "matches nothing: no health check has such a name (see the label "

@@ -104,7 +104,7 @@ static void doubt_source(const struct doubts *d, const struct config_rule *rule,
         if (rule->kind == RULE_THRESHOLD)
             doubt_level(d, rule, pointer);
     }
-    missing = need_missing(d->config, need);
+    missing = d->known->need_missing(d->config, need);
     if (missing)
         config_warning_add(d->errors, pointer, "%s: %s",
                            rule->kind == RULE_ABSENT ? "always fires" : "cannot fire", missing);

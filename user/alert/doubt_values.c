@@ -3,8 +3,8 @@
 #include "alert/doubts.h"
 #include "alert/rule_table.h"
 #include "base/text.h"
-#include "breaker/breaker.h"
-#include "health/health.h"
+#include "model/breaker_names.h"
+#include "model/component.h"
 #include "model/scheduler.h"
 #include <stdio.h>
 #include <string.h>

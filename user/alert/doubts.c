@@ -27,10 +27,11 @@ static void doubt_log_level(const struct plan *plan, const struct config *config
                        "severity (allowed: at most \"warning\")");
 }
 
-void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors)
+void doubts_add(const struct plan *plan, const struct config *config,
+                const struct alert_known *known, struct config_errors *errors)
 {
     struct doubts_state state = {0};
-    const struct doubts d = {plan, config, errors, &state};
+    const struct doubts d = {plan, config, known, errors, &state};
     char pointer[DOUBT_POINTER_BYTES];
 
     doubt_enabled(config, errors);
@@ -46,5 +47,4 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
         doubt_equal(&d, &plan->inhibits[i].config->equal, pointer);
     }
     doubt_mutes(&d);
-    doubt_mounts_free(&state);
 }

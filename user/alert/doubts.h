@@ -3,11 +3,12 @@
 #ifndef MOONWATCH_ALERT_DOUBTS_H
 #define MOONWATCH_ALERT_DOUBTS_H
 
+#include "alert/known.h"
 #include "alert/plan.h"
-#include "model/metric.h"
 
 /* Adds warnings. */
-void doubts_add(const struct plan *plan, const struct config *config, struct config_errors *errors);
+void doubts_add(const struct plan *plan, const struct config *config,
+                const struct alert_known *known, struct config_errors *errors);
 
 #define DOUBT_POINTER_BYTES 96
 
@@ -16,16 +17,12 @@ void doubts_add(const struct plan *plan, const struct config *config, struct con
 
 struct doubts_state {
     unsigned values_tried;
-    struct {
-        bool read; /* when the first one is asked for */
-        char *text;
-        size_t length;
-    } mounts;
 };
 
 struct doubts {
     const struct plan *plan;
     const struct config *config;
+    const struct alert_known *known;
     struct config_errors *errors;
     struct doubts_state *state;
 };
@@ -47,17 +44,10 @@ bool doubt_form(const struct doubts *d, const struct matchers *matchers, size_t 
 /* What can be told where all values of its label are known; whether there was something. */
 bool doubt_value(const struct doubts *d, const struct matchers *matchers, size_t index,
                  const struct config_rule *rule, const char *pointer);
-/* Why there never is an alert with this value of a label, which a filesystem has; NULL: there may
- * be. */
-const char *doubt_mount(const struct doubts *d, const char *label, const char *value);
-void doubt_mounts_free(struct doubts_state *state);
 void doubt_rules(const struct doubts *d);
 void doubt_routes(const struct doubts *d);
 void doubt_slight_rules(const struct doubts *d);
 void doubt_channels(const struct doubts *d);
 void doubt_mutes(const struct doubts *d);
-
-/* What the configuration lacks or switches off for it, and the mend; NULL: nothing. */
-const char *need_missing(const struct config *config, enum metric_need need);
 
 #endif

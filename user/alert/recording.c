@@ -135,7 +135,8 @@ static void skip_byte_order_mark(struct recording *r)
         r->fields[0] += strlen(BYTE_ORDER_MARK);
 }
 
-static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
+static int read_header(struct recording *r, check_name_fn *check_name,
+                       char error[RECORDING_ERROR_BYTES])
 {
     int err = read_line(r, error);
 
@@ -161,12 +162,13 @@ static int read_header(struct recording *r, char error[RECORDING_ERROR_BYTES])
             return -ENOMEM;
     }
     for (size_t i = 1; i < r->field_count && err >= 0; i++)
-        err = recording_column_parse(&r->columns[r->column_count++], r->fields[i], error);
+        err =
+            recording_column_parse(&r->columns[r->column_count++], r->fields[i], check_name, error);
     return err < 0 ? err : 0;
 }
 
 int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
-                   char error[RECORDING_ERROR_BYTES])
+                   check_name_fn *check_name, char error[RECORDING_ERROR_BYTES])
 {
     struct recording *r = calloc(1, sizeof(*r));
     int err = -ENOMEM;
@@ -180,7 +182,7 @@ int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
     if (r && r->fields && r->line) {
         err = recording_source_open(&r->file, path, wait_ms);
         if (err == 0)
-            err = read_header(r, error);
+            err = read_header(r, check_name, error);
     }
     if (err < 0) {
         if (!error[0])

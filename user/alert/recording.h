@@ -11,6 +11,7 @@
 #define MOONWATCH_ALERT_RECORDING_H
 
 #include "alert/input.h"
+#include "alert/known.h"
 
 #define RECORDING_COLUMNS_MAX 4096
 #define RECORDING_ERROR_BYTES 200
@@ -20,7 +21,7 @@ struct recording;
 /* A regular file, a pipe or "-", standard input. Who writes into a pipe may be silent for `wait_ms`
  * at a time. On errors `error` is one line that names the place. */
 int recording_open(struct recording **ret, const char *path, unsigned wait_ms,
-                   char error[RECORDING_ERROR_BYTES]);
+                   check_name_fn *check_name, char error[RECORDING_ERROR_BYTES]);
 void recording_close(struct recording *recording); /* NULL is fine */
 
 /* The next of the columns from `*cursor` on, which begins at 0, whose name is a slip: of a metric

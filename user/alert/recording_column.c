@@ -1,7 +1,6 @@
 #include "alert/recording_column.h"
 #include "alert/matcher_parse.h"
 #include "alert/rule.h"
-#include "health/health.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +51,7 @@ static int parse_labels(struct recording_column *column, const char *text, const
 }
 
 /* "check:NAME" or "check:NAME:SUBJECT". */
-static int parse_check(struct recording_column *column, const char *name,
+static int parse_check(struct recording_column *column, const char *name, check_name_fn *check_name,
                        char error[RECORDING_ERROR_BYTES])
 {
     const char *colon = strchr(name, ':'), *known;
@@ -61,7 +60,7 @@ static int parse_check(struct recording_column *column, const char *name,
     int r;
 
     snprintf(check, sizeof(check), "%.*s", (int)(colon ? colon - name : (long)strlen(name)), name);
-    while ((known = health_check_name(i)) && strcmp(known, check) != 0)
+    while ((known = check_name(i)) && strcmp(known, check) != 0)
         i++;
     if (!known) {
         snprintf(error, RECORDING_ERROR_BYTES,
@@ -99,13 +98,13 @@ static int parse_event(struct recording_column *column, const char *name, const 
 }
 
 int recording_column_parse(struct recording_column *ret, const char *header,
-                           char error[RECORDING_ERROR_BYTES])
+                           check_name_fn *check_name, char error[RECORDING_ERROR_BYTES])
 {
     size_t n = strcspn(header, "{");
 
     *ret = (struct recording_column){.kind = COLUMN_METRIC};
     if (strncmp(header, "check:", 6) == 0)
-        return parse_check(ret, header + 6, error);
+        return parse_check(ret, header + 6, check_name, error);
     if (strncmp(header, "event:", 6) == 0)
         return parse_event(ret, header + 6, header, error);
     if (n == 0) {

@@ -16,7 +16,7 @@ struct recording_column {
 
 /* 0, -EINVAL with `error`, or -ENOMEM. Released in either case. */
 int recording_column_parse(struct recording_column *ret, const char *header,
-                           char error[RECORDING_ERROR_BYTES]);
+                           check_name_fn *check_name, char error[RECORDING_ERROR_BYTES]);
 void recording_column_release(struct recording_column *column);
 
 #endif

@@ -25,6 +25,7 @@
 #include "abi/breaker.h"
 #include "breaker/call_window.h"
 #include "config/services.h"
+#include "model/breaker_names.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,9 +48,8 @@ enum breaker_cause {
     BREAKER_CAUSE_COUNT,
 };
 
-/* "closed" ...; NULL ends the tables. */
-extern const char *const breaker_state_names[], *const breaker_cause_names[];
-const char *breaker_state_name(enum breaker_state state);
+/* NULL ends the table. */
+extern const char *const breaker_cause_names[];
 const char *breaker_cause_name(enum breaker_cause cause); /* "consecutive_failures" ... */
 const char *breaker_mode_name(enum breaker_mode mode);    /* as in the configuration */
 

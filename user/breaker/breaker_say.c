@@ -6,13 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const breaker_state_names[] = {
-    [BREAKER_CLOSED] = "closed",       [BREAKER_OPEN] = "open",
-    [BREAKER_HALF_OPEN] = "half_open", [BREAKER_FORCED_OPEN] = "forced_open",
-    [BREAKER_OFF] = "disabled",        NULL,
-};
-NAMES_OF(breaker_state_names, BREAKER_STATE_COUNT);
-
 const char *const breaker_cause_names[] = {
     [BREAKER_CAUSE_CONSECUTIVE] = "consecutive_failures",
     [BREAKER_CAUSE_FAILURE_RATE] = "failure_rate",
@@ -29,11 +22,6 @@ const char *const breaker_cause_names[] = {
     NULL,
 };
 NAMES_OF(breaker_cause_names, BREAKER_CAUSE_COUNT);
-
-const char *breaker_state_name(enum breaker_state state)
-{
-    return name_at(breaker_state_names, BREAKER_STATE_COUNT, state);
-}
 
 const char *breaker_cause_name(enum breaker_cause cause)
 {

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "facts/alert_check.h"
+#include "health/health.h"
 #include "model/metric.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -220,7 +222,7 @@ static int load(struct config **ret, const char *config_path, const char *rules_
         file = r == 0 ? rules_path : NULL;
     }
     if (r == 0)
-        r = alert_check(config, &errors);
+        r = facts_alert_check(config, &errors);
     cli_print_config_errors(file, &errors);
     if (r < 0) {
         config_destroy(config);
@@ -256,7 +258,7 @@ int cli_alert_test(const char *config_path, const char *rules_path, const char *
 
     if (load(&config, config_path, rules_path) < 0)
         return EXIT_USAGE;
-    r = recording_open(&recording, input_path, INPUT_WAIT_MS, error);
+    r = recording_open(&recording, input_path, INPUT_WAIT_MS, health_check_name, error);
     if (r < 0) {
         cli_error("%s: %s%s", input_path, error,
                   r == -EINVAL ? "" : " (allowed: a readable CSV file)");

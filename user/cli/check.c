@@ -1,11 +1,11 @@
 /* moonwatch check: validates a configuration file, or prints what the tables say about it. */
-#include "alert/alert.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "config/config.h"
 #include "config/document.h"
 #include "endpoint/endpoint_doubts.h"
+#include "facts/alert_check.h"
 #include "facts/reference.h"
 #include "http/certificate.h"
 #include "http/listen.h"
@@ -63,7 +63,7 @@ void cli_print_config_errors(const char *file, const struct config_errors *error
 
 int cli_check_config(const struct config *config, struct config_errors *errors)
 {
-    int alerts = alert_check(config, errors), channels = notify_check(config, errors);
+    int alerts = facts_alert_check(config, errors), channels = notify_check(config, errors);
 
     endpoint_doubts_add(config, errors);
     return alerts < 0 ? alerts : channels;

@@ -22,18 +22,6 @@ struct health {
     struct component_state components[COMPONENT_COUNT];
 };
 
-const char *component_name(enum component c)
-{
-    static const char *const names[COMPONENT_COUNT] = {
-        [COMPONENT_SCHEDULER] = "scheduler",
-        [COMPONENT_RESOURCES] = "resources",
-        [COMPONENT_PERFORMANCE] = "performance",
-        [COMPONENT_PRIORITY] = "priority",
-    };
-
-    return (unsigned)c < COMPONENT_COUNT ? names[c] : "unknown";
-}
-
 static void set_all(struct health *health, enum status status, const char *reason)
 {
     for (int c = 0; c < COMPONENT_COUNT; c++) {

@@ -9,20 +9,11 @@
 
 #include "config/config.h"
 #include "endpoint/endpoint_checks.h"
+#include "model/component.h"
 #include "model/snapshot.h"
 #include "model/status.h"
 #include "probe/probe.h"
 #include "service/service.h"
-
-enum component {
-    COMPONENT_SCHEDULER,
-    COMPONENT_RESOURCES,
-    COMPONENT_PERFORMANCE,
-    COMPONENT_PRIORITY,
-    COMPONENT_COUNT,
-};
-
-const char *component_name(enum component c);
 
 struct health;
 

@@ -1,5 +1,5 @@
 /* What a configuration lacks for a metric, an event or a finding to be there at all. */
-#include "alert/doubts.h"
+#include "facts/need.h"
 #include "probe/probe.h"
 
 #define NO_PROBE UINT8_MAX
