@@ -37,7 +37,7 @@ static const struct config_channel *channel(size_t index)
 static void render(const struct notification *n, struct text *out)
 {
     text_init(out, PAYLOAD_BYTES_MAX);
-    channel_drivers[n->channel->type].render(n, "web1", out);
+    channel_drivers[n->channel->type]->render(n, "web1", out);
     assert_false(out->failed);
 }
 
@@ -370,7 +370,7 @@ static void the_signature_is_that_of_standard_webhooks(void **state)
     snprintf(path, sizeof(path), "%s/key", directory);
     write_file(path, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     hook.secret_file = path;
-    assert_int_equal(webhook_prepare(&attempt, &receiver, &message, reason), 0);
+    assert_int_equal(channel_webhook.prepare(&attempt, &receiver, &message, reason), 0);
     assert_string_equal(header(&attempt, "webhook-id: "), message.key);
     assert_string_equal(header(&attempt, "Idempotency-Key: "), message.key);
     assert_string_equal(header(&attempt, "webhook-timestamp: "), "1614265330");
@@ -379,7 +379,7 @@ static void the_signature_is_that_of_standard_webhooks(void **state)
     attempt_end(&attempt);
     write_file(path, "whsec_not*base64\n");
     attempt = (struct attempt){0};
-    assert_true(webhook_prepare(&attempt, &receiver, &message, reason) < 0);
+    assert_true(channel_webhook.prepare(&attempt, &receiver, &message, reason) < 0);
     assert_non_null(strstr(reason, "base64"));
     attempt_end(&attempt);
     remove_directory(directory);

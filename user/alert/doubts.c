@@ -20,7 +20,7 @@ static void doubt_log_level(const struct plan *plan, const struct config *config
     if (config->server.log_level <= LOG_LEVEL_WARNING || !config->alert_manager.enabled)
         return;
     for (size_t c = 0; c < plan->channel_count; c++)
-        if (plan->channels[c].type != CHANNEL_LOG)
+        if (!channel_kinds[plan->channels[c].type].local)
             return;
     config_warning_add(errors, "/server/log_level",
                        "hides alerts: the log is all that tells of them, in lines of their "

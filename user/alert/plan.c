@@ -106,7 +106,7 @@ static int compile_routes(struct plan *plan, const struct config *config,
         if (from == &every_channel)
             route->channels = UINT64_MAX >> (64 - plan->channel_count);
         for (size_t c = 0; c < plan->channel_count; c++)
-            if (plan->channels[c].type == CHANNEL_LOG)
+            if (channel_kinds[plan->channels[c].type].local)
                 route->log |= route->channels & (channel_set)1 << c;
         one = compile_matchers(&route->match, &from[i].match, &from[i].matchers, "routes", i,
                                "matchers", errors);

@@ -11,7 +11,7 @@ static bool takes(const struct alert_manager *m, size_t channel, enum severity s
 {
     const struct config_channel *config = &m->plan->channels[channel];
 
-    return config->type != CHANNEL_LOG && severity >= config->minimum_severity;
+    return !channel_kinds[config->type].local && severity >= config->minimum_severity;
 }
 
 static bool lets_news(const struct alert_manager *m, const struct route *route,

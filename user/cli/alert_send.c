@@ -138,7 +138,8 @@ static int run_apart(struct sending *sending, const struct config *config)
     snprintf(outbox, sizeof(outbox), "%s/" OUTBOX_NAME, directory);
     /* A log channel is told there; what goes wrong is said below. */
     if (log_create(&log, STDERR_FILENO,
-                   sending->channel->type == CHANNEL_LOG ? LOG_LEVEL_INFO : LOG_LEVEL_CRITICAL,
+                   channel_kinds[sending->channel->type].local ? LOG_LEVEL_INFO
+                                                               : LOG_LEVEL_CRITICAL,
                    clock_system()) == 0 &&
         loop_create(&sending->loop, clock_system()) == 0)
         code = run(sending, config, outbox, log);

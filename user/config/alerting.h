@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_CONFIG_ALERTING_H
 #define MOONWATCH_CONFIG_ALERTING_H
 
+#include "config/channel_types.h"
 #include "config/values.h"
 #include <stdbool.h>
 
@@ -65,16 +66,6 @@ struct config_rule_file {
     CONFIG_LIST(struct config_rule) rules;
 };
 
-enum channel_type {
-    CHANNEL_LOG,
-    CHANNEL_WEBHOOK,
-    CHANNEL_SLACK,
-    CHANNEL_DISCORD,
-    CHANNEL_EMAIL,
-    CHANNEL_ALERTMANAGER,
-    CHANNEL_TYPE_COUNT,
-};
-
 enum smtp_tls { SMTP_STARTTLS, SMTP_IMPLICIT, SMTP_PLAIN, SMTP_TLS_COUNT };
 
 /* What a type does not use is NULL. */
@@ -83,7 +74,7 @@ struct config_channel {
     enum channel_type type;
     enum severity minimum_severity;
     char *url, *url_file;
-    struct config_strings urls; /* of Alertmanager's peers */
+    struct config_strings urls; /* of peers */
     double resend_interval_seconds;
     char *token_file, *secret_file;
     char *smtp, *from;

@@ -14,8 +14,9 @@ const char *const rule_event_names[] = {
     "records_lost", "crash_loop", "service_failed", NULL};
 NAMES_OF(rule_event_names, RULE_EVENT_COUNT);
 
-const char *const channel_type_names[] = {"log",   "webhook",      "slack", "discord",
-                                          "email", "alertmanager", NULL};
+#define NAME(id, word, ...) #word,
+const char *const channel_type_names[] = {CHANNEL_ROWS(NAME) NULL};
+#undef NAME
 NAMES_OF(channel_type_names, CHANNEL_TYPE_COUNT);
 
 const char *const smtp_tls_names[] = {"starttls", "implicit", "none", NULL};

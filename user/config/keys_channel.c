@@ -186,28 +186,56 @@ static const struct key channel_keys[] = {
      .doc = "Not tried for a while when that is in vain"},
 };
 
-static const struct {
-    const char *key;
-    unsigned types;
-} uses[] = {
-    {"url", 1 << CHANNEL_WEBHOOK},
-    {"url_file", 1 << CHANNEL_WEBHOOK | 1 << CHANNEL_SLACK | 1 << CHANNEL_DISCORD},
-    {"urls", 1 << CHANNEL_ALERTMANAGER},
-    {"resend_interval", 1 << CHANNEL_ALERTMANAGER},
-    {"token_file", 1 << CHANNEL_WEBHOOK | 1 << CHANNEL_ALERTMANAGER},
-    {"secret_file", 1 << CHANNEL_WEBHOOK},
-    {"smtp", 1 << CHANNEL_EMAIL},
-    {"tls", 1 << CHANNEL_EMAIL},
-    {"from", 1 << CHANNEL_EMAIL},
-    {"to", 1 << CHANNEL_EMAIL},
-    {"username", 1 << CHANNEL_EMAIL | 1 << CHANNEL_ALERTMANAGER},
-    {"password_file", 1 << CHANNEL_EMAIL | 1 << CHANNEL_ALERTMANAGER},
-    {"ca_file", ~(1u << CHANNEL_LOG)},
-    {"template", 1 << CHANNEL_SLACK | 1 << CHANNEL_DISCORD | 1 << CHANNEL_EMAIL},
-    {"timeout", ~(1u << CHANNEL_LOG)},
-    {"retry", ~(1u << CHANNEL_LOG)},
-    {"breaker", ~(1u << CHANNEL_LOG)},
-};
+static const char *const keys_of_all[] = {"name", "type", "minimum_severity", NULL};
+static const char *const keys_of_deliveries[] = {"ca_file", "timeout", "retry", "breaker", NULL};
+
+static bool is_among(const char *key, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count && keys[i]; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+static bool uses(const struct channel_kind *kind, const char *key)
+{
+    return is_among(key, keys_of_all, SIZE_MAX) ||
+           (!kind->local && is_among(key, keys_of_deliveries, SIZE_MAX)) ||
+           is_among(key, kind->uses, CHANNEL_KEYS_MAX);
+}
+
+/* A key that the type does not use is a mistake, e.g. a url for email. */
+static void check_unused(struct reader *reader, const struct channel_kind *kind)
+{
+    for (size_t i = 0; i < sizeof(channel_keys) / sizeof(channel_keys[0]); i++)
+        if (reader_has(reader, channel_keys[i].name) && !uses(kind, channel_keys[i].name))
+            reader_error(reader, channel_keys[i].name,
+                         "is not used by type %s (allowed: leave it out)", kind->name);
+}
+
+/* Only strings and lists of them can be missing: all else has a default. */
+static bool is_missing(const struct config_channel *channel, const char *name)
+{
+    for (size_t i = 0; i < sizeof(channel_keys) / sizeof(channel_keys[0]); i++) {
+        const void *member = (const char *)channel + channel_keys[i].offset;
+
+        if (strcmp(channel_keys[i].name, name) != 0)
+            continue;
+        if (channel_keys[i].type == KEY_STRINGS)
+            return ((const struct config_strings *)member)->count == 0;
+        return channel_keys[i].type == KEY_STRING && !*(char *const *)member;
+    }
+    return true;
+}
+
+static void check_needs(struct reader *reader, const struct channel_kind *kind,
+                        const struct config_channel *channel)
+{
+    for (size_t i = 0; i < CHANNEL_KEYS_MAX && kind->needs[i].key; i++)
+        if (is_missing(channel, kind->needs[i].key))
+            reader_error(reader, kind->needs[i].key, "is missing (allowed: %s)",
+                         kind->needs[i].allowed);
+}
 
 static void check_is_http(struct reader *reader, const char *below, const char *url)
 {
@@ -215,87 +243,65 @@ static void check_is_http(struct reader *reader, const char *below, const char *
         reader_error(reader, below, "\"%.60s\" is not HTTP (allowed: http:// or https://)", url);
 }
 
-static void check_email(struct reader *reader, const struct config_channel *channel)
+static void check_one_url(struct reader *reader, const struct config_channel *channel)
 {
-    if (!channel->smtp)
-        reader_error(reader, "smtp", "is missing (allowed: HOST:PORT)");
-    if (!channel->from)
-        reader_error(reader, "from", "is missing (allowed: an address)");
-    if (!channel->to.count)
-        reader_error(reader, "to", "is missing (allowed: one or more addresses)");
-    if (channel->username && channel->tls == SMTP_PLAIN)
-        reader_error(reader, "tls",
-                     "\"none\" would show the password to everybody on the way (allowed: "
-                     "\"starttls\" or \"implicit\" with a username)");
+    if (!channel->url == !channel->url_file)
+        reader_error(reader, "url", "is %s url_file (allowed: exactly one of them)",
+                     channel->url ? "given together with" : "missing, and so is");
+    if (channel->url)
+        check_is_http(reader, "url", channel->url);
 }
 
-static void check_is_base(struct reader *reader, const char *below, const char *url)
+static void check_is_base(struct reader *reader, const char *below, const char *url,
+                          const struct channel_kind *kind)
 {
-    static const char *const ends[] = {"/api/v2", "/api/v2/", "/api/v2/alerts", "/api/v1/alerts"};
+    for (size_t i = 0; i < CHANNEL_KEYS_MAX && kind->adds[i]; i++) {
+        size_t n = strlen(url), m = strlen(kind->adds[i]);
 
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        size_t n = strlen(url), m = strlen(ends[i]);
-
-        if (n > m && strcmp(url + n - m, ends[i]) == 0)
-            reader_error(reader, below, "ends in %s, which is added to it (allowed: %.*s)", ends[i],
-                         (int)(n - m < 120 ? n - m : 120), url);
+        if (n > m && strcmp(url + n - m, kind->adds[i]) == 0)
+            reader_error(reader, below, "ends in %s, which is added to it (allowed: %.*s)",
+                         kind->adds[i], (int)(n - m < 120 ? n - m : 120), url);
     }
 }
 
-static void check_alertmanager(struct reader *reader, const struct config_channel *channel)
+static void check_urls(struct reader *reader, const struct channel_kind *kind,
+                       const struct config_strings *urls)
 {
     char below[32];
 
-    if (!channel->urls.count)
-        reader_error(reader, "urls", "is missing (allowed: one or more URLs)");
-    for (size_t i = 0; i < channel->urls.count; i++) {
+    for (size_t i = 0; i < urls->count; i++) {
         snprintf(below, sizeof(below), "urls/%zu", i);
-        check_is_http(reader, below, channel->urls.items[i]);
-        check_is_base(reader, below, channel->urls.items[i]);
+        check_is_http(reader, below, urls->items[i]);
+        check_is_base(reader, below, urls->items[i], kind);
         for (size_t j = 0; j < i; j++)
-            if (strcmp(channel->urls.items[i], channel->urls.items[j]) == 0)
+            if (strcmp(urls->items[i], urls->items[j]) == 0)
                 reader_error(reader, below, "is given twice (allowed: different URLs)");
     }
-    if (channel->token_file && channel->username)
-        reader_error(reader, "token_file",
-                     "is given together with username (allowed: one of them)");
 }
 
 static void check_channel(struct reader *reader, void *base)
 {
     const struct config_channel *channel = base;
+    const struct channel_kind *kind = &channel_kinds[channel->type];
 
-    /* A key that the type does not use is a mistake, e.g. a url for email. */
-    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
-        if (reader_has(reader, uses[i].key) && !(uses[i].types & 1u << channel->type))
-            reader_error(reader, uses[i].key, "is not used by type %s (allowed: leave it out)",
-                         channel_type_names[channel->type]);
+    check_unused(reader, kind);
     if (!channel->username != !channel->password_file)
         reader_error(reader, channel->username ? "password_file" : "username",
                      "is missing (allowed: both of username and password_file, or none)");
-    switch (channel->type) {
-    case CHANNEL_EMAIL:
-        check_email(reader, channel);
-        break;
-    case CHANNEL_ALERTMANAGER:
-        check_alertmanager(reader, channel);
-        break;
-    case CHANNEL_WEBHOOK:
-        if (!channel->url == !channel->url_file)
-            reader_error(reader, "url", "is %s url_file (allowed: exactly one of them)",
-                         channel->url ? "given together with" : "missing, and so is");
-        if (channel->url)
-            check_is_http(reader, "url", channel->url);
-        break;
-    case CHANNEL_SLACK:
-    case CHANNEL_DISCORD:
-        if (!channel->url_file)
-            reader_error(reader, "url_file", "is missing (allowed: an absolute path)");
-        break;
-    case CHANNEL_LOG:
-    case CHANNEL_TYPE_COUNT:
-        break;
-    }
+    check_needs(reader, kind, channel);
+    if (kind->one_url)
+        check_one_url(reader, channel);
+    if (uses(kind, "urls"))
+        check_urls(reader, kind, &channel->urls);
+    if (!channel->username || !uses(kind, "username"))
+        return;
+    if (uses(kind, "token_file") && channel->token_file)
+        reader_error(reader, "token_file",
+                     "is given together with username (allowed: one of them)");
+    if (uses(kind, "tls") && channel->tls == SMTP_PLAIN)
+        reader_error(reader, "tls",
+                     "\"none\" would show the password to everybody on the way (allowed: "
+                     "\"starttls\" or \"implicit\" with a username)");
 }
 
 /* What a channel inherits stands after the channels: until then it is 0, which no key may be. */

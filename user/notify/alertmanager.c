@@ -15,7 +15,7 @@
 /* As long as what is held back waits for the next. */
 #define DIGEST_NS (3600 * NS_PER_SECOND)
 
-void alertmanager_add(const struct alert_view *alert, bool resolved, const char *host,
+static void add_alert(const struct alert_view *alert, bool resolved, const char *host,
                       struct text *out)
 {
     uint64_t ends_ns = alert->ends_realtime_ns;
@@ -69,21 +69,21 @@ static void add_digest(const struct notification *n, const char *host, struct te
     text_free(&notes);
 }
 
-void alertmanager_render(const struct notification *n, const char *host, struct text *out)
+static void render(const struct notification *n, const char *host, struct text *out)
 {
     text_add_char(out, '[');
     for (size_t i = 0; i < n->count; i++) {
         if (i)
             text_add_char(out, ',');
-        alertmanager_add(&n->alerts[i], message_is_resolved(n, &n->alerts[i]), host, out);
+        add_alert(&n->alerts[i], message_is_resolved(n, &n->alerts[i]), host, out);
     }
     if (n->kind == NOTICE_DIGEST)
         add_digest(n, host, out);
     text_add_char(out, ']');
 }
 
-int alertmanager_prepare(struct attempt *attempt, const struct receiver *receiver,
-                         const struct message *message, char reason[SECRET_REASON_BYTES])
+static int prepare(struct attempt *attempt, const struct receiver *receiver,
+                   const struct message *message, char reason[SECRET_REASON_BYTES])
 {
     const struct config_channel *channel = receiver->channel;
     size_t length = strlen(receiver->peer);
@@ -102,3 +102,11 @@ int alertmanager_prepare(struct attempt *attempt, const struct receiver *receive
     attempt->request.user = channel->username;
     return r;
 }
+
+static void remind(const struct alert_view *alert, const char *host, struct text *out)
+{
+    add_alert(alert, false, host, out);
+}
+
+const struct channel_driver channel_alertmanager = {
+    .render = render, .prepare = prepare, .remind = remind};

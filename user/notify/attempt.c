@@ -85,8 +85,8 @@ int attempt_secret(struct attempt *attempt, const char *path, const char **ret,
     return r;
 }
 
-int chat_prepare(struct attempt *attempt, const struct receiver *receiver,
-                 const struct message *message, char reason[SECRET_REASON_BYTES])
+int attempt_post_to_secret(struct attempt *attempt, const struct receiver *receiver,
+                           const struct message *message, char reason[SECRET_REASON_BYTES])
 {
     char *url;
     int r = secret_read(receiver->channel->url_file, &url, reason);

@@ -1,5 +1,6 @@
 /* What is wrong with channels as far as this host can tell without asking anybody. */
 #include "alert/template.h"
+#include "notify/channel_driver.h"
 #include "notify/notify.h"
 #include "transfer/secret.h"
 #include "transfer/secret_doubt.h"
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CHANNEL_POINTER "/alert_manager/channels/%zu"
 #define POINTER_BYTES 96
 #define UNTIL "nothing is sent until it is mended"
 
@@ -17,7 +19,7 @@ struct place {
 
 static const char *pointer_to(const struct place *place, const char *key, char ret[POINTER_BYTES])
 {
-    snprintf(ret, POINTER_BYTES, "/alert_manager/channels/%zu/%s", place->channel, key);
+    snprintf(ret, POINTER_BYTES, CHANNEL_POINTER "/%s", place->channel, key);
     return ret;
 }
 
@@ -42,31 +44,6 @@ static void check_url_file(const struct place *place, const char *path)
     secret_free(url);
 }
 
-/* Receivers that refuse what a webhook sends. */
-static void check_receiver(const struct place *place, const struct config_channel *channel)
-{
-    static const struct {
-        const char *part, *type;
-    } receivers[] = {
-        {"://hooks.slack.com/", "slack, with the URL in url_file"},
-        {"://discord.com/api/webhooks/", "discord, with the URL in url_file"},
-        {"://discordapp.com/api/webhooks/", "discord, with the URL in url_file"},
-        {"/api/v2/alerts", "alertmanager, with what is before /api/v2 in urls"},
-    };
-
-    if (channel->type != CHANNEL_WEBHOOK || !channel->url)
-        return;
-    for (size_t i = 0; i < sizeof(receivers) / sizeof(receivers[0]); i++) {
-        const char *at = strstr(channel->url, receivers[i].part);
-        char pointer[POINTER_BYTES];
-
-        if (at && (*receivers[i].part == ':' || !at[strlen(receivers[i].part)]))
-            config_warning_add(place->errors, pointer_to(place, "url", pointer),
-                               "refuses what a webhook sends (allowed: the type %s)",
-                               receivers[i].type);
-    }
-}
-
 static void check_channel(const struct place *place, const struct config_channel *channel)
 {
     const struct {
@@ -81,7 +58,10 @@ static void check_channel(const struct place *place, const struct config_channel
     };
     char error[TEMPLATE_ERROR_BYTES], pointer[POINTER_BYTES];
 
-    check_receiver(place, channel);
+    if (channel_drivers[channel->type]->doubt) {
+        snprintf(pointer, sizeof(pointer), CHANNEL_POINTER, place->channel);
+        channel_drivers[channel->type]->doubt(channel, pointer, place->errors);
+    }
     check_url_file(place, channel->url_file);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         files[i].doubt(place->errors, pointer_to(place, files[i].key, pointer), files[i].path,

@@ -4,7 +4,9 @@
 #define MOONWATCH_NOTIFY_CHANNEL_DRIVER_H
 
 #include "alert/notification.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "transfer/http.h"
 #include "transfer/secret.h"
 
@@ -37,15 +39,28 @@ struct attempt {
 };
 
 struct channel_driver {
-    /* The payload, which is stored and sent as it is. NULL: the log, which stores none. */
+    /* Of a local channel, instead of all below: nothing is stored, nothing can fail. */
+    void (*write)(struct log *log, const struct notification *n);
+    /* The payload, which is stored and sent as it is. */
     void (*render)(const struct notification *n, const char *host, struct text *out);
     /* Fills the request but for the timeout. -ENOMEM, or another negative errno with the reason
      * when it takes a person to mend it. */
     int (*prepare)(struct attempt *attempt, const struct receiver *receiver,
                    const struct message *message, char reason[SECRET_REASON_BYTES]);
+    /* An element of the JSON array that the receiver is sent every resend_interval of what still
+     * fires. NULL: it needs no reminding. */
+    void (*remind)(const struct alert_view *alert, const char *host, struct text *out);
+    /* Warns of what is surely not meant in a channel of this type, whose pointer it is. May be
+     * NULL. */
+    void (*doubt)(const struct config_channel *channel, const char *pointer,
+                  struct config_errors *errors);
 };
 
-extern const struct channel_driver channel_drivers[CHANNEL_TYPE_COUNT];
+/* Each in a file of its own. */
+#define DRIVER(id, name, ...) extern const struct channel_driver channel_##name;
+CHANNEL_ROWS(DRIVER)
+#undef DRIVER
+extern const struct channel_driver *const channel_drivers[CHANNEL_TYPE_COUNT];
 
 /* attempt.c */
 /* Takes ownership of `string`, also on failure: -ENOMEM when it is NULL. */
@@ -55,28 +70,12 @@ int attempt_header(struct attempt *attempt, const char *format, ...)
 /* A POST of the payload as JSON, with the channel's own trust. */
 int attempt_post_json(struct attempt *attempt, const struct receiver *receiver,
                       const struct message *message, char *owned_url);
+/* The same to `url_file`, with nothing else. */
+int attempt_post_to_secret(struct attempt *attempt, const struct receiver *receiver,
+                           const struct message *message, char reason[SECRET_REASON_BYTES]);
 /* From the file that the key names; `*ret` NULL when `path` is. */
 int attempt_secret(struct attempt *attempt, const char *path, const char **ret,
                    char reason[SECRET_REASON_BYTES]);
 void attempt_end(struct attempt *attempt);
-
-/* One per type. */
-void webhook_render(const struct notification *n, const char *host, struct text *out);
-int webhook_prepare(struct attempt *attempt, const struct receiver *receiver,
-                    const struct message *message, char reason[SECRET_REASON_BYTES]);
-void slack_render(const struct notification *n, const char *host, struct text *out);
-void discord_render(const struct notification *n, const char *host, struct text *out);
-/* Slack and Discord: a URL that is a secret, and nothing else. */
-int chat_prepare(struct attempt *attempt, const struct receiver *receiver,
-                 const struct message *message, char reason[SECRET_REASON_BYTES]);
-void email_render(const struct notification *n, const char *host, struct text *out);
-int email_prepare(struct attempt *attempt, const struct receiver *receiver,
-                  const struct message *message, char reason[SECRET_REASON_BYTES]);
-void alertmanager_render(const struct notification *n, const char *host, struct text *out);
-/* One element of what is posted. */
-void alertmanager_add(const struct alert_view *alert, bool resolved, const char *host,
-                      struct text *out);
-int alertmanager_prepare(struct attempt *attempt, const struct receiver *receiver,
-                         const struct message *message, char reason[SECRET_REASON_BYTES]);
 
 #endif

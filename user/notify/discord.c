@@ -65,7 +65,7 @@ static void add_description(const struct notification *n, struct text *out)
     text_free(&cut);
 }
 
-void discord_render(const struct notification *n, const char *host, struct text *out)
+static void render(const struct notification *n, const char *host, struct text *out)
 {
     struct text title, cut, description;
 
@@ -87,3 +87,5 @@ void discord_render(const struct notification *n, const char *host, struct text 
     text_free(&cut);
     text_free(&description);
 }
+
+const struct channel_driver channel_discord = {.render = render, .prepare = attempt_post_to_secret};

@@ -101,7 +101,7 @@ static void add_bodies(const struct notification *n, const char *title, struct b
     text_free(&buffer);
 }
 
-void email_render(const struct notification *n, const char *host, struct text *out)
+static void render(const struct notification *n, const char *host, struct text *out)
 {
     struct text plain, html, title;
     struct bodies bodies = {&plain, &html};
@@ -135,8 +135,8 @@ void email_render(const struct notification *n, const char *host, struct text *o
     text_free(&title);
 }
 
-int email_prepare(struct attempt *attempt, const struct receiver *receiver,
-                  const struct message *message, char reason[SECRET_REASON_BYTES])
+static int prepare(struct attempt *attempt, const struct receiver *receiver,
+                   const struct message *message, char reason[SECRET_REASON_BYTES])
 {
     const struct config_channel *channel = receiver->channel;
     char *url = NULL;
@@ -160,3 +160,5 @@ int email_prepare(struct attempt *attempt, const struct receiver *receiver,
     attempt->request.response_bytes_max = ANSWER_BYTES_MAX;
     return attempt_secret(attempt, channel->password_file, &attempt->request.password, reason);
 }
+
+const struct channel_driver channel_email = {.render = render, .prepare = prepare};

@@ -90,7 +90,7 @@ int lane_create(struct lane **ret, const struct lane_env *env, const struct rece
         return -ENOMEM;
     lane->env = env;
     lane->receiver = *receiver;
-    lane->driver = &channel_drivers[receiver->channel->type];
+    lane->driver = channel_drivers[receiver->channel->type];
     /* A blank is in no name and in no URL. */
     if (asprintf(&lane->id, "%s%s%s", receiver->channel->name, *receiver->peer ? " " : "",
                  receiver->peer) < 0) {
@@ -159,7 +159,7 @@ void lane_resume(struct lane *lane)
 
 bool lane_leads_to(const struct lane *lane, const struct receiver *receiver)
 {
-    return lane->driver == &channel_drivers[receiver->channel->type] &&
+    return lane->driver == channel_drivers[receiver->channel->type] &&
            strcmp(lane->receiver.channel->name, receiver->channel->name) == 0 &&
            strcmp(lane->receiver.peer, receiver->peer) == 0;
 }
@@ -184,7 +184,7 @@ void lane_view(const struct lane *lane, struct notify_channel_view *ret)
         breaker_view(lane->breaker, now_ns, &breaker);
     *ret = (struct notify_channel_view){
         .name = lane->receiver.channel->name,
-        .type = channel_type_names[lane->receiver.channel->type],
+        .type = channel_kinds[lane->receiver.channel->type].name,
         .peer = lane->receiver.peer,
         .state = lane->state == NOTIFY_FAILING && breaker.state == BREAKER_OPEN ? NOTIFY_OPEN
                                                                                 : lane->state,

@@ -207,7 +207,7 @@ static bool was_delivered(const struct lane *lane, const char *key)
 
 static const char *type_of(const struct lane *lane)
 {
-    return channel_type_names[lane->receiver.channel->type];
+    return channel_kinds[lane->receiver.channel->type].name;
 }
 
 int lane_put(struct lane *lane, const struct notification *n, const struct text *payload)

@@ -1,6 +1,7 @@
-#include "notify/log_channel.h"
+/* The channel that needs no receiver: a line of the agent's log per alert. */
 #include "alert/rule.h"
 #include "base/text.h"
+#include "notify/channel_driver.h"
 #include "notify/message.h"
 
 #define LABELS_SHOWN_BYTES 1024
@@ -60,7 +61,7 @@ static void write_note(void *ctx, const char *line)
            LOG_STRING("note", line), LOG_STRING("key", notes->n->key));
 }
 
-void log_channel_write(struct log *log, const struct notification *n)
+static void write_alerts(struct log *log, const struct notification *n)
 {
     struct notes notes = {log, n};
     struct text labels;
@@ -71,3 +72,5 @@ void log_channel_write(struct log *log, const struct notification *n)
     text_free(&labels);
     message_notes(n, write_note, &notes);
 }
+
+const struct channel_driver channel_log = {.write = write_alerts};

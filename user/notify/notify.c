@@ -2,7 +2,6 @@
 #include "base/names.h"
 #include "notify/channel_driver.h"
 #include "notify/lane.h"
-#include "notify/log_channel.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,14 +53,14 @@ const char *notify_state_text(enum notify_state state)
 
 static size_t receivers_of(const struct config_channel *channel)
 {
-    return channel->type == CHANNEL_ALERTMANAGER ? channel->urls.count : 1;
+    return channel_kinds[channel->type].peers ? channel->urls.count : 1;
 }
 
 static struct receiver receiver_of(const struct config_channel *channel, size_t index)
 {
     return (struct receiver){
         .channel = channel,
-        .peer = channel->type == CHANNEL_ALERTMANAGER ? channel->urls.items[index] : "",
+        .peer = channel_kinds[channel->type].peers ? channel->urls.items[index] : "",
     };
 }
 
@@ -313,7 +312,7 @@ static void send_to(struct lane *lane, const struct notification *notification,
 
 void notify_send(struct notify *n, const struct notification *notification)
 {
-    const struct channel_driver *driver = &channel_drivers[notification->channel->type];
+    const struct channel_driver *driver = channel_drivers[notification->channel->type];
     struct text payload;
     bool known = false;
 
@@ -326,12 +325,12 @@ void notify_send(struct notify *n, const struct notification *notification)
         if (strcmp(lane_receiver(lane)->channel->name, notification->channel->name) != 0)
             continue;
         known = true;
-        if (driver->render) {
+        if (driver->write) {
+            driver->write(n->env.log, notification);
+            lane_count_sent(lane);
+        } else {
             send_to(lane, notification, &payload);
             n->said = true;
-        } else {
-            log_channel_write(n->env.log, notification);
-            lane_count_sent(lane);
         }
     }
     if (!known)
@@ -391,6 +390,7 @@ void notify_recover(struct notify *n)
 
 struct reminder {
     const struct notify *n;
+    const struct channel_driver *driver;
     struct lane *lane;
     struct text payload;
     size_t count;
@@ -413,17 +413,18 @@ static void remind_of(void *ctx, const struct alert_view *view)
     struct reminder *r = ctx;
 
     text_add_char(&r->payload, r->count ? ',' : '[');
-    alertmanager_add(view, false, r->n->host, &r->payload);
+    r->driver->remind(view, r->n->host, &r->payload);
     if (++r->count == REMINDER_ALERTS_MAX)
         flush_reminder(r);
 }
 
 static void remind(const struct notify *n, struct lane *lane, const struct alert_manager *alerts)
 {
-    struct reminder r = {.n = n, .lane = lane};
+    const struct config_channel *channel = lane_receiver(lane)->channel;
+    struct reminder r = {.n = n, .driver = channel_drivers[channel->type], .lane = lane};
 
     text_init(&r.payload, PAYLOAD_BYTES_MAX);
-    alert_manager_each_told(alerts, lane_receiver(lane)->channel->name, remind_of, &r);
+    alert_manager_each_told(alerts, channel->name, remind_of, &r);
     flush_reminder(&r);
     text_free(&r.payload);
 }
@@ -456,7 +457,7 @@ void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t 
         const struct config_channel *channel = lane_receiver(n->lanes[i])->channel;
 
         lane_tick(n->lanes[i]);
-        if (channel->type != CHANNEL_ALERTMANAGER || now_ns < n->remind_ns[i] ||
+        if (!channel_drivers[channel->type]->remind || now_ns < n->remind_ns[i] ||
             !lane_is_idle(n->lanes[i]))
             continue;
         n->remind_ns[i] = now_ns + (uint64_t)(channel->resend_interval_seconds * 1e9);

@@ -69,7 +69,7 @@ static void add_line(void *ctx, const char *line)
     add_escaped(out, line);
 }
 
-void slack_render(const struct notification *n, const char *host, struct text *out)
+static void render(const struct notification *n, const char *host, struct text *out)
 {
     struct text title, escaped;
 
@@ -90,3 +90,5 @@ void slack_render(const struct notification *n, const char *host, struct text *o
     text_free(&title);
     text_free(&escaped);
 }
+
+const struct channel_driver channel_slack = {.render = render, .prepare = attempt_post_to_secret};

@@ -62,7 +62,7 @@ static void add_common_labels(const struct notification *n, const char *host, st
         alert_json_group(n->group, out);
 }
 
-void webhook_render(const struct notification *n, const char *host, struct text *out)
+static void render(const struct notification *n, const char *host, struct text *out)
 {
     struct text title;
 
@@ -155,8 +155,8 @@ static int sign(struct attempt *attempt, const char *secret, const struct messag
     return r;
 }
 
-int webhook_prepare(struct attempt *attempt, const struct receiver *receiver,
-                    const struct message *message, char reason[SECRET_REASON_BYTES])
+static int prepare(struct attempt *attempt, const struct receiver *receiver,
+                   const struct message *message, char reason[SECRET_REASON_BYTES])
 {
     const struct config_channel *channel = receiver->channel;
     const char *secret;
@@ -181,3 +181,30 @@ int webhook_prepare(struct attempt *attempt, const struct receiver *receiver,
         r = sign(attempt, secret, message, reason);
     return r;
 }
+
+/* Receivers that refuse what a webhook sends. */
+static void doubt_receiver(const struct config_channel *channel, const char *pointer,
+                           struct config_errors *errors)
+{
+    static const struct {
+        const char *part, *type;
+    } receivers[] = {
+        {"://hooks.slack.com/", "slack, with the URL in url_file"},
+        {"://discord.com/api/webhooks/", "discord, with the URL in url_file"},
+        {"://discordapp.com/api/webhooks/", "discord, with the URL in url_file"},
+        {"/api/v2/alerts", "alertmanager, with what is before /api/v2 in urls"},
+    };
+    char below[128];
+
+    snprintf(below, sizeof(below), "%s/url", pointer);
+    for (size_t i = 0; channel->url && i < sizeof(receivers) / sizeof(receivers[0]); i++) {
+        const char *at = strstr(channel->url, receivers[i].part);
+
+        if (at && (*receivers[i].part == ':' || !at[strlen(receivers[i].part)]))
+            config_warning_add(errors, below, "refuses what a webhook sends (allowed: the type %s)",
+                               receivers[i].type);
+    }
+}
+
+const struct channel_driver channel_webhook = {
+    .render = render, .prepare = prepare, .doubt = doubt_receiver};
