@@ -14,7 +14,7 @@ static struct tree *open_tree(void)
     assert_int_equal(cgroup_paths_create(&t->env.cgroups, &t->host, CGROUP_UNIFIED), 0);
     t->snapshot.network.listen_overflows_total = reading_of(0);
     t->snapshot.network.listen_drops_total = reading_of(0);
-    tree_open(t, &listener_collector);
+    tree_open(t, &listeners_collector);
     return t;
 }
 

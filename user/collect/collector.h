@@ -1,7 +1,7 @@
 /* What a collector is: one source of figures, one section of the snapshot.
  *
  * A collector never fails the tick: what it cannot read becomes `missing` with the reason. A new
- * collector is one file and one row in collect/collectors.c.
+ * collector is one file and one row in collect/collector_rows.h.
  */
 #ifndef MOONWATCH_COLLECT_COLLECTOR_H
 #define MOONWATCH_COLLECT_COLLECTOR_H
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/loop.h"
+#include "collect/collector_rows.h"
 #include "model/snapshot.h"
 #include "probe/probe.h"
 
@@ -34,8 +35,8 @@ struct collector {
     void (*close)(void *state);
 };
 
-extern const struct collector cpu_collector, memory_collector, disk_collector, network_collector,
-    pressure_collector, process_collector, throttle_collector, scheduler_collector, event_collector,
-    process_files_collector, cgroup_pids_collector, cgroup_cpu_collector, listener_collector;
+#define COLLECTOR(name) extern const struct collector name##_collector;
+COLLECTOR_ROWS(COLLECTOR)
+#undef COLLECTOR
 
 #endif

@@ -3,15 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* In the order of sampling: the cheap files whose figures are shares of an interval come first, so
- * that the time the others take does not blur the interval. Events come after processes: an OOM
- * capsule is made of their task snapshot. */
-static const struct collector *const table[] = {
-    &cpu_collector,      &pressure_collector,      &memory_collector,      &throttle_collector,
-    &disk_collector,     &process_collector,       &event_collector,       &scheduler_collector,
-    &network_collector,  &process_files_collector, &cgroup_pids_collector, &cgroup_cpu_collector,
-    &listener_collector,
-};
+#define COLLECTOR(name) &name##_collector,
+static const struct collector *const table[] = {COLLECTOR_ROWS(COLLECTOR)};
+#undef COLLECTOR
 
 #define COLLECTOR_COUNT (sizeof(table) / sizeof(table[0]))
 

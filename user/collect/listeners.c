@@ -305,7 +305,7 @@ static void listener_close(void *state)
         close(s->fd);
 }
 
-const struct collector listener_collector = {
+const struct collector listeners_collector = {
     .name = "listeners",
     .state_size = sizeof(struct listener_state),
     .open = listener_open,
