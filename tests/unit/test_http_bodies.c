@@ -4,8 +4,8 @@
 #include "http/body.h"
 #include "http/breakers.h"
 #include "http/error.h"
-#include "http/reload.h"
 #include "http/request.h"
+#include "http/routes.h"
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -138,14 +138,14 @@ static cJSON *body_of(body_fn *fn, unsigned status)
 
 static void test_nothing_is_zero(void **state)
 {
-    static const struct {
+    const struct {
         body_fn *fn;
         size_t unknown; /* at least */
-    } bodies[] = {{body_health, 1},
-                  {body_resources, 60},
-                  {body_scheduler, 10},
-                  {body_priority, 5 * 8},
-                  {body_performance, 2}};
+    } bodies[] = {{route_health.body, 1},
+                  {route_resources.body, 60},
+                  {route_scheduler.body, 10},
+                  {route_priority.body, 5 * 8},
+                  {route_performance.body, 2}};
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         cJSON *json = body_of(bodies[i].fn, 200);
@@ -157,7 +157,7 @@ static void test_nothing_is_zero(void **state)
 
 static void test_reason_is_handed_on(void **state)
 {
-    cJSON *json = body_of(body_resources, 200);
+    cJSON *json = body_of(route_resources.body, 200);
     const cJSON *cpu = cJSON_GetObjectItem(json, "cpu");
 
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(cpu, "usage_percent")));
@@ -175,7 +175,7 @@ static void test_reduced_health_tells_no_detail(void **state)
     char *text;
 
     env.reduced = true;
-    json = body_of(body_health, 200);
+    json = body_of(route_health.body, 200);
     env.reduced = false;
     text = cJSON_PrintUnformatted(json);
     assert_null(strstr(text, WHY));
@@ -188,7 +188,7 @@ static void test_reduced_health_tells_no_detail(void **state)
 
 static void test_what_is_not_seen(void **state)
 {
-    cJSON *json = body_of(body_health, 200);
+    cJSON *json = body_of(route_health.body, 200);
     const cJSON *unseen = cJSON_GetObjectItem(json, "unseen"),
                 *part = cJSON_GetArrayItem(unseen, 0);
 
@@ -204,7 +204,7 @@ static void test_before_the_first_sample(void **state)
     cJSON *json;
 
     snapshot.sequence = 0;
-    json = body_of(body_health, 200);
+    json = body_of(route_health.body, 200);
     snapshot.sequence = sequence;
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "ts")));
     cJSON_Delete(json);
@@ -218,11 +218,11 @@ static int refuse_reload(void *ctx, char *error, size_t size)
 
 static void test_reload(void **state)
 {
-    cJSON *json = body_of(body_reload, 503);
+    cJSON *json = body_of(route_reload.body, 503);
 
     cJSON_Delete(json);
     sources.reload = refuse_reload;
-    json = body_of(body_reload, 422);
+    json = body_of(route_reload.body, 422);
     assert_string_equal(
         cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "error"), "message")),
         "F: /x: wrong");
@@ -262,7 +262,7 @@ static void test_a_body_holds_no_nul(void **state)
 
 static void test_openapi(void **state)
 {
-    cJSON *json = body_of(body_openapi, 200), *schemas, *paths;
+    cJSON *json = body_of(route_openapi.body, 200), *schemas, *paths;
 
     schemas = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "components"), "schemas");
     paths = cJSON_GetObjectItem(json, "paths");

@@ -15,8 +15,8 @@
 
 static void test_table(void **state)
 {
-    for (size_t i = 0; i < route_count; i++) {
-        const struct route *r = &routes[i], *found;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *r = routes[i], *found;
         char allow[64], param[ROUTE_PARAM_BYTES];
 
         assert_non_null(r->body);

@@ -2,7 +2,6 @@
 #ifndef MOONWATCH_HTTP_ALERTS_H
 #define MOONWATCH_HTTP_ALERTS_H
 
-#include "http/body.h"
 #include "http/routes.h"
 
 extern const struct field_table alerts_table, alert_ack_table, alert_acked_table, silences_table,
@@ -40,11 +39,5 @@ struct silences_body {
     size_t count;
     const struct silence_view *silences;
 };
-
-int body_alerts(const struct body_env *env, struct body *ret);
-int body_alert_ack(const struct body_env *env, struct body *ret);
-int body_silences(const struct body_env *env, struct body *ret);
-int body_silence(const struct body_env *env, struct body *ret);
-int body_unsilence(const struct body_env *env, struct body *ret);
 
 #endif

@@ -34,19 +34,6 @@ struct body {
 /* Returns 0 or a negative errno; then nothing is written. */
 typedef int body_fn(const struct body_env *env, struct body *ret);
 
-int body_health(const struct body_env *env, struct body *ret);
-int body_resources(const struct body_env *env, struct body *ret);
-int body_scheduler(const struct body_env *env, struct body *ret);
-int body_performance(const struct body_env *env, struct body *ret);
-int body_services(const struct body_env *env, struct body *ret);
-int body_priority(const struct body_env *env, struct body *ret);
-int body_metrics(const struct body_env *env, struct body *ret);
-int body_openapi(const struct body_env *env, struct body *ret);
-int body_index(const struct body_env *env, struct body *ret);
-
-extern const struct field_table health_table, health_reduced_table, resources_table,
-    scheduler_table, performance_table, services_table, priority_table;
-
 /* Renders `view` as the JSON body. */
 int body_render(struct body *ret, unsigned status, const struct field_table *table,
                 const void *view, const void *ctx);

@@ -5,6 +5,7 @@
 #include "http/alerts.h"
 #include "http/error.h"
 #include "http/request.h"
+#include "http/routes.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -299,7 +300,7 @@ static int answer(const struct body_env *env, struct filter *filter, struct body
     return r;
 }
 
-int body_alerts(const struct body_env *env, struct body *ret)
+static int body_alerts(const struct body_env *env, struct body *ret)
 {
     char error[QUERY_ERROR_BYTES];
     __attribute__((cleanup(filter_release))) struct filter filter;
@@ -331,7 +332,7 @@ static void cleanup_json(cJSON **json)
     cJSON_Delete(*json);
 }
 
-int body_alert_ack(const struct body_env *env, struct body *ret)
+static int body_alert_ack(const struct body_env *env, struct body *ret)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json = NULL;
     char error[REQUEST_ERROR_BYTES];
@@ -359,3 +360,32 @@ int body_alert_ack(const struct body_env *env, struct body *ret)
                        &(struct alert_acked_body){clock_realtime_ns(env->facts->clock), &view},
                        NULL);
 }
+
+const struct route route_alerts = {
+    .method = "GET",
+    .path = "/alerts",
+    .role = ROLE_VIEWER,
+    .body = body_alerts,
+    .needs_sample = true,
+    .queries = alert_queries,
+    .type = ROUTE_JSON,
+    .table = &alerts_table,
+    .id = "alerts",
+    .summary = "Alerts that fire or are about to, and those that are over",
+    .answer = "The alerts that the query asks for",
+};
+
+const struct route route_alert_ack = {
+    .method = "POST",
+    .path = "/admin/alerts/{id}/ack",
+    .role = ROLE_ADMIN,
+    .body = body_alert_ack,
+    .acts = true,
+    .finds = true,
+    .takes = &alert_ack_table,
+    .type = ROUTE_JSON,
+    .table = &alert_acked_table,
+    .id = "alertAck",
+    .summary = "Says that somebody takes care of a firing alert: no repeats, no escalation",
+    .answer = "The alert as it is now",
+};

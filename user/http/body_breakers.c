@@ -2,11 +2,12 @@
 #include "base/cleanup.h"
 #include "http/breakers.h"
 #include "http/error.h"
+#include "http/routes.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-int body_breakers(const struct body_env *env, struct body *ret)
+static int body_breakers(const struct body_env *env, struct body *ret)
 {
     struct breakers_body body = {
         .realtime_ns = env->facts->snapshot->realtime_ns,
@@ -29,7 +30,7 @@ static int no_such(const struct body_env *env, const char *name, struct body *re
     return error_body(ret, 404, "not_found", message);
 }
 
-int body_breaker(const struct body_env *env, struct body *ret)
+static int body_breaker(const struct body_env *env, struct body *ret)
 {
     const struct breaker_entry *entry = breaker_entry_find(env->facts, env->param);
 
@@ -72,12 +73,12 @@ static int act(const struct body_env *env, struct body *ret,
     return error_body(ret, 422, "mode_decides", message);
 }
 
-int body_breaker_open(const struct body_env *env, struct body *ret)
+static int body_breaker_open(const struct body_env *env, struct body *ret)
 {
     return act(env, ret, services_open);
 }
 
-int body_breaker_close(const struct body_env *env, struct body *ret)
+static int body_breaker_close(const struct body_env *env, struct body *ret)
 {
     return act(env, ret, services_close);
 }
@@ -102,7 +103,7 @@ static bool read_name(const struct body_env *env, cJSON *json, const char **ret)
     return true;
 }
 
-int body_breaker_reset(const struct body_env *env, struct body *ret)
+static int body_breaker_reset(const struct body_env *env, struct body *ret)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json =
         env->request_len ? cJSON_ParseWithLength(env->request, env->request_len) : NULL;
@@ -122,3 +123,73 @@ int body_breaker_reset(const struct body_env *env, struct body *ret)
     facts_take(env->facts);
     return body_breakers(env, ret);
 }
+
+const struct route route_breakers = {
+    .method = "GET",
+    .path = "/breakers",
+    .role = ROLE_VIEWER,
+    .body = body_breakers,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &breakers_table,
+    .id = "breakers",
+    .summary = "The circuit breakers of all upstreams",
+    .answer = "Their states, figures and last transitions",
+};
+
+const struct route route_breaker = {
+    .method = "GET",
+    .path = "/breakers/{name}",
+    .role = ROLE_VIEWER,
+    .body = body_breaker,
+    .needs_sample = true,
+    .finds = true,
+    .type = ROUTE_JSON,
+    .table = &breaker_detail_table,
+    .id = "breaker",
+    .summary = "One upstream's circuit breaker, for applications that would rather ask",
+    .answer = "Its state, figures and latest transitions",
+};
+
+const struct route route_breaker_reset = {
+    .method = "POST",
+    .path = "/admin/circuit-breaker/reset",
+    .role = ROLE_ADMIN,
+    .body = body_breaker_reset,
+    .acts = true,
+    .finds = true,
+    .takes = &breaker_reset_table,
+    .type = ROUTE_JSON,
+    .table = &breakers_table,
+    .id = "breakerReset",
+    .summary = "Makes all circuit breakers as new, or the one named in the body",
+    .answer = "The breakers that were reset, as they are now",
+};
+
+const struct route route_breaker_open = {
+    .method = "POST",
+    .path = "/admin/circuit-breaker/{name}/open",
+    .role = ROLE_ADMIN,
+    .body = body_breaker_open,
+    .acts = true,
+    .finds = true,
+    .type = ROUTE_JSON,
+    .table = &breakers_table,
+    .id = "breakerOpen",
+    .summary = "Holds all calls to an upstream back until it is closed or reset by hand",
+    .answer = "The breaker as it is now",
+};
+
+const struct route route_breaker_close = {
+    .method = "POST",
+    .path = "/admin/circuit-breaker/{name}/close",
+    .role = ROLE_ADMIN,
+    .body = body_breaker_close,
+    .acts = true,
+    .finds = true,
+    .type = ROUTE_JSON,
+    .table = &breakers_table,
+    .id = "breakerClose",
+    .summary = "Lets calls to an upstream through again at once",
+    .answer = "The breaker as it is now",
+};

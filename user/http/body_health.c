@@ -1,6 +1,6 @@
 /* GET /health: one status for the host, its components, and the probes that do not run. */
 #include "base/cleanup.h"
-#include "http/body.h"
+#include "http/routes.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -115,8 +115,9 @@ static const struct field health_fields[] = {
 
 static const struct field health_reduced_fields[] = {HEALTH_FIELDS};
 
-const struct field_table health_table = FIELD_TABLE("Health", health_fields, "The host's health.");
-const struct field_table health_reduced_table =
+static const struct field_table health_table =
+    FIELD_TABLE("Health", health_fields, "The host's health.");
+static const struct field_table health_reduced_table =
     FIELD_TABLE("HealthReduced", health_reduced_fields,
                 "The host's health for a caller without a token: no detail of the host.");
 
@@ -172,7 +173,7 @@ static void add_unseen(struct health_view *view, const struct visibility_part *p
             view->unseen[view->unseen_count++] = parts[i];
 }
 
-int body_health(const struct body_env *env, struct body *ret)
+static int body_health(const struct body_env *env, struct body *ret)
 {
     const struct health *health = env->facts->health;
     struct health_view view = {
@@ -197,3 +198,17 @@ int body_health(const struct body_env *env, struct body *ret)
     return body_render(ret, view.status == STATUS_UNHEALTHY ? 503 : 200,
                        env->reduced ? &health_reduced_table : &health_table, &view, NULL);
 }
+
+const struct route route_health = {
+    .method = "GET",
+    .path = "/health",
+    .role = ROLE_PUBLIC,
+    .body = body_health,
+    .varies = VARIES_BY_CALLER,
+    .type = ROUTE_JSON,
+    .table = &health_table,
+    .reduced = &health_reduced_table,
+    .id = "health",
+    .summary = "The host's health and that of its components",
+    .answer = "Healthy, degraded or unknown; without a viewer token, no detail of the host",
+};

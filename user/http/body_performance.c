@@ -3,7 +3,7 @@
 #include "facts/endpoint_rows.h"
 #include "facts/performance_rows.h"
 #include "facts/tables.h"
-#include "http/body.h"
+#include "http/routes.h"
 
 struct performance_body {
     struct component_view component;
@@ -29,10 +29,10 @@ static const struct field performance_fields[] = {
 };
 #undef TYPE
 
-const struct field_table performance_table =
+static const struct field_table performance_table =
     FIELD_TABLE("Performance", performance_fields, "What services deliver.");
 
-int body_performance(const struct body_env *env, struct body *ret)
+static int body_performance(const struct body_env *env, struct body *ret)
 {
     const struct facts *facts = env->facts;
     struct performance_body body = {
@@ -51,3 +51,16 @@ int body_performance(const struct body_env *env, struct body *ret)
     health_component(facts->health, COMPONENT_PERFORMANCE, &body.component);
     return body_render(ret, 200, &performance_table, &body, facts->snapshot);
 }
+
+const struct route route_performance = {
+    .method = "GET",
+    .path = "/health/performance",
+    .role = ROLE_VIEWER,
+    .body = body_performance,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &performance_table,
+    .id = "healthPerformance",
+    .summary = "What services deliver, and their circuit breakers",
+    .answer = "The figures per service",
+};

@@ -1,7 +1,7 @@
 /* GET /health/priority: do the kernel's priority classes get the CPU when they want it? */
 #include "facts/class_rows.h"
 #include "facts/tables.h"
-#include "http/body.h"
+#include "http/routes.h"
 #include "model/histogram.h"
 
 struct priority_view {
@@ -28,10 +28,10 @@ static const struct field priority_fields[] = {
 };
 #undef TYPE
 
-const struct field_table priority_table =
+static const struct field_table priority_table =
     FIELD_TABLE("Priority", priority_fields, "Fairness between the kernel's priority classes.");
 
-int body_priority(const struct body_env *env, struct body *ret)
+static int body_priority(const struct body_env *env, struct body *ret)
 {
     const struct scheduler_snapshot *s = &env->facts->snapshot->scheduler;
     struct priority_view view = {
@@ -45,3 +45,16 @@ int body_priority(const struct body_env *env, struct body *ret)
     health_component(env->facts->health, COMPONENT_PRIORITY, &view.component);
     return body_render(ret, 200, &priority_table, &view, env->facts->snapshot);
 }
+
+const struct route route_priority = {
+    .method = "GET",
+    .path = "/health/priority",
+    .role = ROLE_VIEWER,
+    .body = body_priority,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &priority_table,
+    .id = "healthPriority",
+    .summary = "Run-queue delay and starvation per priority class",
+    .answer = "The figures of the last minute and since the agent started",
+};

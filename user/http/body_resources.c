@@ -1,5 +1,6 @@
 /* GET /health/resources: what the host has, how much of it is used, and by whom. */
 #include "base/cleanup.h"
+#include "http/routes.h"
 #include "http/sections.h"
 #include <errno.h>
 #include <math.h>
@@ -162,7 +163,7 @@ static void judge(struct resources_view *view, const struct health *health)
     section_judge(&view->processes.section, health, processes, UNJUDGED);
 }
 
-int body_resources(const struct body_env *env, struct body *ret)
+static int body_resources(const struct body_env *env, struct body *ret)
 {
     const struct snapshot *s = env->facts->snapshot;
     struct resources_view view = {
@@ -201,3 +202,16 @@ out:
     rows_free(&rows);
     return r;
 }
+
+const struct route route_resources = {
+    .method = "GET",
+    .path = "/health/resources",
+    .role = ROLE_VIEWER,
+    .body = body_resources,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &resources_table,
+    .id = "healthResources",
+    .summary = "CPU, memory, disks, network, pressure: usage, thresholds, status, top offenders",
+    .answer = "The figures of the last second",
+};

@@ -2,7 +2,7 @@
 #include "abi/reclaim.h"
 #include "base/cleanup.h"
 #include "facts/tables.h"
-#include "http/body.h"
+#include "http/routes.h"
 #include "model/histogram.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static const struct field scheduler_fields[] = {
 };
 #undef TYPE
 
-const struct field_table scheduler_table =
+static const struct field_table scheduler_table =
     FIELD_TABLE("Scheduler", scheduler_fields, "Run queues, blocked tasks, slow waits.");
 
 static double p99(const struct latency *l)
@@ -93,7 +93,7 @@ static int compare_cgroups(const void *a, const void *b)
     return (x->delay.count < y->delay.count) - (x->delay.count > y->delay.count);
 }
 
-int body_scheduler(const struct body_env *env, struct body *ret)
+static int body_scheduler(const struct body_env *env, struct body *ret)
 {
     const struct scheduler_snapshot *s = &env->facts->snapshot->scheduler;
     const struct process_snapshot *process = &env->facts->snapshot->process;
@@ -129,3 +129,16 @@ int body_scheduler(const struct body_env *env, struct body *ret)
     health_component(env->facts->health, COMPONENT_SCHEDULER, &view.component);
     return body_render(ret, 200, &scheduler_table, &view, env->facts->snapshot);
 }
+
+const struct route route_scheduler = {
+    .method = "GET",
+    .path = "/health/scheduler",
+    .role = ROLE_VIEWER,
+    .body = body_scheduler,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &scheduler_table,
+    .id = "healthScheduler",
+    .summary = "Run-queue delay, runnable and blocked tasks, slow waits, the worst cgroups",
+    .answer = "The figures of the last minute and since the agent started",
+};

@@ -2,7 +2,7 @@
 #include "facts/endpoint_rows.h"
 #include "facts/performance_rows.h"
 #include "facts/tables.h"
-#include "http/body.h"
+#include "http/routes.h"
 
 struct services_body {
     uint64_t realtime_ns;
@@ -24,10 +24,10 @@ static const struct field services_fields[] = {
 };
 #undef TYPE
 
-const struct field_table services_table =
+static const struct field_table services_table =
     FIELD_TABLE("Services", services_fields, "What runs here, and what is called from here.");
 
-int body_services(const struct body_env *env, struct body *ret)
+static int body_services(const struct body_env *env, struct body *ret)
 {
     const struct facts *facts = env->facts;
     const struct services_body body = {
@@ -42,3 +42,16 @@ int body_services(const struct body_env *env, struct body *ret)
 
     return body_render(ret, 200, &services_table, &body, NULL);
 }
+
+const struct route route_services = {
+    .method = "GET",
+    .path = "/services",
+    .role = ROLE_VIEWER,
+    .body = body_services,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &services_table,
+    .id = "services",
+    .summary = "Services and upstreams: rate, errors, latency, what is usual",
+    .answer = "What runs here, and what is called from here",
+};

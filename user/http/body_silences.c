@@ -3,6 +3,7 @@
 #include "http/alerts.h"
 #include "http/error.h"
 #include "http/request.h"
+#include "http/routes.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static int no_alerts(struct body *ret)
     return error_body(ret, 503, "unavailable", "this agent has no alerts");
 }
 
-int body_silences(const struct body_env *env, struct body *ret)
+static int body_silences(const struct body_env *env, struct body *ret)
 {
     const struct alert_manager *alerts = env->facts->alerts;
     struct silences_body body = {.realtime_ns = env->facts->snapshot->realtime_ns};
@@ -125,7 +126,7 @@ static int read_span(const struct body_env *env, const cJSON *json, struct span 
     return 0;
 }
 
-int body_silence(const struct body_env *env, struct body *ret)
+static int body_silence(const struct body_env *env, struct body *ret)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json = NULL;
     __attribute__((cleanup(cleanup_text))) struct text matchers;
@@ -178,7 +179,7 @@ static int end_silence(const struct body_env *env, const char *id, struct body *
     return r;
 }
 
-int body_unsilence(const struct body_env *env, struct body *ret)
+static int body_unsilence(const struct body_env *env, struct body *ret)
 {
     __attribute__((cleanup(cleanup_json))) cJSON *json = NULL;
     char error[REQUEST_ERROR_BYTES];
@@ -195,3 +196,59 @@ int body_unsilence(const struct body_env *env, struct body *ret)
         return error_body(ret, 400, "bad_body", "id is missing (allowed: that of a silence)");
     return end_silence(env, request_string(json, "id"), ret);
 }
+
+const struct route route_silences = {
+    .method = "GET",
+    .path = "/silences",
+    .role = ROLE_VIEWER,
+    .body = body_silences,
+    .needs_sample = true,
+    .type = ROUTE_JSON,
+    .table = &silences_table,
+    .id = "silences",
+    .summary = "What nobody wants to be told, until when and why",
+    .answer = "The silences that are not over",
+};
+
+const struct route route_silence = {
+    .method = "POST",
+    .path = "/admin/silences",
+    .role = ROLE_ADMIN,
+    .body = body_silence,
+    .acts = true,
+    .takes = &silence_request_table,
+    .type = ROUTE_JSON,
+    .table = &silences_table,
+    .id = "silence",
+    .summary = "Makes a silence: alerts that it matches are not told",
+    .answer = "The silence",
+};
+
+const struct route route_unsilence = {
+    .method = "DELETE",
+    .path = "/admin/silences",
+    .role = ROLE_ADMIN,
+    .body = body_unsilence,
+    .acts = true,
+    .finds = true,
+    .takes = &silence_removal_table,
+    .type = ROUTE_JSON,
+    .table = &silences_table,
+    .id = "unsilence",
+    .summary = "Ends the silence named in the body",
+    .answer = "The silence that was ended",
+};
+
+const struct route route_unsilence_by_id = {
+    .method = "DELETE",
+    .path = "/admin/silences/{id}",
+    .role = ROLE_ADMIN,
+    .body = body_unsilence,
+    .acts = true,
+    .finds = true,
+    .type = ROUTE_JSON,
+    .table = &silences_table,
+    .id = "unsilenceById",
+    .summary = "Ends a silence",
+    .answer = "The silence that was ended",
+};

@@ -21,7 +21,7 @@ static int take(struct text *text, struct body *ret)
     return 0;
 }
 
-int body_metrics(const struct body_env *env, struct body *ret)
+static int body_metrics(const struct body_env *env, struct body *ret)
 {
     struct text out;
     int r;
@@ -35,7 +35,7 @@ int body_metrics(const struct body_env *env, struct body *ret)
     return take(&out, ret);
 }
 
-int body_index(const struct body_env *env, struct body *ret)
+static int body_index(const struct body_env *env, struct body *ret)
 {
     struct text out;
 
@@ -44,8 +44,8 @@ int body_index(const struct body_env *env, struct body *ret)
     text_add(&out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width\">\n"
                    "<title>Moonwatch</title>\n<h1>Moonwatch</h1>\n<ul>\n");
-    for (size_t i = 0; i < route_count; i++) {
-        const struct route *route = &routes[i];
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = routes[i];
 
         if (route->acts)
             text_printf(&out, "<li>%s %s: %s (%s)\n", route->method, route->path, route->summary,
@@ -57,3 +57,28 @@ int body_index(const struct body_env *env, struct body *ret)
     text_add(&out, "</ul>\n");
     return take(&out, ret);
 }
+
+const struct route route_index = {
+    .method = "GET",
+    .path = "/",
+    .role = ROLE_PUBLIC,
+    .body = body_index,
+    .type = ROUTE_HTML,
+    .id = "index",
+    .summary = "What is served here",
+    .answer = "A page that lists the routes",
+};
+
+const struct route route_metrics = {
+    .method = "GET",
+    .path = "/metrics",
+    .role = ROLE_VIEWER,
+    .body = body_metrics,
+    .needs_sample = true,
+    .varies = VARIES_BY_ACCEPT,
+    .type = METRICS_TEXT_TYPE,
+    .type_alternative = METRICS_OPENMETRICS_TYPE,
+    .id = "metrics",
+    .summary = "Every figure, for Prometheus",
+    .answer = "Prometheus text 0.0.4, or OpenMetrics 1.0 by Accept",
+};

@@ -3,7 +3,7 @@
 #define MOONWATCH_HTTP_BREAKERS_H
 
 #include "facts/breaker_entry.h"
-#include "http/body.h"
+#include "http/routes.h"
 
 extern const struct field_table breakers_table, breaker_detail_table, breaker_reset_table;
 
@@ -23,11 +23,5 @@ struct breaker_detail {
     size_t history_count;
     const struct transition_entry *history;
 };
-
-int body_breakers(const struct body_env *env, struct body *ret);
-int body_breaker(const struct body_env *env, struct body *ret);
-int body_breaker_reset(const struct body_env *env, struct body *ret);
-int body_breaker_open(const struct body_env *env, struct body *ret);
-int body_breaker_close(const struct body_env *env, struct body *ret);
 
 #endif

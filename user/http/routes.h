@@ -1,4 +1,5 @@
-/* Every route: one row each, from which requests are dispatched and /openapi.json is written. */
+/* The routes. Each is described beside its body, and has a row here: by these requests are
+ * dispatched and /openapi.json is written. */
 #ifndef MOONWATCH_HTTP_ROUTES_H
 #define MOONWATCH_HTTP_ROUTES_H
 
@@ -39,11 +40,39 @@ struct route {
 #define ROUTE_JSON "application/json; charset=utf-8"
 #define ROUTE_HTML "text/html; charset=utf-8"
 
-/* What is kept per route has so many places; there are no more routes. */
-#define ROUTES_MAX 64
+/* ROW(name): `const struct route route_name`. In this order they are listed and looked for. */
+#define ROUTE_ROWS(ROW)                                                                            \
+    ROW(index)                                                                                     \
+    ROW(health)                                                                                    \
+    ROW(resources)                                                                                 \
+    ROW(scheduler)                                                                                 \
+    ROW(performance)                                                                               \
+    ROW(priority)                                                                                  \
+    ROW(services)                                                                                  \
+    ROW(breakers)                                                                                  \
+    ROW(breaker)                                                                                   \
+    ROW(alerts)                                                                                    \
+    ROW(silences)                                                                                  \
+    ROW(metrics)                                                                                   \
+    ROW(openapi)                                                                                   \
+    ROW(reload)                                                                                    \
+    ROW(breaker_reset)                                                                             \
+    ROW(breaker_open)                                                                              \
+    ROW(breaker_close)                                                                             \
+    ROW(alert_ack)                                                                                 \
+    ROW(silence)                                                                                   \
+    ROW(unsilence)                                                                                 \
+    ROW(unsilence_by_id)
 
-extern const struct route routes[];
-extern const size_t route_count;
+#define ROUTE(name) extern const struct route route_##name;
+ROUTE_ROWS(ROUTE)
+#undef ROUTE
+#define ROUTE(name) +1
+enum { ROUTE_COUNT = ROUTE_ROWS(ROUTE) };
+#undef ROUTE
+extern const struct route *const routes[ROUTE_COUNT];
+/* Its index in `routes`. */
+size_t route_place(const struct route *route);
 
 enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
 

@@ -4,6 +4,8 @@
 
 #include "http/body.h"
 
+extern const struct field_table resources_table;
+
 /* The processes that use most of something. */
 struct top_view {
     const char *missing;

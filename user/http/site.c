@@ -60,7 +60,7 @@ enum MHD_Result site_refuse(struct MHD_Connection *connection, unsigned status, 
 
 void site_forget_rendered(struct site *site)
 {
-    for (size_t i = 0; i < route_count; i++) {
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
         for (size_t v = 0; v < SITE_VARIANTS; v++) {
             if (site->rendered[i][v].response)
                 MHD_destroy_response(site->rendered[i][v].response);
@@ -213,8 +213,9 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
         .param = param,
         .variant = variant,
     };
-    struct MHD_Response *response = site->rendered[route - routes][variant].response;
-    unsigned status = site->rendered[route - routes][variant].status;
+    struct rendered *rendered = &site->rendered[route_place(route)][variant];
+    struct MHD_Response *response = rendered->response;
+    unsigned status = rendered->status;
     enum MHD_Result r;
 
     if (type < 0)
@@ -231,16 +232,16 @@ static enum MHD_Result answer_route(struct site *site, struct MHD_Connection *co
         return refuse_parameter(connection, &scan);
     if (route->acts || *param || scan.count > 0 || snapshot->sequence == 0)
         return answer_fresh(site, connection, route, &asked, ret_status);
-    if (response && site->rendered[route - routes][variant].sequence == snapshot->sequence)
+    if (response && rendered->sequence == snapshot->sequence)
         return MHD_queue_response(connection, status, response);
     if (render(site, route, &asked, &response, &status) < 0)
         return site_refuse(connection, 500, "out_of_memory", "the answer could not be made");
     r = MHD_queue_response(connection, status, response);
-    if (site->rendered[route - routes][variant].response)
-        MHD_destroy_response(site->rendered[route - routes][variant].response);
-    site->rendered[route - routes][variant].response = response;
-    site->rendered[route - routes][variant].status = status;
-    site->rendered[route - routes][variant].sequence = snapshot->sequence;
+    if (rendered->response)
+        MHD_destroy_response(rendered->response);
+    rendered->response = response;
+    rendered->status = status;
+    rendered->sequence = snapshot->sequence;
     return r;
 }
 

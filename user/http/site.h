@@ -20,11 +20,11 @@ struct site {
     struct server_view view; /* kept by the server */
     double slow_wait_seconds;
     size_t metrics_series_max;
-    struct {
+    struct rendered {
         struct MHD_Response *response; /* counted by libmicrohttpd while it is being sent */
         unsigned status;
         uint64_t sequence;
-    } rendered[ROUTES_MAX][SITE_VARIANTS];
+    } rendered[ROUTE_COUNT][SITE_VARIANTS];
 };
 
 void site_forget_rendered(struct site *site);
