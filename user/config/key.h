@@ -28,6 +28,7 @@ struct key_format {
 };
 
 struct key_table;
+struct text;
 
 struct key {
     const char *name;
@@ -39,6 +40,8 @@ struct key {
     const char *inherits;    /* the pointer of the key that gives the default instead */
     const char *environment; /* the variable that overrides it */
     const char *doc;
+    /* What the doc begins with: whose key it is, when not of all. */
+    void (*add_users)(struct text *out, const struct key *key);
     const char *const *choices;       /* NULL-terminated */
     const char *const *later_choices; /* those without an effect so far; NULL: none */
     const struct key_format *format;

@@ -1,4 +1,5 @@
 /* alert_manager.channels: who can be told, and how a message gets there. */
+#include "base/text.h"
 #include "config/config.h"
 #include "config/key.h"
 #include "config/reader.h"
@@ -68,6 +69,27 @@ static const struct key breaker_keys[] = {
 
 static const struct key_table channel_breaker_table = {KEY_TABLE(breaker_keys)};
 
+static bool is_among(const char *key, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count && keys[i]; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+static void add_types(struct text *out, const struct key *key)
+{
+    const char *before = "";
+
+    for (int type = 0; type < CHANNEL_TYPE_COUNT; type++) {
+        if (!is_among(key->name, channel_kinds[type].uses, CHANNEL_KEYS_MAX))
+            continue;
+        text_printf(out, "%s%s", before, channel_kinds[type].name);
+        before = ", ";
+    }
+    text_add(out, ": ");
+}
+
 static const struct key channel_keys[] = {
     {.name = "name",
      .type = KEY_STRING,
@@ -91,19 +113,22 @@ static const struct key channel_keys[] = {
      .type = KEY_STRING,
      IN_CHANNEL(url),
      .format = &format_url,
-     .doc = "webhook: where it is posted"},
+     .add_users = add_types,
+     .doc = "where it is posted"},
     {.name = "url_file",
      .type = KEY_STRING,
      IN_CHANNEL(url_file),
      .format = &format_path,
-     .doc = "webhook, slack, discord: the file that holds the URL, when that is a secret"},
+     .add_users = add_types,
+     .doc = "the file that holds the URL, when that is a secret"},
     {.name = "urls",
      .type = KEY_STRINGS,
      IN_CHANNEL(urls),
      .format = &format_url,
      .maximum = RECEIVERS_MAX,
      .or_one = true,
-     .doc = "alertmanager: where its peers are, without /api/v2; each is told"},
+     .add_users = add_types,
+     .doc = "where its peers are, without /api/v2; each is told"},
     {.name = "resend_interval",
      .type = KEY_NUMBER,
      IN_CHANNEL(resend_interval_seconds),
@@ -111,52 +136,61 @@ static const struct key channel_keys[] = {
      .maximum = 3600,
      .unit = "s",
      .initial = "60",
-     .doc = "alertmanager: how often it is reminded of what still fires; less than half of its "
+     .add_users = add_types,
+     .doc = "how often it is reminded of what still fires; less than half of its "
             "resolve_timeout (by default 300 s)"},
     {.name = "token_file",
      .type = KEY_STRING,
      IN_CHANNEL(token_file),
      .format = &format_path,
-     .doc = "webhook, alertmanager: the bearer token"},
+     .add_users = add_types,
+     .doc = "the bearer token"},
     {.name = "secret_file",
      .type = KEY_STRING,
      IN_CHANNEL(secret_file),
      .format = &format_path,
-     .doc = "webhook: the key of the signature, as it is or `whsec_` and base64; without it there "
+     .add_users = add_types,
+     .doc = "the key of the signature, as it is or `whsec_` and base64; without it there "
             "is none"},
     {.name = "smtp",
      .type = KEY_STRING,
      IN_CHANNEL(smtp),
      .format = &format_endpoint,
-     .doc = "email: the mail server"},
+     .add_users = add_types,
+     .doc = "the mail server"},
     {.name = "tls",
      .type = KEY_CHOICE,
      IN_CHANNEL(tls),
      .choices = smtp_tls_names,
      .initial = "\"starttls\"",
-     .doc = "email: starttls: no mail without it; implicit: TLS from the start, as on port 465"},
+     .add_users = add_types,
+     .doc = "starttls: no mail without it; implicit: TLS from the start, as on port 465"},
     {.name = "from",
      .type = KEY_STRING,
      IN_CHANNEL(from),
      .format = &format_mail_address,
-     .doc = "email: the sender's address"},
+     .add_users = add_types,
+     .doc = "the sender's address"},
     {.name = "to",
      .type = KEY_STRINGS,
      IN_CHANNEL(to),
      .format = &format_mail_address,
      .maximum = RECEIVERS_MAX,
      .or_one = true,
-     .doc = "email: the recipients"},
+     .add_users = add_types,
+     .doc = "the recipients"},
     {.name = "username",
      .type = KEY_STRING,
      IN_CHANNEL(username),
      .format = &format_text,
-     .doc = "email, alertmanager: for the server"},
+     .add_users = add_types,
+     .doc = "for the server"},
     {.name = "password_file",
      .type = KEY_STRING,
      IN_CHANNEL(password_file),
      .format = &format_path,
-     .doc = "email, alertmanager: for the server"},
+     .add_users = add_types,
+     .doc = "for the server"},
     {.name = "ca_file",
      .type = KEY_STRING,
      IN_CHANNEL(ca_file),
@@ -166,7 +200,8 @@ static const struct key channel_keys[] = {
      .type = KEY_STRING,
      IN_CHANNEL(template),
      .format = &format_text,
-     .doc = "slack, discord, email: what is said of each alert, with {{ $labels.NAME }}, "
+     .add_users = add_types,
+     .doc = "what is said of each alert, with {{ $labels.NAME }}, "
             "{{ $value }}, {{ $reason }} and {{ $summary }} (default: all that is known of it)"},
     {.name = "timeout",
      .type = KEY_NUMBER,
@@ -188,14 +223,6 @@ static const struct key channel_keys[] = {
 
 static const char *const keys_of_all[] = {"name", "type", "minimum_severity", NULL};
 static const char *const keys_of_deliveries[] = {"ca_file", "timeout", "retry", "breaker", NULL};
-
-static bool is_among(const char *key, const char *const *keys, size_t count)
-{
-    for (size_t i = 0; i < count && keys[i]; i++)
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    return false;
-}
 
 static bool uses(const struct channel_kind *kind, const char *key)
 {

@@ -35,6 +35,8 @@ static void write_row(struct text *out, const struct key *key, const char *path,
     if (key->environment)
         text_printf(out, "`%s` ", key->environment);
     text_add(out, "| ");
+    if (key->add_users)
+        key->add_users(out, key);
     write_cell(out, key->doc);
     if (later)
         text_add(out, " (not in this version)");

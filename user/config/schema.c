@@ -73,6 +73,8 @@ static void write_description(struct text *out, const struct key *key, unsigned 
     struct text description;
 
     text_init(&description, 1024);
+    if (key->add_users)
+        key->add_users(&description, key);
     text_add(&description, key->doc);
     if (key->format && key->type != KEY_MAP)
         text_printf(&description, ". Allowed: %s", key->format->allowed);
