@@ -39,5 +39,5 @@ void agent_say(struct agent_said *said, struct log *log, const struct config *co
     agent_log_health(log, snapshot, health, has_samples(said, config, snapshot, now_ns));
     said->status = status;
     said->next_check_ns =
-        now_ns + (uint64_t)(config->health_monitor.check_interval_seconds * (double)NS_PER_SECOND);
+        now_ns + clock_ns_of_seconds(config->health_monitor.check_interval_seconds);
 }

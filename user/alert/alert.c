@@ -308,7 +308,7 @@ int alert_manager_ack(struct alert_manager *m, const char *id, const char *by, c
     alert->acked_by = who;
     alert->ack_comment = why;
     alert->acked_until = for_seconds > 0 && for_seconds < 1e9
-                             ? m->now + (int64_t)(for_seconds * (double)NS_PER_SECOND)
+                             ? m->now + (int64_t)clock_ns_of_seconds(for_seconds)
                              : INT64_MAX;
     m->revision++;
     return 0;

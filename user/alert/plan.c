@@ -31,11 +31,6 @@ const struct config_channel *alert_channels(const struct config *config, size_t 
     return &log_channel;
 }
 
-static int64_t ns_of(double seconds)
-{
-    return (int64_t)(seconds * (double)NS_PER_SECOND);
-}
-
 /* `list` and `key` name the place in the configuration. */
 static int compile_matchers(struct matchers **ret, const struct config_map *map,
                             const struct config_strings *texts, const char *list, size_t index,
@@ -98,10 +93,11 @@ static int compile_routes(struct plan *plan, const struct config *config,
             .channels = set_of(plan, &from[i].channels),
             .escalate_to = set_of(plan, &from[i].escalate_to),
             .paced = isnan(from[i].group_wait_seconds),
-            .group_wait_ns =
-                isnan(from[i].group_wait_seconds) ? 0 : ns_of(from[i].group_wait_seconds),
-            .group_interval_ns = ns_of(from[i].group_interval_seconds),
-            .repeat_interval_ns = ns_of(from[i].repeat_interval_seconds),
+            .group_wait_ns = isnan(from[i].group_wait_seconds)
+                                 ? 0
+                                 : (int64_t)clock_ns_of_seconds(from[i].group_wait_seconds),
+            .group_interval_ns = (int64_t)clock_ns_of_seconds(from[i].group_interval_seconds),
+            .repeat_interval_ns = (int64_t)clock_ns_of_seconds(from[i].repeat_interval_seconds),
         };
         if (from == &every_channel)
             route->channels = UINT64_MAX >> (64 - plan->channel_count);
@@ -206,9 +202,11 @@ int plan_create(struct plan **ret, const struct config *config, struct config_er
     if (!plan)
         return -ENOMEM;
     plan->config = config;
-    plan->cooldown_ns = ns_of(config->alert_manager.cooldown_period_seconds);
-    plan->escalation_delay_ns = ns_of(config->alert_manager.escalation_delay_seconds);
-    plan->flapping_window_ns = ns_of(config->alert_manager.flapping_window_seconds);
+    plan->cooldown_ns = (int64_t)clock_ns_of_seconds(config->alert_manager.cooldown_period_seconds);
+    plan->escalation_delay_ns =
+        (int64_t)clock_ns_of_seconds(config->alert_manager.escalation_delay_seconds);
+    plan->flapping_window_ns =
+        (int64_t)clock_ns_of_seconds(config->alert_manager.flapping_window_seconds);
     first = rule_set_create(&plan->rules, config, errors);
     for (size_t i = 0; first != -ENOMEM && i < sizeof(steps) / sizeof(steps[0]); i++) {
         r = steps[i](plan, config, errors);

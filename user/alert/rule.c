@@ -31,11 +31,6 @@ const char *rule_event_text(enum rule_event e)
     return name_at(rule_event_names, RULE_EVENT_COUNT, e);
 }
 
-static int64_t ns_of(double seconds)
-{
-    return (int64_t)(seconds * (double)NS_PER_SECOND);
-}
-
 static bool label_known(void *ctx, const char *label, struct text *allowed)
 {
     return rule_has_label(ctx, label, allowed);
@@ -51,9 +46,9 @@ static int compile(struct rule *rule, const struct config_rule *config, size_t i
 
     *rule = (struct rule){
         .config = config,
-        .for_ns = ns_of(config->for_seconds),
-        .keep_ns = ns_of(config->keep_firing_for_seconds),
-        .within_ns = ns_of(config->within_seconds),
+        .for_ns = (int64_t)clock_ns_of_seconds(config->for_seconds),
+        .keep_ns = (int64_t)clock_ns_of_seconds(config->keep_firing_for_seconds),
+        .within_ns = (int64_t)clock_ns_of_seconds(config->within_seconds),
         .built_in = built_in,
     };
     r = matchers_create(&rule->match, &config->match, &config->matchers, &bad, error);

@@ -29,6 +29,12 @@ static inline uint64_t clock_realtime_ns(const struct clock *c)
     return c->realtime_ns(c->ctx);
 }
 
+/* What the configuration says in seconds; none is negative. */
+static inline uint64_t clock_ns_of_seconds(double seconds)
+{
+    return (uint64_t)(seconds * (double)NS_PER_SECOND);
+}
+
 #define CLOCK_RFC3339_BYTES 36
 
 /* RFC 3339 in UTC with microseconds, e.g. 2025-09-23T16:30:28.641517+00:00. */

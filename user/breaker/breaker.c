@@ -28,7 +28,7 @@ static bool closed_is_over(const struct breaker *b, uint64_t now_ns, enum breake
 
 static uint64_t half_open_ends_ns(const struct breaker *b)
 {
-    return b->since_ns + (uint64_t)(b->rules.half_open_timeout_seconds * (double)NS_PER_SECOND);
+    return b->since_ns + clock_ns_of_seconds(b->rules.half_open_timeout_seconds);
 }
 
 /* What is to be done now, if anything. */

@@ -32,8 +32,7 @@ static int create_window(struct call_window **ret, const struct config_breaker *
 {
     return rules->window_type == BREAKER_WINDOW_CALLS
                ? call_window_create(ret, CALL_WINDOW_COUNT, (uint64_t)rules->window)
-               : call_window_create(ret, CALL_WINDOW_TIME,
-                                    (uint64_t)(rules->window * (double)NS_PER_SECOND));
+               : call_window_create(ret, CALL_WINDOW_TIME, clock_ns_of_seconds(rules->window));
 }
 
 int breaker_stage(struct breaker *b, const struct config_breaker *rules)
@@ -77,8 +76,8 @@ void breaker_commit(struct breaker *b, const char *address)
     }
     b->rules = *rules;
     b->recovery_rule = (struct recovery_rule){
-        .base_ns = (uint64_t)(rules->recovery_timeout_seconds * (double)NS_PER_SECOND),
-        .max_ns = (uint64_t)(rules->max_recovery_timeout_seconds * (double)NS_PER_SECOND),
+        .base_ns = clock_ns_of_seconds(rules->recovery_timeout_seconds),
+        .max_ns = clock_ns_of_seconds(rules->max_recovery_timeout_seconds),
         .multiplier = rules->backoff_multiplier,
     };
     snprintf(b->address, sizeof(b->address), "%s", address);

@@ -28,7 +28,7 @@ static bool read_cpu(const struct health_input *in, const struct check_definitio
     ret->value = cpu->missing ? reading_missing(cpu->missing) : cpu->total.usage_percent;
     if (reading_known(ret->value) && reading_known(background))
         ret->judged = ret->value.value - background.value;
-    ret->critical_raise_ns = (uint64_t)(after_seconds * NS_PER_SECOND);
+    ret->critical_raise_ns = clock_ns_of_seconds(after_seconds);
     if (ret->critical_raise_ns > KEPT_WAITING_RAISE_NS && foreground_kept_waiting(in->snapshot))
         ret->critical_raise_ns = KEPT_WAITING_RAISE_NS;
     return true;

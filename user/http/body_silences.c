@@ -118,7 +118,7 @@ static int read_span(const struct body_env *env, const cJSON *json, struct span 
         return -EINVAL;
     }
     if (!isnan(seconds))
-        ret->end_ns = ret->start_ns + (uint64_t)(seconds * (double)NS_PER_SECOND);
+        ret->end_ns = ret->start_ns + clock_ns_of_seconds(seconds);
     if (ret->end_ns > now_ns && (double)(ret->end_ns - now_ns) > 2e9 * SILENCE_SECONDS_MAX) {
         snprintf(error, ERROR_BYTES, "it ends more than two years from now");
         return -EINVAL;

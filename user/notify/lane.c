@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t ns_of(double seconds)
-{
-    return (uint64_t)(seconds * (double)NS_PER_SECOND);
-}
-
 static double draw(void *ctx)
 {
     const struct random_source *random = ctx;
@@ -52,9 +47,9 @@ static void set_policy(struct lane *lane, const struct config *config)
     struct retry_policy policy = retry_policy_of(config);
 
     policy.max_attempts = channel->retry.max_attempts ? channel->retry.max_attempts : UINT_MAX;
-    policy.base_delay_ns = ns_of(channel->retry.base_delay_seconds);
-    policy.max_delay_ns = ns_of(channel->retry.max_delay_seconds);
-    policy.max_elapsed_ns = ns_of(channel->retry.max_elapsed_seconds);
+    policy.base_delay_ns = clock_ns_of_seconds(channel->retry.base_delay_seconds);
+    policy.max_delay_ns = clock_ns_of_seconds(channel->retry.max_delay_seconds);
+    policy.max_elapsed_ns = clock_ns_of_seconds(channel->retry.max_elapsed_seconds);
     policy.jitter = RETRY_JITTER_FULL;
     policy.patient = true;
     retry_set_own_policy(lane->destination, &policy);

@@ -203,7 +203,7 @@ static int start(struct lane *lane, const struct lane_entry *entry, char reason[
 
     snprintf(reason, HTTP_ERROR_BYTES, "out of memory");
     r = lane->driver->prepare(&attempt, &lane->receiver, &message, reason);
-    attempt.request.timeout_ns = (uint64_t)(lane->receiver.channel->timeout_seconds * 1e9);
+    attempt.request.timeout_ns = clock_ns_of_seconds(lane->receiver.channel->timeout_seconds);
     if (r == 0)
         r = http_start(lane->env->http, &lane->transfer, &attempt.request, on_done, lane, reason);
     attempt_end(&attempt);

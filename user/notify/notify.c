@@ -460,7 +460,7 @@ void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t 
         if (!channel_drivers[channel->type]->remind || now_ns < n->remind_ns[i] ||
             !lane_is_idle(n->lanes[i]))
             continue;
-        n->remind_ns[i] = now_ns + (uint64_t)(channel->resend_interval_seconds * 1e9);
+        n->remind_ns[i] = now_ns + clock_ns_of_seconds(channel->resend_interval_seconds);
         remind(n, n->lanes[i], alerts);
     }
 }

@@ -2,11 +2,6 @@
 #include "probe/probe.h"
 #include <unistd.h>
 
-static uint64_t ns_of_seconds(double seconds)
-{
-    return (uint64_t)(seconds * (double)NS_PER_SECOND);
-}
-
 static uint64_t ns_of_ms(double ms)
 {
     return (uint64_t)(ms * (double)NS_PER_MS);
@@ -34,8 +29,8 @@ void probe_config_init(struct probe_config *ret, const struct config *config)
         .slow_wait_ns = ns_of_ms(config->performance_tracker.slow_wait_ms),
         .stall_ns = ns_of_ms(config->performance_tracker.stall_ms),
         .budget_percent = percent_of_a_core(config->overhead.budget_percent),
-        .budget_retry_ns = ns_of_seconds(config->overhead.retry_seconds),
-        .stats_every_ns = ns_of_seconds(config->overhead.stats_interval_seconds),
+        .budget_retry_ns = clock_ns_of_seconds(config->overhead.retry_seconds),
+        .stats_every_ns = clock_ns_of_seconds(config->overhead.stats_interval_seconds),
         .stats_for_ns = ns_of_ms(config->overhead.stats_duration_ms),
         .mode = {CONCERN_ROWS(MODE)},
     };

@@ -57,11 +57,6 @@ void follow_destroy(struct follow *f)
     free(f);
 }
 
-static uint64_t ns_of(double seconds)
-{
-    return (uint64_t)(seconds * (double)NS_PER_SECOND);
-}
-
 static void take_row(struct follow *f, uint32_t row, bool is_service, size_t index)
 {
     uint32_t *from = is_service ? &f->services_from : &f->upstreams_from;
@@ -121,7 +116,7 @@ int follow_tell(const struct follow *f)
         const struct config_upstream *upstream = &config->upstreams.items[i];
         const struct call_limit limit = {
             .slow_ns = (uint64_t)(upstream->breaker.slow_call_ms * (double)NS_PER_MS),
-            .timeout_ns = ns_of(upstream->breaker.timeout_seconds),
+            .timeout_ns = clock_ns_of_seconds(upstream->breaker.timeout_seconds),
             .http = upstream->read_status,
         };
 

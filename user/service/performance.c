@@ -44,7 +44,7 @@ static const char learning[] = "still learning what is usual";
 
 static void begin(struct performance *p, double window_seconds, uint64_t now_ns)
 {
-    p->slice_ns = (uint64_t)(window_seconds / PERFORMANCE_SLICES * (double)NS_PER_SECOND);
+    p->slice_ns = clock_ns_of_seconds(window_seconds / PERFORMANCE_SLICES);
     if (p->slice_ns == 0)
         p->slice_ns = 1;
     p->slice_began_ns = now_ns;
@@ -78,7 +78,7 @@ void performance_destroy(struct performance *p)
 void performance_configure(struct performance *p, double window_seconds, double threshold,
                            uint64_t now_ns)
 {
-    uint64_t slice_ns = (uint64_t)(window_seconds / PERFORMANCE_SLICES * (double)NS_PER_SECOND);
+    uint64_t slice_ns = clock_ns_of_seconds(window_seconds / PERFORMANCE_SLICES);
 
     p->threshold = threshold;
     if (slice_ns != p->slice_ns)

@@ -34,7 +34,7 @@ static void begin_slice(struct transport *t, uint64_t now_ns)
 void transport_feed(struct transport *t, double window_seconds, uint64_t now_ns,
                     const struct call_stats *total)
 {
-    uint64_t slice_ns = (uint64_t)(window_seconds / TRANSPORT_SLICES * (double)NS_PER_SECOND);
+    uint64_t slice_ns = clock_ns_of_seconds(window_seconds / TRANSPORT_SLICES);
     struct transport_counts now;
 
     take(&now, total);

@@ -23,18 +23,13 @@ struct retry {
     struct retry_destination **destinations;
 };
 
-static uint64_t ns_of(double seconds)
-{
-    return (uint64_t)(seconds * 1e9);
-}
-
 struct retry_policy retry_policy_of(const struct config *config)
 {
     return (struct retry_policy){
         .max_attempts = config->retry.max_attempts,
-        .base_delay_ns = ns_of(config->retry.base_delay_seconds),
-        .max_delay_ns = ns_of(config->retry.max_delay_seconds),
-        .max_elapsed_ns = ns_of(config->retry.max_elapsed_seconds),
+        .base_delay_ns = clock_ns_of_seconds(config->retry.base_delay_seconds),
+        .max_delay_ns = clock_ns_of_seconds(config->retry.max_delay_seconds),
+        .max_elapsed_ns = clock_ns_of_seconds(config->retry.max_elapsed_seconds),
         .jitter = config->retry.jitter,
         .budget_share = config->retry.budget_percent / 100,
         .budget_per_second = config->retry.budget_per_second,
