@@ -15,37 +15,31 @@ static size_t count_disks(const struct health_input *in)
     return in->snapshot->disk.missing ? 1 : in->snapshot->disk.filesystem_count;
 }
 
-static bool read_disk(const struct health_input *in, const struct check_definition *d, size_t index,
-                      struct check_sample *ret)
+static bool read_disk(const struct check_at *at, struct check_sample *ret)
 {
-    const struct disk_snapshot *disk = &in->snapshot->disk;
+    const struct disk_snapshot *disk = &at->snapshot->disk;
 
-    (void)d;
     if (disk->missing) {
         ret->value = reading_missing(disk->missing);
         ret->essential = true;
         return true;
     }
-    ret->key = disk->filesystems[index].mount;
-    ret->value = disk->filesystems[index].usage_percent;
-    return !disk->filesystems[index].read_only;
+    ret->key = disk->filesystems[at->index].mount;
+    ret->value = disk->filesystems[at->index].usage_percent;
+    return !disk->filesystems[at->index].read_only;
 }
 
-static void say_disk(const struct health_input *in, const struct check_definition *d, size_t index,
-                     double value, struct phrase *p)
+static void say_disk(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
     phrase_add(p, "disk ");
-    phrase_path(p, in->snapshot->disk.filesystems[index].mount);
-    phrase_add(p, " %.1f %% used", value);
+    phrase_path(p, at->snapshot->disk.filesystems[at->index].mount);
+    phrase_add(p, " %.1f %% used", at->value);
 }
 
-static void advise_disk(const struct health_input *in, const struct check_definition *d,
-                        size_t index, struct phrase *p)
+static void advise_disk(const struct check_at *at, struct phrase *p)
 {
-    struct reading full_in = in->snapshot->disk.filesystems[index].full_in_seconds;
+    struct reading full_in = at->snapshot->disk.filesystems[at->index].full_in_seconds;
 
-    (void)d;
     if (!reading_known(full_in))
         return;
     phrase_add(p, ", full in about ");
@@ -58,24 +52,20 @@ static size_t count_filesystems(const struct health_input *in)
 }
 
 /* btrfs and others make inodes as they need them and have no figure to judge. */
-static bool read_inodes(const struct health_input *in, const struct check_definition *d,
-                        size_t index, struct check_sample *ret)
+static bool read_inodes(const struct check_at *at, struct check_sample *ret)
 {
-    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+    const struct filesystem *fs = &at->snapshot->disk.filesystems[at->index];
 
-    (void)d;
     ret->key = fs->mount;
     ret->value = fs->inodes_usage_percent;
     return !fs->read_only && reading_known(fs->inodes_usage_percent);
 }
 
-static void say_inodes(const struct health_input *in, const struct check_definition *d,
-                       size_t index, double value, struct phrase *p)
+static void say_inodes(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
     phrase_add(p, "inodes of ");
-    phrase_path(p, in->snapshot->disk.filesystems[index].mount);
-    phrase_add(p, " %.1f %% used", value);
+    phrase_path(p, at->snapshot->disk.filesystems[at->index].mount);
+    phrase_add(p, " %.1f %% used", at->value);
 }
 
 /* Pulled out while it was mounted, more often than broken. */
@@ -84,8 +74,7 @@ static bool is_removable(const char *mount)
     return strncmp(mount, "/media/", 7) == 0 || strncmp(mount, "/run/media/", 11) == 0;
 }
 
-static bool read_filesystem(const struct health_input *in, const struct check_definition *d,
-                            size_t index, struct check_sample *ret)
+static bool read_filesystem(const struct check_at *at, struct check_sample *ret)
 {
     static const double grades[FILESYSTEM_FAULT_COUNT] = {
         [FILESYSTEM_TURNED] = 1,
@@ -93,17 +82,15 @@ static bool read_filesystem(const struct health_input *in, const struct check_de
         [FILESYSTEM_STOPPED] = 2,
         [FILESYSTEM_SHUT_DOWN] = 2,
     };
-    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+    const struct filesystem *fs = &at->snapshot->disk.filesystems[at->index];
     double grade = grades[fs->fault];
 
-    (void)d;
     ret->key = fs->mount;
     ret->value = reading_of(is_removable(fs->mount) ? fmin(grade, 1) : grade);
     return true;
 }
 
-static void say_filesystem(const struct health_input *in, const struct check_definition *d,
-                           size_t index, double value, struct phrase *p)
+static void say_filesystem(const struct check_at *at, struct phrase *p)
 {
     static const char *const faults[FILESYSTEM_FAULT_COUNT] = {
         [FILESYSTEM_TURNED] = " was made read-only; nothing says that an error did it",
@@ -111,10 +98,8 @@ static void say_filesystem(const struct health_input *in, const struct check_def
         [FILESYSTEM_STOPPED] = " is read-only after an error: nothing can be written",
         [FILESYSTEM_SHUT_DOWN] = " was shut down after an error: nothing can be read or written",
     };
-    const struct filesystem *fs = &in->snapshot->disk.filesystems[index];
+    const struct filesystem *fs = &at->snapshot->disk.filesystems[at->index];
 
-    (void)d;
-    (void)value;
     phrase_add(p, "filesystem ");
     phrase_path(p, fs->mount);
     phrase_add(p, "%s", faults[fs->fault] ? faults[fs->fault] : "");
@@ -122,11 +107,10 @@ static void say_filesystem(const struct health_input *in, const struct check_def
         phrase_add(p, " (%" PRIu64 " error%s)", fs->errors, fs->errors == 1 ? "" : "s");
 }
 
-static void advise_filesystem(const struct health_input *in, const struct check_definition *d,
-                              size_t index, struct phrase *p)
+static void advise_filesystem(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    phrase_add(p, "; see the kernel's log for %s", in->snapshot->disk.filesystems[index].device);
+    phrase_add(p, "; see the kernel's log for %s",
+               at->snapshot->disk.filesystems[at->index].device);
 }
 
 enum capacity { CAPACITY_PIDS, CAPACITY_FILES, CAPACITY_CONNTRACK, CAPACITY_COUNT };
@@ -156,33 +140,27 @@ static struct reading snapshot_reading(const struct snapshot *snapshot, size_t a
     return *(const struct reading *)((const char *)snapshot + at);
 }
 
-static bool read_capacity(const struct health_input *in, const struct check_definition *d,
-                          size_t index, struct check_sample *ret)
+static bool read_capacity(const struct check_at *at, struct check_sample *ret)
 {
-    (void)index;
-    ret->value = snapshot_reading(in->snapshot, capacities[d->which].share_at);
+    ret->value = snapshot_reading(at->snapshot, capacities[at->definition->which].share_at);
     /* No conntrack module, no table that could fill. */
-    return d->which != CAPACITY_CONNTRACK || reading_known(ret->value);
+    return at->definition->which != CAPACITY_CONNTRACK || reading_known(ret->value);
 }
 
-static void say_capacity(const struct health_input *in, const struct check_definition *d,
-                         size_t index, double value, struct phrase *p)
+static void say_capacity(const struct check_at *at, struct phrase *p)
 {
-    struct reading used = snapshot_reading(in->snapshot, capacities[d->which].used_at);
-    struct reading limit = snapshot_reading(in->snapshot, capacities[d->which].limit_at);
+    struct reading used = snapshot_reading(at->snapshot, capacities[at->definition->which].used_at);
+    struct reading limit =
+        snapshot_reading(at->snapshot, capacities[at->definition->which].limit_at);
 
-    (void)index;
-    phrase_add(p, "%s %.1f %% used", capacities[d->which].subject, value);
+    phrase_add(p, "%s %.1f %% used", capacities[at->definition->which].subject, at->value);
     if (reading_known(used) && reading_known(limit))
         phrase_add(p, " (%.0f of %.0f)", used.value, limit.value);
 }
 
-static void advise_capacity(const struct health_input *in, const struct check_definition *d,
-                            size_t index, struct phrase *p)
+static void advise_capacity(const struct check_at *at, struct phrase *p)
 {
-    (void)in;
-    (void)index;
-    phrase_add(p, "; find what leaks them or raise %s", capacities[d->which].advice);
+    phrase_add(p, "; find what leaks them or raise %s", capacities[at->definition->which].advice);
 }
 
 /* Levels that are not configurable:

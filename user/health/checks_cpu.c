@@ -16,53 +16,44 @@
 
 /* A busy CPU is what it was bought for. It is critical when it goes on, and sooner only when work
  * of normal or higher priority waits for it. */
-static bool read_cpu(const struct health_input *in, const struct check_definition *d, size_t index,
-                     struct check_sample *ret)
+static bool read_cpu(const struct check_at *at, struct check_sample *ret)
 {
-    const struct cpu_snapshot *cpu = &in->snapshot->cpu;
-    struct reading background = foreground_background_percent(in->snapshot);
-    double after_seconds = in->config->health_monitor.cpu_critical_after_seconds;
+    const struct cpu_snapshot *cpu = &at->snapshot->cpu;
+    struct reading background = foreground_background_percent(at->snapshot);
+    double after_seconds = at->config->health_monitor.cpu_critical_after_seconds;
 
-    (void)d;
-    (void)index;
     ret->value = cpu->missing ? reading_missing(cpu->missing) : cpu->total.usage_percent;
     if (reading_known(ret->value) && reading_known(background))
         ret->judged = ret->value.value - background.value;
     ret->critical_raise_ns = clock_ns_of_seconds(after_seconds);
-    if (ret->critical_raise_ns > KEPT_WAITING_RAISE_NS && foreground_kept_waiting(in->snapshot))
+    if (ret->critical_raise_ns > KEPT_WAITING_RAISE_NS && foreground_kept_waiting(at->snapshot))
         ret->critical_raise_ns = KEPT_WAITING_RAISE_NS;
     return true;
 }
 
-static void say_cpu(const struct health_input *in, const struct check_definition *d, size_t index,
-                    double value, struct phrase *p)
+static void say_cpu(const struct check_at *at, struct phrase *p)
 {
-    const struct reading steal = in->snapshot->cpu.total.percent[CPU_STEAL];
-    struct reading background = foreground_background_percent(in->snapshot);
+    const struct reading steal = at->snapshot->cpu.total.percent[CPU_STEAL];
+    struct reading background = foreground_background_percent(at->snapshot);
 
-    (void)d;
-    (void)index;
-    phrase_add(p, "cpu %.1f %% busy", value < 0 ? 0 : value);
+    phrase_add(p, "cpu %.1f %% busy", at->value < 0 ? 0 : at->value);
     if (reading_known(background) && background.value >= BACKGROUND_SAID_PERCENT)
         phrase_add(p, " beside low-priority work");
     /* What the hypervisor takes is not this host's load; from 5 % on it explains a slow guest. */
-    if (!in->snapshot->cpu.missing && reading_known(steal) && steal.value >= 5)
+    if (!at->snapshot->cpu.missing && reading_known(steal) && steal.value >= 5)
         phrase_add(p, " (%.0f %% stolen by the hypervisor)", steal.value);
 }
 
-static void advise_cpu(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct phrase *p)
+static void advise_cpu(const struct check_at *at, struct phrase *p)
 {
-    struct reading wait = foreground_wait_seconds(in->snapshot);
+    struct reading wait = foreground_wait_seconds(at->snapshot);
 
-    (void)d;
-    (void)index;
     if (reading_known(wait) && wait.value >= FOREGROUND_WAIT_CRITICAL_SECONDS) {
         phrase_add(p, "; tasks wait ");
         phrase_wait(p, wait.value);
         phrase_add(p, " for it");
     }
-    culprit_add_cpu(in->snapshot, p);
+    culprit_add_cpu(at->snapshot, p);
 }
 
 static size_t count_throttled(const struct health_input *in)
@@ -70,12 +61,10 @@ static size_t count_throttled(const struct health_input *in)
     return in->snapshot->throttle.missing ? 0 : in->snapshot->throttle.count;
 }
 
-static bool read_throttled(const struct health_input *in, const struct check_definition *d,
-                           size_t index, struct check_sample *ret)
+static bool read_throttled(const struct check_at *at, struct check_sample *ret)
 {
-    const struct cpu_throttle *row = &in->snapshot->throttle.rows[index];
+    const struct cpu_throttle *row = &at->snapshot->throttle.rows[at->index];
 
-    (void)d;
     ret->key = row->path;
     ret->value = row->throttled_percent;
     /* No period ended since the sample before: it did not run, so it was not throttled. */
@@ -84,22 +73,17 @@ static bool read_throttled(const struct health_input *in, const struct check_def
     return true;
 }
 
-static void say_throttled(const struct health_input *in, const struct check_definition *d,
-                          size_t index, double value, struct phrase *p)
+static void say_throttled(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
     phrase_add(p, "cgroup ");
-    phrase_path(p, in->snapshot->throttle.rows[index].path);
-    phrase_add(p, " was throttled in %.0f %% of its CPU periods", value);
+    phrase_path(p, at->snapshot->throttle.rows[at->index].path);
+    phrase_add(p, " was throttled in %.0f %% of its CPU periods", at->value);
 }
 
-static void advise_throttled(const struct health_input *in, const struct check_definition *d,
-                             size_t index, struct phrase *p)
+static void advise_throttled(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    (void)index;
     phrase_add(p, "; raise its %s or its work's need",
-               in->snapshot->throttle.version == 1 ? "cpu.cfs_quota_us" : "cpu.max");
+               at->snapshot->throttle.version == 1 ? "cpu.cfs_quota_us" : "cpu.max");
 }
 
 /* Levels that are not configurable: throttled 25 %, the Kubernetes mixin's CPUThrottlingHigh. */

@@ -29,34 +29,21 @@ static size_t count_process_files(const struct health_input *in)
     return in->snapshot->process.files_of_missing ? 0 : in->snapshot->process.files_of_count;
 }
 
-static bool read_process_files(const struct health_input *in, const struct check_definition *d,
-                               size_t index, struct check_sample *ret)
+static bool read_process_files(const struct check_at *at, struct check_sample *ret)
 {
-    const struct process_files *row = &in->snapshot->process.files_of[index];
+    const struct process_files *row = &at->snapshot->process.files_of[at->index];
 
-    (void)d;
     ret->key = row->comm;
     ret->value = reading_of(row->usage_percent);
     return true;
 }
 
-static void say_process_files(const struct health_input *in, const struct check_definition *d,
-                              size_t index, double value, struct phrase *p)
+static void say_process_files(const struct check_at *at, struct phrase *p)
 {
-    const struct process_files *row = &in->snapshot->process.files_of[index];
+    const struct process_files *row = &at->snapshot->process.files_of[at->index];
 
-    (void)d;
     phrase_add(p, "%.*s (pid %u) has %.0f %% of its open files (%.0f of %.0f)", COMM_BYTES,
-               row->comm, row->pid, value, row->open, row->limit);
-}
-
-static void advise_process_files(const struct health_input *in, const struct check_definition *d,
-                                 size_t index, struct phrase *p)
-{
-    (void)in;
-    (void)d;
-    (void)index;
-    phrase_add(p, "; find what leaks them or raise LimitNOFILE");
+               row->comm, row->pid, at->value, row->open, row->limit);
 }
 
 static size_t count_cgroup_pids(const struct health_input *in)
@@ -69,46 +56,32 @@ static bool refused_lately(const struct snapshot *snapshot, const struct cgroup_
     return row->refused_ns && age_ns(snapshot, row->refused_ns) < REFUSED_NS;
 }
 
-static bool read_cgroup_pids(const struct health_input *in, const struct check_definition *d,
-                             size_t index, struct check_sample *ret)
+static bool read_cgroup_pids(const struct check_at *at, struct check_sample *ret)
 {
-    const struct cgroup_pids *row = &in->snapshot->process.cgroup_pids[index];
+    const struct cgroup_pids *row = &at->snapshot->process.cgroup_pids[at->index];
 
-    (void)d;
     ret->key = row->path;
     ret->value = reading_of(row->usage_percent);
     /* A fork was refused, so the limit was reached, whatever stands there now. */
-    if (refused_lately(in->snapshot, row))
+    if (refused_lately(at->snapshot, row))
         ret->judged = 100;
     else
         ret->quiet = row->limit < PIDS_LIMIT_MIN;
     return true;
 }
 
-static void say_cgroup_pids(const struct health_input *in, const struct check_definition *d,
-                            size_t index, double value, struct phrase *p)
+static void say_cgroup_pids(const struct check_at *at, struct phrase *p)
 {
-    const struct cgroup_pids *row = &in->snapshot->process.cgroup_pids[index];
+    const struct cgroup_pids *row = &at->snapshot->process.cgroup_pids[at->index];
 
-    (void)d;
-    (void)value;
     phrase_add(p, "cgroup ");
     phrase_path(p, row->path);
     phrase_add(p, " has %.0f of %.0f tasks", row->current, row->limit);
     if (row->refused_ns) {
         phrase_add(p, ", %.0f forks were refused, the last ", row->refused_total);
-        phrase_duration(p, (double)age_ns(in->snapshot, row->refused_ns) / NS_PER_SECOND);
+        phrase_duration(p, (double)age_ns(at->snapshot, row->refused_ns) / NS_PER_SECOND);
         phrase_add(p, " ago");
     }
-}
-
-static void advise_cgroup_pids(const struct health_input *in, const struct check_definition *d,
-                               size_t index, struct phrase *p)
-{
-    (void)in;
-    (void)d;
-    (void)index;
-    phrase_add(p, "; find what forks or raise pids.max (TasksMax)");
 }
 
 static size_t count_listeners(const struct health_input *in)
@@ -116,13 +89,11 @@ static size_t count_listeners(const struct health_input *in)
     return in->snapshot->network.listeners_missing ? 0 : in->snapshot->network.listener_count;
 }
 
-static bool read_listener(const struct health_input *in, const struct check_definition *d,
-                          size_t index, struct check_sample *ret)
+static bool read_listener(const struct check_at *at, struct check_sample *ret)
 {
-    const struct listener *row = &in->snapshot->network.listeners[index];
-    uint64_t since_drop_ns = age_ns(in->snapshot, row->drop_ns);
+    const struct listener *row = &at->snapshot->network.listeners[at->index];
+    uint64_t since_drop_ns = age_ns(at->snapshot, row->drop_ns);
 
-    (void)d;
     snprintf(ret->key_text, sizeof(ret->key_text), "%u", row->port);
     ret->key = ret->key_text;
     ret->value = reading_of(row->usage_percent);
@@ -135,13 +106,10 @@ static bool read_listener(const struct health_input *in, const struct check_defi
     return true;
 }
 
-static void say_listener(const struct health_input *in, const struct check_definition *d,
-                         size_t index, double value, struct phrase *p)
+static void say_listener(const struct check_at *at, struct phrase *p)
 {
-    const struct listener *row = &in->snapshot->network.listeners[index];
+    const struct listener *row = &at->snapshot->network.listeners[at->index];
 
-    (void)d;
-    (void)value;
     phrase_add(p, "accept queue of port %u", row->port);
     if (row->cgroup[0]) {
         phrase_add(p, " in cgroup ");
@@ -149,15 +117,6 @@ static void say_listener(const struct health_input *in, const struct check_defin
     }
     phrase_add(p, " overflows: %.0f wait (backlog %.0f), %.0f connections dropped", row->queue,
                row->backlog, row->drops_total);
-}
-
-static void advise_listener(const struct health_input *in, const struct check_definition *d,
-                            size_t index, struct phrase *p)
-{
-    (void)in;
-    (void)d;
-    (void)index;
-    phrase_add(p, "; it does not accept, or not fast enough");
 }
 
 /* How long the n-th longest has not run; 0 when there are fewer. */
@@ -168,15 +127,12 @@ static double stuck_seconds(const struct process_snapshot *process, size_t n)
 
 /* One task may hang for itself alone; three are something that others hang on. Half of the time
  * tells then. */
-static bool read_stuck(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct check_sample *ret)
+static bool read_stuck(const struct check_at *at, struct check_sample *ret)
 {
-    const struct process_snapshot *process = &in->snapshot->process;
+    const struct process_snapshot *process = &at->snapshot->process;
     double longest = stuck_seconds(process, 1), third = stuck_seconds(process, STUCK_MANY);
     bool many = 2 * third > longest;
 
-    (void)d;
-    (void)index;
     if (process->top_missing) {
         ret->value = reading_missing(process->top_missing);
         return true;
@@ -190,15 +146,11 @@ static bool read_stuck(const struct health_input *in, const struct check_definit
     return true;
 }
 
-static void say_stuck(const struct health_input *in, const struct check_definition *d, size_t index,
-                      double value, struct phrase *p)
+static void say_stuck(const struct check_at *at, struct phrase *p)
 {
-    const struct process_snapshot *process = &in->snapshot->process;
+    const struct process_snapshot *process = &at->snapshot->process;
     size_t count = 0;
 
-    (void)d;
-    (void)index;
-    (void)value;
     while (count < process->stuck_count && process->stuck[count].seconds >= STUCK_EACH_SECONDS)
         count++;
     phrase_add(p, "%zu%s task%s stuck in uninterruptible sleep", count,
@@ -231,7 +183,7 @@ static const struct check_definition rows[] = {
      .count = count_process_files,
      .read = read_process_files,
      .say = say_process_files,
-     .advise = advise_process_files},
+     .advice = "; find what leaks them or raise LimitNOFILE"},
     {.name = "cgroup_pids",
      .component = COMPONENT_RESOURCES,
      .warning = 95,
@@ -242,7 +194,7 @@ static const struct check_definition rows[] = {
      .count = count_cgroup_pids,
      .read = read_cgroup_pids,
      .say = say_cgroup_pids,
-     .advise = advise_cgroup_pids},
+     .advice = "; find what forks or raise pids.max (TasksMax)"},
     {.name = "accept_queue",
      .component = COMPONENT_RESOURCES,
      .warning = 100,
@@ -254,7 +206,7 @@ static const struct check_definition rows[] = {
      .count = count_listeners,
      .read = read_listener,
      .say = say_listener,
-     .advise = advise_listener},
+     .advice = "; it does not accept, or not fast enough"},
     {.name = "stuck",
      .component = COMPONENT_RESOURCES,
      .in_seconds = true,

@@ -9,47 +9,34 @@
 /* Swap in use harms nobody as long as memory is free; see read_swap(). */
 #define SWAP_PRESSURE_PERCENT 10
 
-static void advise_rss(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct phrase *p)
+static void advise_rss(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    (void)index;
-    culprit_add_memory(in->snapshot, p);
+    culprit_add_memory(at->snapshot, p);
 }
 
-static bool read_memory(const struct health_input *in, const struct check_definition *d,
-                        size_t index, struct check_sample *ret)
+static bool read_memory(const struct check_at *at, struct check_sample *ret)
 {
-    const struct memory_snapshot *memory = &in->snapshot->memory;
+    const struct memory_snapshot *memory = &at->snapshot->memory;
 
-    (void)d;
-    (void)index;
     ret->value = memory->missing ? reading_missing(memory->missing) : memory->usage_percent;
     return true;
 }
 
-static void say_memory(const struct health_input *in, const struct check_definition *d,
-                       size_t index, double value, struct phrase *p)
+static void say_memory(const struct check_at *at, struct phrase *p)
 {
-    (void)in;
-    (void)d;
-    (void)index;
-    phrase_add(p, "memory %.1f %% used", value);
+    phrase_add(p, "memory %.1f %% used", at->value);
 }
 
-static bool read_swap(const struct health_input *in, const struct check_definition *d, size_t index,
-                      struct check_sample *ret)
+static bool read_swap(const struct check_at *at, struct check_sample *ret)
 {
-    const struct memory_snapshot *memory = &in->snapshot->memory;
-    const struct pressure_snapshot *psi = &in->snapshot->pressure;
+    const struct memory_snapshot *memory = &at->snapshot->memory;
+    const struct pressure_snapshot *psi = &at->snapshot->pressure;
     struct reading some = psi->resource[PRESSURE_MEMORY].some.avg10_percent;
     bool short_of_memory =
-        memory->usage_percent.value >= in->config->health_monitor.thresholds.memory_warning;
+        memory->usage_percent.value >= at->config->health_monitor.thresholds.memory_warning;
     bool under_pressure =
         !psi->missing && reading_known(some) && some.value >= SWAP_PRESSURE_PERCENT;
 
-    (void)d;
-    (void)index;
     if (memory->missing || !reading_known(memory->swap_usage_percent))
         return false;
     ret->value = memory->swap_usage_percent;
@@ -57,13 +44,9 @@ static bool read_swap(const struct health_input *in, const struct check_definiti
     return true;
 }
 
-static void say_swap(const struct health_input *in, const struct check_definition *d, size_t index,
-                     double value, struct phrase *p)
+static void say_swap(const struct check_at *at, struct phrase *p)
 {
-    (void)in;
-    (void)d;
-    (void)index;
-    phrase_add(p, "swap %.1f %% used while memory is short", value);
+    phrase_add(p, "swap %.1f %% used while memory is short", at->value);
 }
 
 /* Levels that are not configurable: swap 80/95. Netdata's used_swap warns at 80; behind it comes

@@ -10,12 +10,12 @@
 #define BACKGROUND_MOST_PERCENT 50
 #define STANDING_PERCENT 50
 
-static const struct pressure_line *pressure_line(const struct health_input *in,
-                                                 const struct check_definition *d)
+static const struct pressure_line *pressure_line(const struct check_at *at)
 {
-    const struct pressure *p = &in->snapshot->pressure.resource[d->which & ~PRESSURE_FULL];
+    const struct pressure *p =
+        &at->snapshot->pressure.resource[at->definition->which & ~PRESSURE_FULL];
 
-    return d->which & PRESSURE_FULL ? &p->full : &p->some;
+    return at->definition->which & PRESSURE_FULL ? &p->full : &p->some;
 }
 
 /* `some` is all of the time as soon as one task too many runs, low and idle ones included. It is
@@ -52,53 +52,42 @@ static void judge_standstill(const struct snapshot *snapshot, struct check_sampl
         ret->critical_raise_ns = UINT64_MAX;
 }
 
-static bool read_pressure(const struct health_input *in, const struct check_definition *d,
-                          size_t index, struct check_sample *ret)
+static bool read_pressure(const struct check_at *at, struct check_sample *ret)
 {
-    const char *missing = in->snapshot->pressure.missing;
+    const char *missing = at->snapshot->pressure.missing;
 
-    (void)index;
-    ret->key = pressure_resource_name((enum pressure_resource)(d->which & ~PRESSURE_FULL));
-    ret->value = missing ? reading_missing(missing) : pressure_line(in, d)->avg10_percent;
-    if (d->which == PRESSURE_CPU)
-        ret->quiet = waits_are_short(in->snapshot);
-    else if (d->which == (PRESSURE_IO | PRESSURE_FULL))
-        judge_standstill(in->snapshot, ret);
+    ret->key =
+        pressure_resource_name((enum pressure_resource)(at->definition->which & ~PRESSURE_FULL));
+    ret->value = missing ? reading_missing(missing) : pressure_line(at)->avg10_percent;
+    if (at->definition->which == PRESSURE_CPU)
+        ret->quiet = waits_are_short(at->snapshot);
+    else if (at->definition->which == (PRESSURE_IO | PRESSURE_FULL))
+        judge_standstill(at->snapshot, ret);
     return true;
 }
 
-static void say_pressure(const struct health_input *in, const struct check_definition *d,
-                         size_t index, double value, struct phrase *p)
+static void say_pressure(const struct check_at *at, struct phrase *p)
 {
-    (void)in;
-    (void)index;
-    phrase_add(p, "%s tasks stood still for %s %.1f %% of the last 10 s",
-               d->which & PRESSURE_FULL ? "all" : "some",
-               pressure_resource_name((enum pressure_resource)(d->which & ~PRESSURE_FULL)), value);
+    phrase_add(
+        p, "%s tasks stood still for %s %.1f %% of the last 10 s",
+        at->definition->which & PRESSURE_FULL ? "all" : "some",
+        pressure_resource_name((enum pressure_resource)(at->definition->which & ~PRESSURE_FULL)),
+        at->value);
 }
 
-static void advise_cpu(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct phrase *p)
+static void advise_cpu(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    (void)index;
-    culprit_add_cpu(in->snapshot, p);
+    culprit_add_cpu(at->snapshot, p);
 }
 
-static void advise_rss(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct phrase *p)
+static void advise_rss(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    (void)index;
-    culprit_add_memory(in->snapshot, p);
+    culprit_add_memory(at->snapshot, p);
 }
 
-static void advise_blocked(const struct health_input *in, const struct check_definition *d,
-                           size_t index, struct phrase *p)
+static void advise_blocked(const struct check_at *at, struct phrase *p)
 {
-    (void)d;
-    (void)index;
-    culprit_add_blocked(in->snapshot, p);
+    culprit_add_blocked(at->snapshot, p);
 }
 
 /* Levels that are not configurable:

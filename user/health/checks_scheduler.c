@@ -9,25 +9,23 @@
 /* In `which`: all classes but low and idle, whose long waits are what they asked for. */
 #define HOST (-1)
 
-static const struct latency *waits_of(const struct health_input *in,
-                                      const struct check_definition *d)
+static const struct latency *waits_of(const struct check_at *at)
 {
-    const struct scheduler_snapshot *scheduler = &in->snapshot->scheduler;
+    const struct scheduler_snapshot *scheduler = &at->snapshot->scheduler;
 
-    return d->which == HOST ? &scheduler->recent_foreground : &scheduler->recent_classes[d->which];
+    return at->definition->which == HOST ? &scheduler->recent_foreground
+                                         : &scheduler->recent_classes[at->definition->which];
 }
 
-static bool read_delay(const struct health_input *in, const struct check_definition *d,
-                       size_t index, struct check_sample *ret)
+static bool read_delay(const struct check_at *at, struct check_sample *ret)
 {
-    const struct latency *waits = waits_of(in, d);
-    bool starves = d->which == PRIORITY_LOW || d->which == PRIORITY_IDLE;
+    const struct latency *waits = waits_of(at);
+    bool starves = at->definition->which == PRIORITY_LOW || at->definition->which == PRIORITY_IDLE;
 
-    (void)index;
-    if (d->which != HOST)
-        ret->key = priority_class_name((enum priority_class)d->which);
-    if (in->snapshot->scheduler.missing) {
-        ret->value = reading_missing(in->snapshot->scheduler.missing);
+    if (at->definition->which != HOST)
+        ret->key = priority_class_name((enum priority_class)at->definition->which);
+    if (at->snapshot->scheduler.missing) {
+        ret->value = reading_missing(at->snapshot->scheduler.missing);
         return true;
     }
     /* Nobody waited, so nobody waited long. */
@@ -38,29 +36,25 @@ static bool read_delay(const struct health_input *in, const struct check_definit
     return true;
 }
 
-static void say_delay(const struct health_input *in, const struct check_definition *d, size_t index,
-                      double value, struct phrase *p)
+static void say_delay(const struct check_at *at, struct phrase *p)
 {
-    (void)in;
-    (void)index;
-    if (d->which != HOST)
-        phrase_add(p, "%s-priority ", priority_class_name((enum priority_class)d->which));
+    if (at->definition->which != HOST)
+        phrase_add(p, "%s-priority ",
+                   priority_class_name((enum priority_class)at->definition->which));
     phrase_add(p, "tasks wait ");
-    phrase_wait(p, value);
+    phrase_wait(p, at->value);
     phrase_add(p, " for a CPU (p99 of the last minute)");
 }
 
 /* The last long wait on record says who suffered and who had the CPU. */
-static void advise_delay(const struct health_input *in, const struct check_definition *d,
-                         size_t index, struct phrase *p)
+static void advise_delay(const struct check_at *at, struct phrase *p)
 {
-    const struct scheduler_snapshot *scheduler = &in->snapshot->scheduler;
+    const struct scheduler_snapshot *scheduler = &at->snapshot->scheduler;
 
-    (void)index;
     for (size_t i = 0; i < scheduler->slow_wait_count; i++) {
         const struct slow_wait *wait = &scheduler->slow_waits[i];
 
-        if (d->which != HOST && (int)wait->priority_class != d->which)
+        if (at->definition->which != HOST && (int)wait->priority_class != at->definition->which)
             continue;
         phrase_add(p, "; last: %s (pid %u) waited ", wait->comm, wait->pid);
         phrase_wait(p, (double)wait->wait_ns / NS_PER_SECOND);

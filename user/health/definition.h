@@ -11,6 +11,17 @@ struct health_input {
     const struct config *config;
 };
 
+struct check_definition;
+
+/* What is being judged: one thing of one row. */
+struct check_at {
+    const struct snapshot *snapshot;
+    const struct config *config;
+    const struct check_definition *definition;
+    size_t index; /* which of those that `count` counts */
+    double value; /* for `say`: what was judged */
+};
+
 struct check_sample {
     char key_text[16];    /* room for a key that has to be made */
     const char *key;      /* which of several (a mount, a class); NULL when there is one only */
@@ -41,15 +52,13 @@ struct check_definition {
     uint64_t critical_raise_ns; /* 0: as raise_ns */
     /* How many there are; NULL: one. */
     size_t (*count)(const struct health_input *in);
-    /* The index-th of them; false when it is not to be judged at all. */
-    bool (*read)(const struct health_input *in, const struct check_definition *d, size_t index,
-                 struct check_sample *ret);
+    /* False when it is not to be judged at all. */
+    bool (*read)(const struct check_at *at, struct check_sample *ret);
     /* The subject and its value, "disk /var 91.2 % used"; the level is put behind it. */
-    void (*say)(const struct health_input *in, const struct check_definition *d, size_t index,
-                double value, struct phrase *p);
+    void (*say)(const struct check_at *at, struct phrase *p);
     /* What is behind it, or what can be done: "; largest: ..."; or NULL. */
-    void (*advise)(const struct health_input *in, const struct check_definition *d, size_t index,
-                   struct phrase *p);
+    void (*advise)(const struct check_at *at, struct phrase *p);
+    const char *advice; /* instead of `advise`, where it is always the same; or NULL */
 };
 
 struct check_table {

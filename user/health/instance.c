@@ -91,9 +91,8 @@ static void say_level(struct phrase *p, const char *level_name, const char *leve
         phrase_add(p, "%.3g %%", clear_level);
 }
 
-static void give_reason(struct instance *instance, const struct health_input *in,
-                        const struct check_rule *rule, const struct check_sample *sample,
-                        size_t index)
+static void give_reason(struct instance *instance, struct check_at *at,
+                        const struct check_rule *rule, const struct check_sample *sample)
 {
     const struct check_definition *d = instance->definition;
     bool critical = instance->check.status == STATUS_UNHEALTHY;
@@ -108,13 +107,16 @@ static void give_reason(struct instance *instance, const struct health_input *in
                    instance->value.missing ? instance->value.missing : "unknown");
         return;
     }
-    d->say(in, d, index, instance->check.value, &p);
+    at->value = instance->check.value;
+    d->say(at, &p);
     if (!d->in_grades)
         say_level(&p, critical ? "critical" : "warning", sample->level_of,
                   level * sample->level_share, instance->check.value * sample->level_share,
                   d->in_seconds, check_clear_level(rule, level) * sample->level_share);
     if (d->advise)
-        d->advise(in, d, index, &p);
+        d->advise(at, &p);
+    if (d->advice)
+        phrase_add(&p, "%s", d->advice);
 }
 
 static struct reading judged_reading(const struct check_sample *sample)
@@ -126,9 +128,9 @@ static struct reading judged_reading(const struct check_sample *sample)
     return isnan(sample->judged) ? sample->value : reading_of(sample->judged);
 }
 
-static void judge_one(struct instances *all, const struct health_input *in,
-                      const struct check_definition *d, size_t index, size_t *cursor)
+static void judge_one(struct instances *all, struct check_at *at, size_t *cursor)
 {
+    const struct check_definition *d = at->definition;
     struct check_sample sample = {
         .essential = d->essential,
         .judged = NAN,
@@ -136,8 +138,8 @@ static void judge_one(struct instances *all, const struct health_input *in,
         .critical_raise_ns = d->critical_raise_ns ? d->critical_raise_ns : d->raise_ns,
     };
     struct check_rule rule = {
-        .warning = level_of(in->config, d->warning_at, d->warning),
-        .critical = level_of(in->config, d->critical_at, d->critical),
+        .warning = level_of(at->config, d->warning_at, d->warning),
+        .critical = level_of(at->config, d->critical_at, d->critical),
         .margin = d->margin,
         .raise_ns = d->raise_ns,
         .clear_ns = d->clear_ns,
@@ -146,7 +148,7 @@ static void judge_one(struct instances *all, const struct health_input *in,
     };
     struct instance *instance;
 
-    if (!d->read(in, d, index, &sample))
+    if (!d->read(at, &sample))
         return;
     instance = find_or_add(all, d, sample.key, cursor);
     if (!instance)
@@ -157,8 +159,8 @@ static void judge_one(struct instances *all, const struct health_input *in,
     instance->warning = rule.warning * sample.level_share;
     instance->critical = rule.critical * sample.level_share;
     rule.critical_raise_ns = sample.critical_raise_ns;
-    check_feed(&instance->check, &rule, judged_reading(&sample), in->snapshot->monotonic_ns);
-    give_reason(instance, in, &rule, &sample, index);
+    check_feed(&instance->check, &rule, judged_reading(&sample), at->snapshot->monotonic_ns);
+    give_reason(instance, at, &rule, &sample);
 }
 
 /* A mount that is gone, a cgroup that was removed: nothing to judge any more. */
@@ -187,7 +189,7 @@ void instances_judge(struct instances *all, const struct health_input *in)
             size_t count = d->count ? d->count(in) : 1;
 
             for (size_t i = 0; i < count; i++)
-                judge_one(all, in, d, i, &cursor);
+                judge_one(all, &(struct check_at){in->snapshot, in->config, d, i, NAN}, &cursor);
         }
     }
     drop_unseen(all);
