@@ -8,7 +8,7 @@
 #ifndef MOONWATCH_TEST_KEPT_PROBE_H
 #define MOONWATCH_TEST_KEPT_PROBE_H
 
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <poll.h>
 #include <pthread.h>

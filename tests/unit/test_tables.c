@@ -101,9 +101,9 @@ static void look_at_keys(const struct field_table *table, size_t depth)
 
 static void no_body_has_a_key_twice(void **state)
 {
-    for (size_t i = 0; i < route_count; i++)
-        if (routes[i].table)
-            look_at_keys(routes[i].table, 0);
+    for (size_t i = 0; i < ROUTE_COUNT; i++)
+        if (routes[i]->table)
+            look_at_keys(routes[i]->table, 0);
 }
 
 int main(void)

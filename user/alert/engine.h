@@ -261,7 +261,7 @@ void rest_reset(struct alert_manager *m);
 /* journal.c: channels of type log, which never wait */
 void journal_group(struct alert_manager *m, struct group *group);
 
-/* notify.c */
+/* tell.c */
 void notify_all(struct alert_manager *m);
 
 /* want.c */

@@ -6,7 +6,7 @@
 #include "config/document.h"
 #include "endpoint/endpoint_doubts.h"
 #include "facts/alert_check.h"
-#include "facts/reference.h"
+#include "facts/metrics_reference.h"
 #include "http/certificate.h"
 #include "http/listen.h"
 #include "http/server.h"

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/scan.h"
 #include "collect/collector.h"
-#include "collect/lifecycle.h"
+#include "collect/process_lifecycle.h"
 #include "collect/process_limit.h"
 #include "collect/short_processes.h"
 #include "model/stuck_tasks.h"

@@ -2,7 +2,7 @@
 #include "health/endpoints.h"
 #include "health/instance.h"
 #include "health/judge.h"
-#include "health/services.h"
+#include "health/service_findings.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

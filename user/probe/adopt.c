@@ -1,7 +1,7 @@
 /* Taking over the breakers of an agent that was killed: their maps, when they are what this agent
  * would make. The links follow when they are asked for (hooks.c). */
 #include "abi/breaker.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Attaching without libbpf's objects, which are closed once their programs are loaded: they hold
  * memory that the agent would otherwise keep for life, and shedding attaches again much later. */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>

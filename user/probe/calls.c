@@ -1,6 +1,6 @@
 #include "probe/calls.h"
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef MOONWATCH_PROBE_HOOK_ROW_H
 #define MOONWATCH_PROBE_HOOK_ROW_H
 
-#include "probe/state.h"
+#include "probe/probe_state.h"
 
 #define HOOK_ROWS 3
 

@@ -1,5 +1,5 @@
 /* What programs there are, before any of them is shown to the kernel. */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Reading per-CPU maps in few system calls. */
 #include "probe/map.h"
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Making a hash or trie hold exactly what it should, without emptying it first. */
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>

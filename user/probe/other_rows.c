@@ -4,7 +4,7 @@
 #include "abi/process.h"
 #include "abi/reclaim.h"
 #include "abi/tcp.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>

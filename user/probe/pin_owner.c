@@ -1,6 +1,6 @@
 /* Whose a pin is. Nothing of others is ever detached or unlinked. */
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Whether the pins are still there: somebody may remove them, or unmount bpffs. */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "probe/probe.h"
-#include "probe/breaker.h"
-#include "probe/state.h"
+#include "probe/breaker_rows.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

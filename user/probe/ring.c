@@ -1,5 +1,5 @@
 /* Draining the ring buffer and accounting for every record. */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/libbpf.h>
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* Closing the sockets that are open to an upstream, through the kernel's socket diagnosis. */
 #include "base/cleanup.h"
-#include "probe/breaker.h"
-#include "probe/state.h"
+#include "probe/breaker_rows.h"
+#include "probe/probe_state.h"
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>

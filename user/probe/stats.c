@@ -1,7 +1,7 @@
 /* What the programs cost, sampled: the kernel's run-time statistics take two clock readings per run
  * of every program, so they are on for a small share of the time. */
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "abi/task.h"
 #include "base/cleanup.h"
 #include "probe/map.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>

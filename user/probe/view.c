@@ -1,5 +1,5 @@
 /* What the rest of the agent may know of the probe. */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <math.h>
 #include <string.h>

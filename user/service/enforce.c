@@ -1,5 +1,5 @@
 #include "breaker/row.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "service/enforce_state.h"
 #include <errno.h>
 #include <stdio.h>

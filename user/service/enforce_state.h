@@ -2,7 +2,7 @@
 #ifndef MOONWATCH_SERVICE_ENFORCE_STATE_H
 #define MOONWATCH_SERVICE_ENFORCE_STATE_H
 
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "service/enforce.h"
 #include <limits.h>
 

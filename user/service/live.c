@@ -1,6 +1,6 @@
 #include "service/live.h"
 #include "base/cgroup_path.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "service/attribution.h"
 #include "service/enforce.h"
 #include "service/follow.h"

@@ -1,5 +1,5 @@
 #include "service/services_keeper.h"
-#include "service/restart.h"
+#include "service/services_recall.h"
 #include "store/keeper.h"
 #include <errno.h>
 #include <stdio.h>

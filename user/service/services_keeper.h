@@ -1,5 +1,5 @@
-/* What services remember (service/restart.h) for store/keeper.h, which keeps it in a file: written
- * every minute, when a breaker has moved, and at the end. */
+/* What services remember (service/services_recall.h) for store/keeper.h, which keeps it in a file:
+ * written every minute, when a breaker has moved, and at the end. */
 #ifndef MOONWATCH_SERVICE_SERVICES_KEEPER_H
 #define MOONWATCH_SERVICE_SERVICES_KEEPER_H
 

@@ -1,7 +1,7 @@
 #include "service/upstream_table.h"
 #include "base/cleanup.h"
 #include "config/address.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  */
 #include "probe/feature.h"
 #include "probe/knob.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

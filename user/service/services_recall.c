@@ -1,4 +1,4 @@
-#include "service/restart.h"
+#include "service/services_recall.h"
 #include "service/services_state.h"
 #include <cjson/cJSON.h>
 #include <errno.h>

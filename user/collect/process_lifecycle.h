@@ -1,6 +1,6 @@
 /* Forks, execs and exits per cgroup, from bpf/process. */
-#ifndef MOONWATCH_COLLECT_LIFECYCLE_H
-#define MOONWATCH_COLLECT_LIFECYCLE_H
+#ifndef MOONWATCH_COLLECT_PROCESS_LIFECYCLE_H
+#define MOONWATCH_COLLECT_PROCESS_LIFECYCLE_H
 
 #include "collect/collector.h"
 

@@ -1,5 +1,5 @@
 /* Services and upstreams as findings of the performance component. */
-#include "health/services.h"
+#include "health/service_findings.h"
 #include "health/finding.h"
 #include "health/phrase.h"
 #include <stdio.h>

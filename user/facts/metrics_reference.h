@@ -1,6 +1,6 @@
 /* Every metric and what is made of it, as the page of the documentation. */
-#ifndef MOONWATCH_FACTS_REFERENCE_H
-#define MOONWATCH_FACTS_REFERENCE_H
+#ifndef MOONWATCH_FACTS_METRICS_REFERENCE_H
+#define MOONWATCH_FACTS_METRICS_REFERENCE_H
 
 #include "base/text.h"
 

@@ -1,8 +1,8 @@
 /* The probe's insides, shared by the files of this directory only. */
-#ifndef MOONWATCH_PROBE_STATE_H
-#define MOONWATCH_PROBE_STATE_H
+#ifndef MOONWATCH_PROBE_PROBE_STATE_H
+#define MOONWATCH_PROBE_PROBE_STATE_H
 
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "probe/hook_point.h"
 #include "probe/map.h"
 #include "probe/objects.h"
@@ -144,9 +144,9 @@ int inventory_add_object(struct probe *probe, const struct object_row *row);
 /* inventory.c: for struct pin_directory. */
 bool inventory_has_map(const void *probe, const char *name);
 
-/* load.c: loads and attaches what can be of one object. `kernel` is the kernel's BTF. */
+/* load_object.c: loads and attaches what can be of one object. `kernel` is the kernel's BTF. */
 void load_object(struct probe *probe, const struct object_row *row, const struct btf *kernel);
-/* load.c: for all of the object's programs there is one reason why they cannot run. */
+/* load_object.c: for all of the object's programs there is one reason why they cannot run. */
 void refuse_object(struct probe *probe, const struct object_row *row, const char *reason);
 
 /* other_rows.c: how many rows `other` the map has, none for most; and making them. */
@@ -178,7 +178,7 @@ bool adopt_keeps(const char *pin);
 void adopt_breakers(struct probe *probe);
 void adopt_drop(struct probe *probe);
 
-/* breaker.c: an array that the kernel shares; NULL when there is none. */
+/* breaker_rows.c: an array that the kernel shares; NULL when there is none. */
 void *map_share(struct probe *probe, const char *name, size_t bytes);
 void map_unshare(void *at, size_t bytes);
 
@@ -206,7 +206,7 @@ void ring_close(struct probe *probe);
 void stats_begin(struct probe *probe, uint64_t now_ns);
 void stats_end(struct probe *probe, uint64_t now_ns);
 
-/* budget.c */
+/* overhead.c */
 void budget_judge(struct probe *probe, uint64_t now_ns); /* after a sample */
 void budget_retry(struct probe *probe, uint64_t now_ns);
 

@@ -1,6 +1,6 @@
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "base/cleanup.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>

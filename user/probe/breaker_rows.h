@@ -1,8 +1,8 @@
 /* Breakers as the agent drives them: the rows shared with the kernel, whose address is whose, and
  * the cgroups in which connects are stopped. The protocol: abi/breaker.h.
  */
-#ifndef MOONWATCH_PROBE_BREAKER_H
-#define MOONWATCH_PROBE_BREAKER_H
+#ifndef MOONWATCH_PROBE_BREAKER_ROWS_H
+#define MOONWATCH_PROBE_BREAKER_ROWS_H
 
 #include "abi/call.h"
 #include "probe/probe.h"

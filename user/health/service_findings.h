@@ -1,6 +1,6 @@
 /* Inside this layer only. */
-#ifndef MOONWATCH_HEALTH_SERVICES_H
-#define MOONWATCH_HEALTH_SERVICES_H
+#ifndef MOONWATCH_HEALTH_SERVICE_FINDINGS_H
+#define MOONWATCH_HEALTH_SERVICE_FINDINGS_H
 
 #include "health/finding.h"
 

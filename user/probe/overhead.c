@@ -1,6 +1,6 @@
 /* The overhead budget: over it, the costliest probe goes first, and comes back for another trial.
  */
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "facts/reference.h"
+#include "facts/metrics_reference.h"
 #include "facts/field.h"
 #include "facts/metrics.h"
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * As a JSON document for a file. Names tell whose it is, so that the order of a configuration does
  * not matter.
  */
-#ifndef MOONWATCH_SERVICE_RESTART_H
-#define MOONWATCH_SERVICE_RESTART_H
+#ifndef MOONWATCH_SERVICE_SERVICES_RECALL_H
+#define MOONWATCH_SERVICE_SERVICES_RECALL_H
 
 #include "service/service.h"
 #include <cjson/cJSON.h>

@@ -1,4 +1,4 @@
-#include "collect/lifecycle.h"
+#include "collect/process_lifecycle.h"
 #include "probe/map.h"
 #include <stdlib.h>
 
