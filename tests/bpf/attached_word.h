@@ -3,7 +3,7 @@
 #define MOONWATCH_TEST_ATTACHED_WORD_H
 
 #include "abi/attached.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>

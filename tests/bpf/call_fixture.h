@@ -5,7 +5,7 @@
 #define MOONWATCH_TEST_CALL_FIXTURE_H
 
 #include "breaker/row.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "probe/calls.h"
 #include "tcp_fixture.h"
 #include <bpf/bpf.h>

@@ -2,7 +2,7 @@
 #include "../unit/config_text.h"
 #include "foreign_program.h"
 #include "own_cgroup.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "probe_fixture.h"
 #include "service/live.h"
 #include <arpa/inet.h>

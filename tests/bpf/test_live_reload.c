@@ -1,7 +1,7 @@
 /* A reload while a breaker opens: what is done about it is the new configuration's. */
 #include "../unit/config_text.h"
 #include "own_cgroup.h"
-#include "probe/breaker.h"
+#include "probe/breaker_rows.h"
 #include "probe_fixture.h"
 #include "service/live.h"
 

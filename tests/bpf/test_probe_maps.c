@@ -1,6 +1,6 @@
 /* Maps read in batches and one by one, against bpftool's reading of the same pins. */
 #include "loader_fixture.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/libbpf.h>
 #include <cjson/cJSON.h>
 

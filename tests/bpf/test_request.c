@@ -1,7 +1,7 @@
 /* Calls: what is one, how long it takes, how it fails, what is in flight. With the sockets' own
  * tracepoints and with their twin. */
 #include "call_fixture.h"
-#include "probe/state.h"
+#include "probe/probe_state.h"
 #include <bpf/libbpf.h>
 #include <errno.h>
 

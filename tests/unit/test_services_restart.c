@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "breaker/row.h"
 #include "config_text.h"
-#include "service/restart.h"
+#include "service/services_recall.h"
 #include <stdlib.h>
 
 #define S NS_PER_SECOND

@@ -32,7 +32,7 @@ static unsigned severities_taken(const struct doubts *d, const struct matchers *
 
 static void doubt_severities(const struct doubts *d, size_t index, const char *pointer)
 {
-    const struct route *route = &d->plan->routes[index];
+    const struct compiled_route *route = &d->plan->routes[index];
     channel_set told = route->channels | route->escalate_to;
     unsigned taken = severities_taken(d, route->match);
 
@@ -46,7 +46,7 @@ static void doubt_severities(const struct doubts *d, size_t index, const char *p
 }
 
 /* Why no alert of the route is ever escalated; NULL: some are. */
-static const char *why_not_escalated(const struct doubts *d, const struct route *route)
+static const char *why_not_escalated(const struct doubts *d, const struct compiled_route *route)
 {
     unsigned taken = severities_taken(d, route->match);
 
@@ -62,7 +62,7 @@ static const char *why_not_escalated(const struct doubts *d, const struct route 
 
 static void doubt_escalation(const struct doubts *d, size_t index)
 {
-    const struct route *route = &d->plan->routes[index];
+    const struct compiled_route *route = &d->plan->routes[index];
     const char *why = route->escalate_to ? why_not_escalated(d, route) : NULL;
     char pointer[DOUBT_POINTER_BYTES];
 

@@ -88,7 +88,7 @@ static bool holds_critical(const struct flush *flush, enum list list)
 static void hold_back(struct alert_manager *m, struct flush *flush, enum list list)
 {
     struct alert **alerts = flush->lists[list];
-    const struct route *route = &m->plan->routes[flush->group->route];
+    const struct compiled_route *route = &m->plan->routes[flush->group->route];
     uint64_t source = source_of(flush, list);
     bool full[SEVERITY_COUNT];
     size_t kept = 0;
@@ -121,7 +121,7 @@ static void hold_back(struct alert_manager *m, struct flush *flush, enum list li
 static void count_news(struct alert_manager *m, const struct flush *flush, enum list list,
                        struct delivery *delivery)
 {
-    const struct route *route = &m->plan->routes[flush->group->route];
+    const struct compiled_route *route = &m->plan->routes[flush->group->route];
     enum severity worst = SEVERITY_INFO;
     bool news = false;
 
@@ -154,7 +154,7 @@ static struct group *group_of(const struct flush *flush, enum list list)
 static void send_list(struct alert_manager *m, struct flush *flush, enum list list,
                       enum notice_kind kind)
 {
-    const struct route *route = &m->plan->routes[flush->group->route];
+    const struct compiled_route *route = &m->plan->routes[flush->group->route];
     channel_set to = route->channels;
     struct group *group;
     struct delivery delivery = {

@@ -40,7 +40,8 @@ int group_take(struct alert_manager *m, unsigned route, struct labels *labels, s
     return 0;
 }
 
-static int common_labels(const struct route *route, const struct alert *alert, struct labels **ret)
+static int common_labels(const struct compiled_route *route, const struct alert *alert,
+                         struct labels **ret)
 {
     const struct config_strings *names = &route->config->group_by;
     struct label pairs[LABELS_MAX];
@@ -116,7 +117,7 @@ void group_collect(struct alert_manager *m)
     struct group *next;
 
     for (struct group *group = m->groups; group; group = next) {
-        const struct route *route = &m->plan->routes[group->route];
+        const struct compiled_route *route = &m->plan->routes[group->route];
 
         next = group->next;
         if (!group->alerts &&

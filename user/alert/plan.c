@@ -85,10 +85,10 @@ static int compile_routes(struct plan *plan, const struct config *config,
     if (!plan->routes)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        struct route *route = &plan->routes[plan->route_count++];
+        struct compiled_route *route = &plan->routes[plan->route_count++];
         int one;
 
-        *route = (struct route){
+        *route = (struct compiled_route){
             .config = &from[i],
             .channels = set_of(plan, &from[i].channels),
             .escalate_to = set_of(plan, &from[i].escalate_to),

@@ -11,7 +11,7 @@
 /* One bit per channel of the plan. */
 typedef uint64_t channel_set;
 
-struct route {
+struct compiled_route {
     const struct config_route *config;
     struct matchers *match;
     channel_set channels, escalate_to; /* escalate_to 0: the same channels */
@@ -37,7 +37,7 @@ struct plan {
     struct rule_set *rules;
     size_t channel_count, route_count, inhibit_count, mute_count;
     const struct config_channel *channels;
-    struct route *routes;
+    struct compiled_route *routes;
     struct inhibit *inhibits;
     struct mute *mutes;
     int64_t cooldown_ns, escalation_delay_ns, flapping_window_ns;

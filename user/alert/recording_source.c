@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct source {
+struct recording_input {
     int fd;
     unsigned wait_ms;
     uint64_t left_bytes;
@@ -18,7 +18,7 @@ struct source {
 
 static ssize_t read_source(void *cookie, char *buffer, size_t size)
 {
-    struct source *source = cookie;
+    struct recording_input *source = cookie;
     struct pollfd pollfd = {.fd = source->fd, .events = POLLIN};
     ssize_t n;
     int ready;
@@ -43,7 +43,7 @@ static ssize_t read_source(void *cookie, char *buffer, size_t size)
 
 static int close_source(void *cookie)
 {
-    struct source *source = cookie;
+    struct recording_input *source = cookie;
     int r = close(source->fd);
 
     free(source);
@@ -73,7 +73,7 @@ static int open_input(const char *path, bool pipe)
 int recording_source_open(FILE **ret, const char *path, unsigned wait_ms)
 {
     static const cookie_io_functions_t functions = {.read = read_source, .close = close_source};
-    struct source *source = calloc(1, sizeof(*source));
+    struct recording_input *source = calloc(1, sizeof(*source));
     bool pipe;
     int fd;
 
@@ -81,7 +81,7 @@ int recording_source_open(FILE **ret, const char *path, unsigned wait_ms)
         return -ENOMEM;
     pipe = is_pipe(path) || strcmp(path, "-") == 0;
     fd = open_input(path, pipe);
-    *source = (struct source){
+    *source = (struct recording_input){
         .fd = fd, .wait_ms = wait_ms, .left_bytes = pipe ? RECORDING_PIPE_BYTES_MAX : UINT64_MAX};
     *ret = fd < 0 ? NULL : fopencookie(source, "r", functions);
     if (*ret)

@@ -13,7 +13,7 @@
 /* The compiler goes through the ranges of classes in search of other cases: 10 ns a character. */
 #define CASELESS_CHARACTERS_MAX 0x8000
 
-struct scan {
+struct regex_scan {
     const char *at;
     bool repeated;                        /* what is before `at` has its repeat */
     unsigned last;                        /* repeats in what is before `at`, by their product */
@@ -25,7 +25,7 @@ struct scan {
     size_t error_bytes;
 };
 
-static int refuse(const struct scan *scan, const char *format, ...)
+static int refuse(const struct regex_scan *scan, const char *format, ...)
 {
     va_list args;
 
@@ -35,7 +35,7 @@ static int refuse(const struct scan *scan, const char *format, ...)
     return -EINVAL;
 }
 
-static void take_atom(struct scan *scan, unsigned product)
+static void take_atom(struct regex_scan *scan, unsigned product)
 {
     scan->repeated = false;
     scan->last = product;
@@ -43,7 +43,7 @@ static void take_atom(struct scan *scan, unsigned product)
         scan->most[scan->depth] = product;
 }
 
-static int scan_escape(struct scan *scan, const char *allowed)
+static int scan_escape(struct regex_scan *scan, const char *allowed)
 {
     char c = scan->at[1];
     const char *end;
@@ -79,7 +79,7 @@ static unsigned long character_at(const char *s)
     return number;
 }
 
-static int scan_class_item(struct scan *scan)
+static int scan_class_item(struct regex_scan *scan)
 {
     const char *named = strncmp(scan->at, "[:", 2) == 0 ? strstr(scan->at, ":]") : NULL;
     const char *number = strncmp(scan->at, "\\x{", 3) == 0 ? strchr(scan->at, '}') : NULL;
@@ -97,7 +97,7 @@ static int scan_class_item(struct scan *scan)
     return 0;
 }
 
-static int scan_range(struct scan *scan)
+static int scan_range(struct regex_scan *scan)
 {
     unsigned long first = character_at(scan->at), last;
     int r = scan_class_item(scan);
@@ -114,7 +114,7 @@ static int scan_range(struct scan *scan)
     return scan_class_item(scan);
 }
 
-static int scan_class(struct scan *scan)
+static int scan_class(struct regex_scan *scan)
 {
     int r;
 
@@ -127,7 +127,7 @@ static int scan_class(struct scan *scan)
     return r;
 }
 
-static int scan_open(struct scan *scan)
+static int scan_open(struct regex_scan *scan)
 {
     const char *after = scan->at + 1;
     size_t flags;
@@ -156,7 +156,7 @@ static int scan_open(struct scan *scan)
     return 0;
 }
 
-static void scan_close(struct scan *scan)
+static void scan_close(struct regex_scan *scan)
 {
     unsigned product = scan->most[scan->depth];
 
@@ -184,7 +184,7 @@ static size_t braces(const char *s, unsigned *ret_most)
     return (size_t)(end + 1 - s);
 }
 
-static int scan_repeat(struct scan *scan, size_t n, unsigned most)
+static int scan_repeat(struct regex_scan *scan, size_t n, unsigned most)
 {
     if (scan->repeated)
         return refuse(scan,
@@ -200,7 +200,7 @@ static int scan_repeat(struct scan *scan, size_t n, unsigned most)
     return 0;
 }
 
-static int scan_one(struct scan *scan)
+static int scan_one(struct regex_scan *scan)
 {
     unsigned most = 1;
     size_t n = *scan->at == '{' ? braces(scan->at, &most) : 1;
@@ -227,7 +227,7 @@ static int scan_one(struct scan *scan)
 
 int regex_check_syntax(const char *pattern, char *error, size_t error_bytes)
 {
-    struct scan scan = {
+    struct regex_scan scan = {
         .at = pattern, .last = 1, .most = {1}, .error = error, .error_bytes = error_bytes};
     int r = 0;
 

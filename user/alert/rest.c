@@ -14,7 +14,7 @@ static bool takes(const struct alert_manager *m, size_t channel, enum severity s
     return !channel_kinds[config->type].local && severity >= config->minimum_severity;
 }
 
-static bool lets_news(const struct alert_manager *m, const struct route *route,
+static bool lets_news(const struct alert_manager *m, const struct compiled_route *route,
                       const struct due *due)
 {
     unsigned per_hour = m->plan->config->alert_manager.max_alerts_per_hour;
@@ -27,7 +27,7 @@ static bool lets_news(const struct alert_manager *m, const struct route *route,
     return true;
 }
 
-static bool lets_again(const struct alert_manager *m, const struct route *route)
+static bool lets_again(const struct alert_manager *m, const struct compiled_route *route)
 {
     uint64_t again = fnv_string(FNV_START, AGAIN);
 
@@ -46,7 +46,7 @@ static void wait_from(int64_t *since, int64_t now)
 
 bool rest_lets(struct alert_manager *m, const struct group *group, const struct due *due)
 {
-    const struct route *route = &m->plan->routes[group->route];
+    const struct compiled_route *route = &m->plan->routes[group->route];
     struct rest *rest = &m->rests[group->route];
     int64_t *since = due->news ? &rest->since[due->worst] : &rest->good_since;
 
@@ -65,7 +65,7 @@ bool rest_lets(struct alert_manager *m, const struct group *group, const struct 
 void rest_count(struct alert_manager *m, const struct flush *flush, enum list list,
                 struct alert *const *alerts, size_t count, channel_set told)
 {
-    const struct route *route = &m->plan->routes[flush->group->route];
+    const struct compiled_route *route = &m->plan->routes[flush->group->route];
     bool again = list == LIST_ESCALATED || flush->repeats;
 
     for (size_t c = 0; route->paced && c < m->plan->channel_count; c++) {
@@ -96,7 +96,7 @@ void rest_count(struct alert_manager *m, const struct flush *flush, enum list li
 static bool is_over(const struct alert_manager *m, size_t index, int64_t since,
                     int64_t gathering_ns, enum severity severity)
 {
-    const struct route *route = &m->plan->routes[index];
+    const struct compiled_route *route = &m->plan->routes[index];
     int64_t told_at = m->rests[index].told_at;
 
     if (since == NEVER || m->now - since < gathering_ns)

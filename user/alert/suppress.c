@@ -173,7 +173,7 @@ enum suppression suppress_reason(struct alert_manager *m, const struct alert *al
 
 static channel_set reach_of(const struct alert_manager *m, const struct alert *alert)
 {
-    const struct route *route = &m->plan->routes[alert->group->route];
+    const struct compiled_route *route = &m->plan->routes[alert->group->route];
     channel_set reach = alert->told_channels;
 
     for (size_t c = 0; c < m->plan->channel_count; c++)

@@ -17,7 +17,7 @@ bool want_is_rise(const struct alert *alert)
 
 static enum want want_of_firing(const struct alert_manager *m, const struct alert *alert)
 {
-    const struct route *route = &m->plan->routes[alert->group->route];
+    const struct compiled_route *route = &m->plan->routes[alert->group->route];
 
     if (alert->told != TOLD_FIRING && alert->told != TOLD_HELD)
         return WANT_FIRING;
@@ -65,7 +65,7 @@ enum want want_of(const struct alert_manager *m, const struct alert *alert)
 bool want_is_ready(const struct alert_manager *m, const struct alert *alert, enum want want)
 {
     const struct group *group = alert->group;
-    const struct route *route = &m->plan->routes[group->route];
+    const struct compiled_route *route = &m->plan->routes[group->route];
     bool interval_over =
         group->flushed_at == NEVER || m->now - group->flushed_at >= route->group_interval_ns;
 

@@ -35,7 +35,7 @@ struct fact {
 
 #define FACTS_MAX 20
 
-struct findings {
+struct diagnosis {
     struct fact facts[FACTS_MAX];
     size_t fact_count;
     struct probe *probe; /* NULL when not even that could be had */
@@ -43,7 +43,7 @@ struct findings {
 };
 
 __attribute__((format(printf, 4, 5))) static void
-add_fact(struct findings *findings, const char *name, bool good, const char *format, ...)
+add_fact(struct diagnosis *findings, const char *name, bool good, const char *format, ...)
 {
     struct fact *fact = &findings->facts[findings->fact_count++];
     char detail[DETAIL_BYTES];
@@ -60,7 +60,7 @@ add_fact(struct findings *findings, const char *name, bool good, const char *for
     snprintf(fact->detail, sizeof(fact->detail), "%s", clean ? clean : "out of memory");
 }
 
-static void examine_kernel(struct findings *findings)
+static void examine_kernel(struct diagnosis *findings)
 {
     struct utsname name;
 
@@ -73,7 +73,7 @@ static void examine_kernel(struct findings *findings)
                  strerror(errno));
 }
 
-static void examine_mount(struct findings *findings, const char *name, const char *path,
+static void examine_mount(struct diagnosis *findings, const char *name, const char *path,
                           unsigned long magic, const char *use)
 {
     struct statfs fs;
@@ -84,7 +84,7 @@ static void examine_mount(struct findings *findings, const char *name, const cha
         add_fact(findings, name, false, "not mounted at %s: %s", path, use);
 }
 
-static void examine_agent(struct findings *findings, const char *pin_directory)
+static void examine_agent(struct diagnosis *findings, const char *pin_directory)
 {
     int holder = pin_holder(pin_directory);
 
@@ -98,7 +98,7 @@ static void examine_agent(struct findings *findings, const char *pin_directory)
         add_fact(findings, "agent", false, "cannot tell: %s: %s", pin_directory, strerror(-holder));
 }
 
-static void examine_privileges(struct findings *findings)
+static void examine_privileges(struct diagnosis *findings)
 {
     for (size_t i = 0; i < privilege_count(); i++) {
         struct privilege privilege;
@@ -109,7 +109,7 @@ static void examine_privileges(struct findings *findings)
     }
 }
 
-static void examine_visibility(struct findings *findings, const struct config *config)
+static void examine_visibility(struct diagnosis *findings, const struct config *config)
 {
     struct visibility_part found[VISIBILITY_PARTS], parts[VISIBILITY_PARTS];
     struct filesystems *filesystems = NULL;
@@ -132,7 +132,7 @@ static void examine_visibility(struct findings *findings, const struct config *c
     host_destroy(host);
 }
 
-static void examine_limits(struct findings *findings, const struct config *config)
+static void examine_limits(struct diagnosis *findings, const struct config *config)
 {
     unsigned limit = open_files_raise();
     unsigned needed = listen_files_needed(config->server.max_connections);
@@ -142,7 +142,7 @@ static void examine_limits(struct findings *findings, const struct config *confi
              limit, needed, config->server.max_connections);
 }
 
-static void examine(struct findings *findings, const struct config *config)
+static void examine(struct diagnosis *findings, const struct config *config)
 {
     static const struct probe_ops ops = {0};
     struct probe_config probe_config;
@@ -184,7 +184,7 @@ static const char *remark(const struct probe *probe, const struct program_view *
     return method[0] ? method : "-";
 }
 
-static void print_table(const struct findings *findings)
+static void print_table(const struct diagnosis *findings)
 {
     for (size_t i = 0; i < findings->fact_count; i++) {
         const struct fact *fact = &findings->facts[i];
@@ -227,7 +227,7 @@ static cJSON *describe_programs(const struct probe *probe)
     return programs;
 }
 
-static int print_json(const struct findings *findings)
+static int print_json(const struct diagnosis *findings)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON *host = cJSON_AddObjectToObject(root, "host");
@@ -273,7 +273,7 @@ static int load_config(struct config **ret, const char *asked)
 
 int cli_doctor(int argc, char **argv)
 {
-    struct findings findings = {0};
+    struct diagnosis findings = {0};
     struct config *config;
     bool json = false, able;
     const char *path = NULL;

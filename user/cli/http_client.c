@@ -127,11 +127,11 @@ static int send_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-struct request {
+struct http_call {
     const char *method, *path, *token, *body; /* NULL: without */
 };
 
-static int send_request(int fd, const struct http_url *url, const struct request *r)
+static int send_request(int fd, const struct http_url *url, const struct http_call *r)
 {
     __attribute__((cleanup(cleanup_text))) struct text request;
 
@@ -195,7 +195,7 @@ int http_parse_response(char *response, size_t len, unsigned *ret_status, char *
     return 0;
 }
 
-static int exchange(const struct http_url *url, const struct request *request,
+static int exchange(const struct http_url *url, const struct http_call *request,
                     struct http_answer *ret, char error[HTTP_ERROR_BYTES])
 {
     __attribute__((cleanup(cleanup_text))) struct text response;
@@ -231,17 +231,17 @@ static int exchange(const struct http_url *url, const struct request *request,
 int http_get(const struct http_url *url, const char *path, const char *token,
              struct http_answer *ret, char error[HTTP_ERROR_BYTES])
 {
-    return exchange(url, &(struct request){"GET", path, token, NULL}, ret, error);
+    return exchange(url, &(struct http_call){"GET", path, token, NULL}, ret, error);
 }
 
 int http_delete(const struct http_url *url, const char *path, const char *token,
                 struct http_answer *ret, char error[HTTP_ERROR_BYTES])
 {
-    return exchange(url, &(struct request){"DELETE", path, token, NULL}, ret, error);
+    return exchange(url, &(struct http_call){"DELETE", path, token, NULL}, ret, error);
 }
 
 int http_post(const struct http_url *url, const char *path, const char *token, const char *body,
               struct http_answer *ret, char error[HTTP_ERROR_BYTES])
 {
-    return exchange(url, &(struct request){"POST", path, token, body}, ret, error);
+    return exchange(url, &(struct http_call){"POST", path, token, body}, ret, error);
 }

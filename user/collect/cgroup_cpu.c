@@ -20,7 +20,7 @@
 /* One small file of each: about 10 us. */
 #define DIRECTORIES_PER_TICK 34
 
-struct group {
+struct cgroup_usage {
     struct cgroup_entry entry;
     uint64_t inode;
     uint64_t usage_ns, taken_ns;
@@ -84,7 +84,7 @@ static double limited(struct cgroup_cpu_state *s, double percent)
 static void found_group(void *ctx, const char *path, int dir)
 {
     struct cgroup_cpu_state *s = ctx;
-    struct group *group = cgroup_table_find(&s->groups, path, strlen(path));
+    struct cgroup_usage *group = cgroup_table_find(&s->groups, path, strlen(path));
     uint64_t usage_ns, now_ns;
     struct stat st;
 
@@ -113,7 +113,7 @@ static void found_group(void *ctx, const char *path, int dir)
 }
 
 /* NULL for those at the top: what the root has beside them are the kernel's own. */
-static struct group *parent_of(const struct cgroup_cpu_state *s, const char *path)
+static struct cgroup_usage *parent_of(const struct cgroup_cpu_state *s, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -121,7 +121,7 @@ static struct group *parent_of(const struct cgroup_cpu_state *s, const char *pat
                                  : NULL;
 }
 
-static struct group *group_at(const struct cgroup_cpu_state *s, size_t index)
+static struct cgroup_usage *group_at(const struct cgroup_cpu_state *s, size_t index)
 {
     return cgroup_table_at(&s->groups, index);
 }
@@ -132,8 +132,8 @@ static void set_own(struct cgroup_cpu_state *s)
     for (size_t i = 0; i < s->groups.count; i++)
         group_at(s, i)->own = group_at(s, i)->percent;
     for (size_t i = 0; i < s->groups.count; i++) {
-        const struct group *group = group_at(s, i);
-        struct group *parent = parent_of(s, group->entry.path);
+        const struct cgroup_usage *group = group_at(s, i);
+        struct cgroup_usage *parent = parent_of(s, group->entry.path);
 
         if (parent)
             parent->own -= group->percent;
@@ -142,17 +142,17 @@ static void set_own(struct cgroup_cpu_state *s)
 
 static bool before(const void *a, const void *b)
 {
-    return ((const struct group *)a)->own > ((const struct group *)b)->own;
+    return ((const struct cgroup_usage *)a)->own > ((const struct cgroup_usage *)b)->own;
 }
 
 static void publish(struct cgroup_cpu_state *s)
 {
-    struct group best[CGROUP_CPU_MAX];
+    struct cgroup_usage best[CGROUP_CPU_MAX];
     size_t count = 0;
 
     set_own(s);
     for (size_t i = 0; i < s->groups.count; i++) {
-        const struct group *group = group_at(s, i);
+        const struct cgroup_usage *group = group_at(s, i);
 
         if (group->own > 0 && group->entry.path[1])
             top_offer(best, &count, CGROUP_CPU_MAX, sizeof(best[0]), group, before);
@@ -226,7 +226,7 @@ static int cgroup_cpu_open(void *state, const struct collector_env *env)
 
     s->rounds.plan = &rounds_plan;
     s->rounds.host = env->host;
-    s->groups.size = sizeof(struct group);
+    s->groups.size = sizeof(struct cgroup_usage);
     s->clock = env->clock;
     return 0;
 }

@@ -18,7 +18,7 @@
 /* Three small files of each: about 25 us. */
 #define DIRECTORIES_PER_TICK 20
 
-struct group {
+struct cgroup_tasks {
     struct cgroup_entry entry;
     bool limited;
     double current, limit;
@@ -80,7 +80,7 @@ static void note_refused(struct pids_state *s, const char *path, double more)
     size_t len = strlen(path);
 
     for (;;) {
-        struct group *owner = cgroup_table_find(&s->groups, path, len);
+        struct cgroup_tasks *owner = cgroup_table_find(&s->groups, path, len);
 
         if (owner && owner->limited) {
             owner->refused_total += more;
@@ -98,7 +98,7 @@ static void note_refused(struct pids_state *s, const char *path, double more)
 static void found_group(void *ctx, const char *path, int dir)
 {
     struct pids_state *s = ctx;
-    struct group *group = cgroup_table_find(&s->groups, path, strlen(path));
+    struct cgroup_tasks *group = cgroup_table_find(&s->groups, path, strlen(path));
     double current = 0, limit = 0;
     bool limited = read_number(dir, "pids.max", &limit) && limit > 0 &&
                    read_number(dir, "pids.current", &current);
@@ -152,7 +152,7 @@ static const struct cgroup_rounds_plan rounds_plan = {
     .ended = round_ended,
 };
 
-static double share(const struct group *group)
+static double share(const struct cgroup_tasks *group)
 {
     return group->current < group->limit ? 100 * group->current / group->limit : 100;
 }
@@ -160,18 +160,18 @@ static double share(const struct group *group)
 /* Those that refused something come first, then the fullest. */
 static bool before(const void *left, const void *right)
 {
-    const struct group *a = left, *b = right;
+    const struct cgroup_tasks *a = left, *b = right;
 
     return a->refused_ns != b->refused_ns ? a->refused_ns > b->refused_ns : share(a) > share(b);
 }
 
 static size_t publish(struct pids_state *s)
 {
-    struct group best[CGROUP_PIDS_MAX];
+    struct cgroup_tasks best[CGROUP_PIDS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < s->groups.count; i++) {
-        const struct group *group = cgroup_table_at(&s->groups, i);
+        const struct cgroup_tasks *group = cgroup_table_at(&s->groups, i);
 
         if (group->limited)
             top_offer(best, &count, CGROUP_PIDS_MAX, sizeof(best[0]), group, before);
@@ -208,7 +208,7 @@ static int pids_open(void *state, const struct collector_env *env)
 
     s->rounds.plan = &rounds_plan;
     s->rounds.host = env->host;
-    s->groups.size = sizeof(struct group);
+    s->groups.size = sizeof(struct cgroup_tasks);
     return 0;
 }
 

@@ -16,14 +16,14 @@
 /* CONFIG_NR_CPUS can be at most this on x86-64 and arm64. */
 #define CORES_MAX 8192
 
-struct baseline {
+struct ticks_before {
     bool seen;
     uint64_t ticks[CPU_MODE_COUNT];
 };
 
 struct core_state {
     unsigned id;
-    struct baseline baseline;
+    struct ticks_before baseline;
 };
 
 struct cpu_state {
@@ -31,7 +31,7 @@ struct cpu_state {
     char *buffer;
     size_t capacity;
     double ticks_per_second;
-    struct baseline total;
+    struct ticks_before total;
     struct core_state *before, *now; /* sorted by id, as the kernel prints them */
     size_t before_count, core_capacity;
     struct cpu_core *cores;
@@ -48,7 +48,7 @@ static void times_missing(struct cpu_times *t, const char *why)
 }
 
 /* Moves the baseline to `ticks` and writes the shares of the time in between. */
-static void times_update(const struct cpu_state *s, struct baseline *b,
+static void times_update(const struct cpu_state *s, struct ticks_before *b,
                          const uint64_t ticks[CPU_MODE_COUNT], struct cpu_times *t)
 {
     const char *why = b->seen ? NULL : "needs two samples";
@@ -112,13 +112,13 @@ static bool grow_cores(struct cpu_state *s, size_t count)
 }
 
 /* A core is compared with itself only: ids are sparse, and cores come and go. */
-static struct baseline core_baseline(const struct cpu_state *s, uint64_t id, size_t *cursor)
+static struct ticks_before core_baseline(const struct cpu_state *s, uint64_t id, size_t *cursor)
 {
     while (*cursor < s->before_count && s->before[*cursor].id < id)
         ++*cursor;
     if (*cursor < s->before_count && s->before[*cursor].id == id)
         return s->before[*cursor].baseline;
-    return (struct baseline){.seen = false};
+    return (struct ticks_before){.seen = false};
 }
 
 static void add_core(struct cpu_state *s, uint64_t id, const uint64_t ticks[CPU_MODE_COUNT],

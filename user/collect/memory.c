@@ -16,7 +16,7 @@ struct memory_state {
     char meminfo_reason[96], vmstat_reason[96], arcstats_reason[96];
 };
 
-struct field {
+struct meminfo_row {
     const char *key; /* as the file has it */
     size_t offset;   /* of a struct reading in struct memory_snapshot */
     const char *absent;
@@ -31,7 +31,7 @@ static const char no_hugepages[] = "this kernel has no huge page pool";
 static const char not_in_meminfo[] = "not in /proc/meminfo";
 static const char not_in_vmstat[] = "not in /proc/vmstat";
 
-static const struct field meminfo_fields[] = {
+static const struct meminfo_row meminfo_fields[] = {
     FIELD("MemTotal:", total_bytes, not_in_meminfo),
     FIELD("MemFree:", free_bytes, not_in_meminfo),
     FIELD("MemAvailable:", available_bytes, "this kernel does not estimate MemAvailable"),
@@ -48,7 +48,7 @@ static const struct field meminfo_fields[] = {
     FIELD("Hugepagesize:", hugepage_size_bytes, no_hugepages),
 };
 
-static const struct field vmstat_fields[] = {
+static const struct meminfo_row vmstat_fields[] = {
     FIELD("pswpin", swap_in_pages_total, "this kernel has no swap"),
     FIELD("pswpout", swap_out_pages_total, "this kernel has no swap"),
     FIELD("pgmajfault", major_faults_total, not_in_vmstat),
@@ -57,14 +57,14 @@ static const struct field vmstat_fields[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct reading *field_reading(struct memory_snapshot *m, const struct field *f)
+static struct reading *field_reading(struct memory_snapshot *m, const struct meminfo_row *f)
 {
     return (struct reading *)((char *)m + f->offset);
 }
 
 /* "KEY VALUE" or "KEY VALUE kB" per line. Both files keep the order of the tables above, so the
  * search starts where it last matched: most of the lines cost one comparison. */
-static void parse(struct scan file, const struct field *fields, size_t count,
+static void parse(struct scan file, const struct meminfo_row *fields, size_t count,
                   struct memory_snapshot *m)
 {
     struct scan line, key, unit;
@@ -105,8 +105,8 @@ static struct reading share_used(struct reading total, struct reading unused, co
 }
 
 static void sample_file(struct memory_state *s, struct proc_file *file, const char *name,
-                        char *reason, size_t reason_size, const struct field *fields, size_t count,
-                        struct memory_snapshot *m)
+                        char *reason, size_t reason_size, const struct meminfo_row *fields,
+                        size_t count, struct memory_snapshot *m)
 {
     ssize_t len = proc_file_read(file, &s->buffer, &s->capacity);
 

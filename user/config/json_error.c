@@ -1,25 +1,25 @@
 #include "config/json_error.h"
 #include <string.h>
 
-struct scan {
+struct json_scan {
     const char *text, *at;
     struct json_error *error;
 };
 
-static bool fail_at(struct scan *scan, const char *at, const char *what, const char *allowed)
+static bool fail_at(struct json_scan *scan, const char *at, const char *what, const char *allowed)
 {
     *scan->error = (struct json_error){(size_t)(at - scan->text), what, allowed};
     return false;
 }
 
-static bool fail(struct scan *scan, const char *allowed)
+static bool fail(struct json_scan *scan, const char *allowed)
 {
     if (!*scan->at)
         return fail_at(scan, scan->at, "the JSON ends too early", allowed);
     return fail_at(scan, scan->at, "not JSON from here", allowed);
 }
 
-static bool skip_blanks(struct scan *scan)
+static bool skip_blanks(struct json_scan *scan)
 {
     scan->at += strspn(scan->at, " \t\r\n");
     if (*scan->at == '#' || (*scan->at == '/' && (scan->at[1] == '/' || scan->at[1] == '*')))
@@ -27,7 +27,7 @@ static bool skip_blanks(struct scan *scan)
     return true;
 }
 
-static bool scan_string(struct scan *scan)
+static bool scan_string(struct json_scan *scan)
 {
     const char *start = scan->at++;
 
@@ -50,7 +50,7 @@ static bool scan_string(struct scan *scan)
     return true;
 }
 
-static bool scan_plain(struct scan *scan)
+static bool scan_plain(struct json_scan *scan)
 {
     static const char *const words[] = {"true", "false", "null"};
     const char *s = scan->at + (*scan->at == '-');
@@ -78,9 +78,9 @@ static bool scan_plain(struct scan *scan)
     return true;
 }
 
-static bool scan_value(struct scan *scan);
+static bool scan_value(struct json_scan *scan);
 
-static bool scan_member(struct scan *scan)
+static bool scan_member(struct json_scan *scan)
 {
     if (*scan->at != '"')
         return fail(scan, "a name in double quotes");
@@ -92,7 +92,7 @@ static bool scan_member(struct scan *scan)
     return scan_value(scan);
 }
 
-static bool scan_items(struct scan *scan, char end, bool (*one)(struct scan *scan),
+static bool scan_items(struct json_scan *scan, char end, bool (*one)(struct json_scan *scan),
                        const char *allowed)
 {
     scan->at++;
@@ -123,7 +123,7 @@ static bool scan_items(struct scan *scan, char end, bool (*one)(struct scan *sca
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): its depth is bounded before */
-static bool scan_value(struct scan *scan)
+static bool scan_value(struct json_scan *scan)
 {
     if (!skip_blanks(scan))
         return false;
@@ -136,7 +136,7 @@ static bool scan_value(struct scan *scan)
 
 bool json_find_error(const char *text, struct json_error *ret)
 {
-    struct scan scan = {text, text, ret};
+    struct json_scan scan = {text, text, ret};
 
     if (!scan_value(&scan) || !skip_blanks(&scan))
         return true;

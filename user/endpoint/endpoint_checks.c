@@ -115,7 +115,7 @@ void endpoint_checks_destroy(struct endpoint_checks *checks)
 }
 
 /* What of a configuration there is to ask. */
-struct plan {
+struct to_ask {
     struct endpoint_checks *checks;
     struct endpoint_entry *entries; /* NULL: only count */
     size_t count;
@@ -129,7 +129,7 @@ static bool is_cached(const struct config_upstream *upstream)
            upstream->fallback.strategy == FALLBACK_CACHED;
 }
 
-static struct endpoint_entry *add(struct plan *plan, const char *name, enum endpoint_owner owner,
+static struct endpoint_entry *add(struct to_ask *plan, const char *name, enum endpoint_owner owner,
                                   const struct config_check *check)
 {
     struct endpoint_entry *entry = plan->entries ? &plan->entries[plan->count] : NULL;
@@ -160,7 +160,7 @@ static struct endpoint_entry *add(struct plan *plan, const char *name, enum endp
     return entry;
 }
 
-static void add_feed(struct plan *plan, const struct config_upstream *upstream, const char *path)
+static void add_feed(struct to_ask *plan, const struct config_upstream *upstream, const char *path)
 {
     struct endpoint_entry *entry = add(plan, upstream->name, ENDPOINT_UPSTREAM, &upstream->check);
     const char *url = upstream->check.url, *authority = strstr(url, "://") + 3;
@@ -174,7 +174,7 @@ static void add_feed(struct plan *plan, const struct config_upstream *upstream, 
 }
 
 /* As often as the upstream itself is asked. */
-static void add_endpoint(struct plan *plan, const struct config_upstream *upstream, size_t index)
+static void add_endpoint(struct to_ask *plan, const struct config_upstream *upstream, size_t index)
 {
     const struct config_fallback *fallback = &upstream->fallback;
     struct config_check check = {
@@ -207,7 +207,7 @@ static bool has_alternatives(const struct config_upstream *upstream)
            upstream->fallback.strategy == FALLBACK_ALTERNATIVE;
 }
 
-static void plan_all(struct plan *plan, const struct config *config)
+static void plan_all(struct to_ask *plan, const struct config *config)
 {
     const struct config_upstream *upstream;
     struct endpoint_entry *entry;
@@ -258,7 +258,7 @@ static void adopt(struct endpoint_entry *entry, const struct endpoint_entry *old
     }
 }
 
-static bool is_whole(const struct plan *plan)
+static bool is_whole(const struct to_ask *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct endpoint_entry *entry = &plan->entries[i];
@@ -271,7 +271,7 @@ static bool is_whole(const struct plan *plan)
 
 int endpoint_checks_stage(struct endpoint_checks *checks, const struct config *config)
 {
-    struct plan plan = {.checks = checks};
+    struct to_ask plan = {.checks = checks};
     size_t count;
 
     endpoint_checks_unstage(checks);

@@ -88,7 +88,7 @@ static int add_stale(cJSON *out, const struct field *f, const struct last_value 
 }
 
 /* What a field is rendered from: its place in the structure, and the structure itself. */
-struct source {
+struct rendered {
     const void *at, *object, *ctx;
 };
 
@@ -99,7 +99,7 @@ static int add_number(cJSON *out, const struct field *f, double value)
     return add_item(out, f->key, cJSON_CreateNumber(rounded(value, f->decimals)));
 }
 
-static int add_reading(cJSON *out, const struct field *f, const struct source *s)
+static int add_reading(cJSON *out, const struct field *f, const struct rendered *s)
 {
     const struct reading *reading = s->at;
     int r;
@@ -110,32 +110,32 @@ static int add_reading(cJSON *out, const struct field *f, const struct source *s
     return r == 0 && reading->last ? add_stale(out, f, reading->last) : r;
 }
 
-static int add_double(cJSON *out, const struct field *f, const struct source *s)
+static int add_double(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_number(out, f, *(const double *)s->at);
 }
 
-static int add_u64(cJSON *out, const struct field *f, const struct source *s)
+static int add_u64(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_number(out, f, (double)*(const uint64_t *)s->at);
 }
 
-static int add_u32(cJSON *out, const struct field *f, const struct source *s)
+static int add_u32(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_number(out, f, *(const uint32_t *)s->at);
 }
 
-static int add_i32(cJSON *out, const struct field *f, const struct source *s)
+static int add_i32(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_number(out, f, *(const int32_t *)s->at);
 }
 
-static int add_duration(cJSON *out, const struct field *f, const struct source *s)
+static int add_duration(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_number(out, f, (double)*(const uint64_t *)s->at / NS_PER_SECOND);
 }
 
-static int add_bool(cJSON *out, const struct field *f, const struct source *s)
+static int add_bool(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_item(out, f->key, cJSON_CreateBool(*(const bool *)s->at));
 }
@@ -161,17 +161,17 @@ static int add_text(cJSON *out, const struct field *f, const char *value, bool i
                  : add_unknown(out, f->key, f->unknown);
 }
 
-static int add_chars(cJSON *out, const struct field *f, const struct source *s)
+static int add_chars(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_text(out, f, *(const char *)s->at || !f->unknown ? s->at : NULL, true);
 }
 
-static int add_string(cJSON *out, const struct field *f, const struct source *s)
+static int add_string(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_text(out, f, *(const char *const *)s->at, false);
 }
 
-static int add_computed(cJSON *out, const struct field *f, const struct source *s)
+static int add_computed(cJSON *out, const struct field *f, const struct rendered *s)
 {
     struct field_text text;
 
@@ -180,7 +180,7 @@ static int add_computed(cJSON *out, const struct field *f, const struct source *
     return add_text(out, f, f->text(&text), false);
 }
 
-static int add_time(cJSON *out, const struct field *f, const struct source *s)
+static int add_time(cJSON *out, const struct field *f, const struct rendered *s)
 {
     uint64_t realtime_ns = *(const uint64_t *)s->at;
     char buffer[CLOCK_RFC3339_BYTES];
@@ -190,7 +190,7 @@ static int add_time(cJSON *out, const struct field *f, const struct source *s)
     return add_text(out, f, realtime_ns ? buffer : NULL, false);
 }
 
-static int add_status(cJSON *out, const struct field *f, const struct source *s)
+static int add_status(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_text(out, f, status_name(*(const enum status *)s->at), false);
 }
@@ -205,7 +205,7 @@ static int add_sentence(cJSON *list, const char *sentence)
     return -ENOMEM;
 }
 
-static int add_strings(cJSON *out, const struct field *f, const struct source *s)
+static int add_strings(cJSON *out, const struct field *f, const struct rendered *s)
 {
     const char *const *strings = s->at;
     size_t count = *(const size_t *)((const char *)s->object + f->count_offset);
@@ -217,7 +217,7 @@ static int add_strings(cJSON *out, const struct field *f, const struct source *s
     return r;
 }
 
-static int add_reasons(cJSON *out, const struct field *f, const struct source *s)
+static int add_reasons(cJSON *out, const struct field *f, const struct rendered *s)
 {
     const struct reasons *reasons = *(const struct reasons *const *)s->at;
     cJSON *list = cJSON_CreateArray();
@@ -234,7 +234,7 @@ static int add_reasons(cJSON *out, const struct field *f, const struct source *s
     return r;
 }
 
-static int add_labels(cJSON *out, const struct field *f, const struct source *s)
+static int add_labels(cJSON *out, const struct field *f, const struct rendered *s)
 {
     const struct labels *labels = *(const struct labels *const *)s->at;
     cJSON *object = cJSON_CreateObject();
@@ -261,7 +261,7 @@ static int add_object(cJSON *out, const char *key, const struct field_table *tab
     return r ? r : fields_render(item, table, object, ctx);
 }
 
-static int add_structure(cJSON *out, const struct field *f, const struct source *s)
+static int add_structure(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_object(out, f->key, f->table, s->at, s->ctx);
 }
@@ -271,7 +271,7 @@ static struct reading ns_to_seconds(struct reading ns)
     return reading_known(ns) ? reading_of(ns.value / NS_PER_SECOND) : ns;
 }
 
-static int add_latency(cJSON *out, const struct field *f, const struct source *s)
+static int add_latency(cJSON *out, const struct field *f, const struct rendered *s)
 {
     const struct latency *l = s->at;
     struct latency_view view = {
@@ -287,7 +287,7 @@ static int add_latency(cJSON *out, const struct field *f, const struct source *s
     return add_object(out, f->key, &latency_table, &view, NULL);
 }
 
-static int add_rows(cJSON *out, const struct field *f, const struct source *s, const char *rows)
+static int add_rows(cJSON *out, const struct field *f, const struct rendered *s, const char *rows)
 {
     size_t count = rows ? *(const size_t *)((const char *)s->object + f->count_offset) : 0;
     cJSON *list = cJSON_CreateArray();
@@ -303,18 +303,18 @@ static int add_rows(cJSON *out, const struct field *f, const struct source *s, c
     return r;
 }
 
-static int add_rows_at(cJSON *out, const struct field *f, const struct source *s)
+static int add_rows_at(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_rows(out, f, s, *(const char *const *)s->at);
 }
 
-static int add_rows_in_place(cJSON *out, const struct field *f, const struct source *s)
+static int add_rows_in_place(cJSON *out, const struct field *f, const struct rendered *s)
 {
     return add_rows(out, f, s, s->at);
 }
 
 static int (*const adders[FIELD_KIND_COUNT])(cJSON *, const struct field *,
-                                             const struct source *) = {
+                                             const struct rendered *) = {
     [FIELD_READING] = add_reading,   [FIELD_DOUBLE] = add_double,
     [FIELD_U64] = add_u64,           [FIELD_U32] = add_u32,
     [FIELD_I32] = add_i32,           [FIELD_BOOL] = add_bool,
@@ -327,7 +327,7 @@ static int (*const adders[FIELD_KIND_COUNT])(cJSON *, const struct field *,
     [FIELD_STRINGS] = add_strings,
 };
 
-static int add_missing(cJSON *out, const struct field *f, const struct source *s, const char *why)
+static int add_missing(cJSON *out, const struct field *f, const struct rendered *s, const char *why)
 {
     const struct reading *reading = f->kind == FIELD_READING && s->object ? s->at : NULL;
     int r;
@@ -349,7 +349,7 @@ static int render(cJSON *out, const struct field_table *table, const void *objec
         missing = field_reason(object, table->missing_at);
     for (size_t i = 0; r == 0 && i < table->count; i++) {
         const struct field *f = &table->fields[i];
-        struct source source = {(const char *)object + f->offset, object, ctx};
+        struct rendered source = {(const char *)object + f->offset, object, ctx};
         const char *why = missing ? missing : field_reason(object, f->missing_at);
 
         if (f->kind == FIELD_MERGE)

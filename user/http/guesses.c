@@ -8,7 +8,7 @@
 #define KEY_BYTES 16
 #define PREFIX_BYTES 8
 
-struct source {
+struct guesser {
     uint8_t key[KEY_BYTES];
     char text[GUESS_SOURCE_BYTES];
     uint64_t used_ns; /* 0: an empty place */
@@ -18,7 +18,7 @@ struct source {
 };
 
 struct guesses {
-    struct source sources[GUESS_SOURCES];
+    struct guesser sources[GUESS_SOURCES];
     uint64_t lines_ns; /* begin of the time that `lines` were written in */
     unsigned lines;
     uint64_t of_others;
@@ -75,7 +75,7 @@ static void make_key(const struct sockaddr *source, uint8_t key[KEY_BYTES])
     }
 }
 
-static const struct source *find(const struct guesses *guesses, const uint8_t key[KEY_BYTES])
+static const struct guesser *find(const struct guesses *guesses, const uint8_t key[KEY_BYTES])
 {
     for (size_t i = 0; i < GUESS_SOURCES; i++)
         if (guesses->sources[i].used_ns && memcmp(guesses->sources[i].key, key, KEY_BYTES) == 0)
@@ -83,10 +83,10 @@ static const struct source *find(const struct guesses *guesses, const uint8_t ke
     return NULL;
 }
 
-static struct source *find_or_make(struct guesses *guesses, const uint8_t key[KEY_BYTES])
+static struct guesser *find_or_make(struct guesses *guesses, const uint8_t key[KEY_BYTES])
 {
-    const struct source *known = find(guesses, key);
-    struct source *oldest = guesses->sources;
+    const struct guesser *known = find(guesses, key);
+    struct guesser *oldest = guesses->sources;
 
     if (known)
         return &guesses->sources[known - guesses->sources];
@@ -94,7 +94,7 @@ static struct source *find_or_make(struct guesses *guesses, const uint8_t key[KE
         if (guesses->sources[i].used_ns < oldest->used_ns)
             oldest = &guesses->sources[i];
     guesses->of_others += oldest->unsaid + oldest->unread;
-    *oldest = (struct source){0};
+    *oldest = (struct guesser){0};
     memcpy(oldest->key, key, KEY_BYTES);
     return oldest;
 }
@@ -102,7 +102,7 @@ static struct source *find_or_make(struct guesses *guesses, const uint8_t key[KE
 void guesses_add(struct guesses *guesses, const struct sockaddr *address, uint64_t now_ns)
 {
     uint8_t key[KEY_BYTES];
-    struct source *source;
+    struct guesser *source;
 
     make_key(address, key);
     source = find_or_make(guesses, key);
@@ -115,7 +115,7 @@ void guesses_add(struct guesses *guesses, const struct sockaddr *address, uint64
 void guesses_add_unread(struct guesses *guesses, const struct sockaddr *address)
 {
     uint8_t key[KEY_BYTES];
-    const struct source *source;
+    const struct guesser *source;
 
     make_key(address, key);
     source = find(guesses, key);
@@ -127,7 +127,7 @@ unsigned guesses_wait_seconds(const struct guesses *guesses, const struct sockad
                               uint64_t now_ns)
 {
     uint64_t allowed_ns = now_ns + (GUESSES_AT_ONCE - 1) * GUESS_PAUSE_NS;
-    const struct source *source;
+    const struct guesser *source;
     uint8_t key[KEY_BYTES];
 
     make_key(address, key);
@@ -146,7 +146,7 @@ static bool may_write(struct guesses *guesses, uint64_t now_ns)
     return guesses->lines < GUESS_LINES;
 }
 
-static void say(struct guesses *guesses, struct source *source, uint64_t now_ns,
+static void say(struct guesses *guesses, struct guesser *source, uint64_t now_ns,
                 guess_report_fn *fn, void *ctx)
 {
     struct guess_report report = {
@@ -166,7 +166,7 @@ uint64_t guesses_report(struct guesses *guesses, uint64_t now_ns, guess_report_f
     uint64_t next_ns = 0;
 
     for (size_t i = 0; i < GUESS_SOURCES; i++) {
-        struct source *source = &guesses->sources[i];
+        struct guesser *source = &guesses->sources[i];
         bool due = !source->line_ns || now_ns - source->line_ns >= GUESS_LINE_NS;
         uint64_t again_ns;
 

@@ -60,7 +60,7 @@ bool attach_possible(const char *target)
 }
 
 /* By the kernel's own clock, not that of a test. */
-static void note_attached(struct probe *probe, const struct group *group)
+static void note_attached(struct probe *probe, const struct probe_group *group)
 {
     uint64_t now_ns = clock_monotonic_ns(clock_system());
     struct kernel_map *map = map_find(probe, "attached_since");

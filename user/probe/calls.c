@@ -172,7 +172,7 @@ static uint64_t expect_new_calls(const struct probe *probe, uint64_t now_ns)
 static void note_pause(struct probe *probe)
 {
     for (size_t g = 0; g < probe->group_count; g++) {
-        const struct group *group = &probe->groups[g];
+        const struct probe_group *group = &probe->groups[g];
 
         if (group->row->concern == CONCERN_REQUEST &&
             group->attached_again_ns > probe->call_table.followed_since_ns) {

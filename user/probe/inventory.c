@@ -14,15 +14,15 @@ static bool names(const struct way_row *way, const char *program)
     return false;
 }
 
-static struct group *add_group(struct probe *probe, const struct object_row *row,
-                               const struct group_row *spec)
+static struct probe_group *add_group(struct probe *probe, const struct object_row *row,
+                                     const struct group_row *spec)
 {
-    struct group *group;
+    struct probe_group *group;
 
     if (probe->group_count == PROGRAMS_MAX)
         return NULL;
     group = &probe->groups[probe->group_count++];
-    *group = (struct group){.row = row, .spec = spec, .way_count = 1};
+    *group = (struct probe_group){.row = row, .spec = spec, .way_count = 1};
     while (spec && group->way_count < WAYS_MAX && spec->ways[group->way_count].programs[0])
         group->way_count++;
     return group;
@@ -32,7 +32,7 @@ static struct group *add_group(struct probe *probe, const struct object_row *row
 static int place(struct probe *probe, const struct object_row *row, struct program *program)
 {
     for (unsigned g = 0; g < probe->group_count; g++) {
-        const struct group *group = &probe->groups[g];
+        const struct probe_group *group = &probe->groups[g];
 
         for (unsigned w = 0; group->row == row && group->spec && w < group->way_count; w++) {
             if (names(&group->spec->ways[w], program->name)) {

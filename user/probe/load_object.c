@@ -17,7 +17,7 @@
 static bool under_trial(const struct probe *probe, const struct object_row *row,
                         const struct program *program)
 {
-    const struct group *group = &probe->groups[program->group];
+    const struct probe_group *group = &probe->groups[program->group];
 
     return group->row == row && group->state == GROUP_UNDECIDED && group->way == program->way;
 }
@@ -26,7 +26,7 @@ static bool under_trial(const struct probe *probe, const struct object_row *row,
 static void refuse_way(struct probe *probe, unsigned group_index, struct program *culprit,
                        const char *reason)
 {
-    struct group *group = &probe->groups[group_index];
+    struct probe_group *group = &probe->groups[group_index];
 
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
@@ -62,7 +62,7 @@ static void refuse_impossible(struct probe *probe, const struct object_row *row,
 {
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
-        const struct group *group = &probe->groups[program->group];
+        const struct probe_group *group = &probe->groups[program->group];
         const struct way_row *way = group->spec ? &group->spec->ways[program->way] : NULL;
         char reason[PROBE_REASON_BYTES] = "";
 
@@ -245,7 +245,7 @@ static void keep_loaded(struct probe *probe, const struct object_row *row,
 static void attach_loaded(struct probe *probe, const struct object_row *row)
 {
     for (unsigned g = 0; g < probe->group_count; g++) {
-        struct group *group = &probe->groups[g];
+        struct probe_group *group = &probe->groups[g];
         struct program *culprit;
         char reason[PROBE_REASON_BYTES];
         int err;
@@ -268,7 +268,7 @@ static void settle(struct probe *probe, const struct object_row *row)
 {
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
-        const struct group *group = &probe->groups[program->group];
+        const struct probe_group *group = &probe->groups[program->group];
 
         if (group->row != row || program->refused)
             continue;
@@ -302,7 +302,7 @@ static void start_trial(struct probe *probe, const struct object_row *row)
     enum probe_mode mode = probe->config.mode[row->concern];
 
     for (size_t i = 0; i < probe->group_count; i++) {
-        struct group *group = &probe->groups[i];
+        struct probe_group *group = &probe->groups[i];
 
         if (group->row != row)
             continue;

@@ -35,7 +35,7 @@ static int find_costliest(const struct probe *probe)
 
 static void shed(struct probe *probe, unsigned index, double cost, double total, uint64_t now_ns)
 {
-    struct group *group = &probe->groups[index];
+    struct probe_group *group = &probe->groups[index];
 
     for (size_t i = 0; i < probe->program_count; i++) {
         struct program *program = &probe->programs[i];
@@ -100,7 +100,7 @@ static void mark_attached(struct probe *probe, unsigned index)
 void budget_retry(struct probe *probe, uint64_t now_ns)
 {
     for (unsigned g = 0; g < probe->group_count; g++) {
-        struct group *group = &probe->groups[g];
+        struct probe_group *group = &probe->groups[g];
         struct program *culprit;
         int err;
 

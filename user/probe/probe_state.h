@@ -50,7 +50,7 @@ struct program {
 enum group_state { GROUP_UNDECIDED, GROUP_ATTACHED, GROUP_REFUSED, GROUP_OFF, GROUP_SHED };
 
 /* Programs that live and are shed together, in one of several ways. */
-struct group {
+struct probe_group {
     const struct object_row *row;
     const struct group_row *spec; /* NULL: one program that no row names */
     enum group_state state;
@@ -103,7 +103,7 @@ struct probe {
 
     struct program programs[PROGRAMS_MAX];
     size_t program_count;
-    struct group groups[PROGRAMS_MAX];
+    struct probe_group groups[PROGRAMS_MAX];
     size_t group_count;
     struct kernel_map maps[MAPS_MAX];
     size_t map_count;

@@ -12,7 +12,7 @@ size_t probe_program_count(const struct probe *probe)
 void probe_program_view(const struct probe *probe, size_t index, struct program_view *ret)
 {
     const struct program *program = &probe->programs[index];
-    const struct group *group = &probe->groups[program->group];
+    const struct probe_group *group = &probe->groups[program->group];
     const struct program_stats *stats = &program->stats;
     bool in_use = group->way == program->way;
     bool hooked = hook_attached(probe, program);
@@ -103,7 +103,7 @@ void probe_view(const struct probe *probe, struct probe_view *ret)
 }
 
 /* The concern's main group: the first of its row. */
-static const struct group *main_group(const struct probe *probe, enum probe_concern c)
+static const struct probe_group *main_group(const struct probe *probe, enum probe_concern c)
 {
     for (size_t i = 0; i < probe->group_count; i++) {
         if (probe->groups[i].row->concern == c)
@@ -114,7 +114,7 @@ static const struct group *main_group(const struct probe *probe, enum probe_conc
 
 bool probe_concern_active(const struct probe *probe, enum probe_concern c, const char **ret_reason)
 {
-    const struct group *group = main_group(probe, c);
+    const struct probe_group *group = main_group(probe, c);
 
     if (group && group->state == GROUP_ATTACHED)
         return true;
@@ -132,7 +132,7 @@ bool probe_concern_active(const struct probe *probe, enum probe_concern c, const
 
 const char *probe_concern_method(const struct probe *probe, enum probe_concern c)
 {
-    const struct group *group = main_group(probe, c);
+    const struct probe_group *group = main_group(probe, c);
     const char *method = group && group->spec && group->state == GROUP_ATTACHED
                              ? group->spec->ways[group->way].method
                              : NULL;

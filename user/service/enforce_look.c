@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct verdict {
+struct enforcement_look {
     enum enforcement enforcement;
     bool acts;     /* connects are refused, if not all of them */
     bool mendable; /* by putting it in force again */
@@ -31,7 +31,7 @@ static bool is_hooked(const struct enforce *e, const struct hook_list *list, con
 }
 
 /* Nothing of it is the host's fault: names that do not resolve, or that share an address. */
-static void judge_addresses(const struct enforce *e, size_t upstream, struct verdict *v)
+static void judge_addresses(const struct enforce *e, size_t upstream, struct enforcement_look *v)
 {
     struct upstream_reach reach;
 
@@ -54,7 +54,7 @@ static void judge_addresses(const struct enforce *e, size_t upstream, struct ver
 
 /* What a breaker that enforces opens by. One that is forced open needs none of it. */
 static void judge_calls(const struct enforce *e, size_t upstream, const struct clients *clients,
-                        struct verdict *v)
+                        struct enforcement_look *v)
 {
     const struct config_upstream *of = &e->config->upstreams.items[upstream];
     char why[PROBE_ERROR_BYTES];
@@ -77,7 +77,7 @@ static void judge_calls(const struct enforce *e, size_t upstream, const struct c
 }
 
 static void judge_asked(const struct enforce *e, size_t upstream, const struct clients *clients,
-                        struct verdict *v)
+                        struct enforcement_look *v)
 {
     const struct breaker_row *row = &e->rows[services_row(e->sources.services, upstream)];
     char why[PROBE_ERROR_BYTES];
@@ -97,12 +97,12 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
     }
 }
 
-static void judge(const struct enforce *e, size_t upstream, struct verdict *v)
+static void judge(const struct enforce *e, size_t upstream, struct enforcement_look *v)
 {
     struct clients clients;
     int r;
 
-    *v = (struct verdict){.enforcement = ENFORCEMENT_FAILED};
+    *v = (struct enforcement_look){.enforcement = ENFORCEMENT_FAILED};
     if (!e->sources.cgroup_root) {
         snprintf(v->why, sizeof(v->why), "no cgroup v2 is mounted");
         return;
@@ -122,7 +122,7 @@ struct enforce_lack enforce_judge(struct enforce *e)
     struct enforce_lack lack = {0};
 
     for (size_t i = 0; e->rows && i < e->config->upstreams.count; i++) {
-        struct verdict v;
+        struct enforcement_look v;
 
         judge(e, i, &v);
         lack.mendable = lack.mendable || v.mendable;

@@ -24,7 +24,7 @@ struct responder_port {
 };
 
 /* One per request. */
-struct request {
+struct port_request {
     bool begun;
     char uri[];
 };
@@ -60,7 +60,7 @@ static void on_timeout(void *ctx, uint64_t now_ns)
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     size_t bytes = strlen(uri) + 1;
-    struct request *request = malloc(sizeof(*request) + bytes);
+    struct port_request *request = malloc(sizeof(*request) + bytes);
 
     (void)cls;
     (void)connection;
@@ -86,7 +86,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   size_t *upload_bytes, void **ctx)
 {
     const struct responder_port *port = cls;
-    struct request *request = *ctx;
+    struct port_request *request = *ctx;
     struct MHD_Response *response;
     enum MHD_Result queued;
     unsigned status = 0;
