@@ -1,6 +1,7 @@
 /* max_alerts_per_hour: each severity has its own, so that warnings never use up what an error
  * needs, and of that no source takes more than half of what the others have left. */
 #include "alert/engine.h"
+#include "base/array.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,16 +49,9 @@ void limit_add(struct alert_manager *m, const struct sent *added)
     m->sent_count -= gone;
     if (gone)
         memmove(m->sent, m->sent + gone, m->sent_count * sizeof(*m->sent));
-    if (m->sent_count == m->sent_capacity) {
-        size_t capacity = m->sent_capacity ? 2 * m->sent_capacity : 16;
-        struct sent *sent = realloc(m->sent, capacity * sizeof(*sent));
-
-        /* Out of memory: one notification too many in this hour. */
-        if (!sent)
-            return;
-        m->sent = sent;
-        m->sent_capacity = capacity;
-    }
+    /* Out of memory: one notification too many in this hour. */
+    if (!ARRAY_GROW(m->sent, m->sent_capacity, m->sent_count + 1))
+        return;
     m->sent[m->sent_count++] = *added;
 }
 

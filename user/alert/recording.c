@@ -1,6 +1,7 @@
 #include "alert/recording.h"
 #include "alert/recording_column.h"
 #include "alert/recording_source.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -251,15 +252,8 @@ static bool parse_number(const char *text, double *ret)
 static int add_events(struct recording *r, struct alert_input *ret,
                       const struct recording_column *column, size_t count)
 {
-    if (ret->event_count + count > r->row->event_capacity) {
-        size_t capacity = ret->event_count + count;
-        struct alert_event *events = realloc(r->row->events, capacity * sizeof(*events));
-
-        if (!events)
-            return -ENOMEM;
-        r->row->events = events;
-        r->row->event_capacity = capacity;
-    }
+    if (!ARRAY_GROW(r->row->events, r->row->event_capacity, ret->event_count + count))
+        return -ENOMEM;
     while (count-- > 0)
         r->row->events[ret->event_count++] =
             (struct alert_event){column->event, column->labels, column->label_count, NAN, NULL};

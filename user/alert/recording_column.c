@@ -1,6 +1,7 @@
 #include "alert/recording_column.h"
 #include "alert/matcher_parse.h"
 #include "alert/rule.h"
+#include "base/array.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +9,13 @@
 
 static int add_label(struct recording_column *column, const char *name, const char *value)
 {
-    struct label *labels = realloc(column->labels, (column->label_count + 1) * sizeof(*labels));
+    struct label *label;
 
-    if (!labels)
+    if (!ARRAY_GROW(column->labels, column->label_capacity, column->label_count + 1))
         return -ENOMEM;
-    column->labels = labels;
-    labels[column->label_count] = (struct label){strdup(name), strdup(value)};
-    column->label_count++;
-    return labels[column->label_count - 1].name && labels[column->label_count - 1].value ? 0
-                                                                                         : -ENOMEM;
+    label = &column->labels[column->label_count++];
+    *label = (struct label){strdup(name), strdup(value)};
+    return label->name && label->value ? 0 : -ENOMEM;
 }
 
 /* "{a="b",c="d"}", or nothing. */

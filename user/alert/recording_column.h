@@ -11,7 +11,7 @@ struct recording_column {
     char *metric;
     enum rule_event event;
     struct label *labels;
-    size_t label_count;
+    size_t label_count, label_capacity;
 };
 
 /* 0, -EINVAL with `error`, or -ENOMEM. Released in either case. */

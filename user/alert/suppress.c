@@ -1,5 +1,6 @@
 /* Why an alert that fires is not told: silences, mute windows, inhibition. */
 #include "alert/engine.h"
+#include "base/array.h"
 #include "base/names.h"
 #include <stdlib.h>
 
@@ -44,19 +45,10 @@ static int by_value(const void *a, const void *b)
 
 static void add_source(struct alert_manager *m, size_t index, uint64_t hash)
 {
-    size_t capacity = m->sources[index].capacity;
-
-    if (m->sources[index].count == capacity) {
-        uint64_t *hashes;
-
-        capacity = capacity ? 2 * capacity : 16;
-        hashes = realloc(m->sources[index].hashes, capacity * sizeof(*hashes));
-        /* Out of memory: an alert too many is told. */
-        if (!hashes)
-            return;
-        m->sources[index].hashes = hashes;
-        m->sources[index].capacity = capacity;
-    }
+    /* Out of memory: an alert too many is told. */
+    if (!ARRAY_GROW(m->sources[index].hashes, m->sources[index].capacity,
+                    m->sources[index].count + 1))
+        return;
     m->sources[index].hashes[m->sources[index].count++] = hash;
 }
 

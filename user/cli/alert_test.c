@@ -2,6 +2,7 @@
 #include "cli/alert_test.h"
 #include "alert/alert.h"
 #include "alert/recording.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -91,15 +92,8 @@ static struct seen *find_seen(struct timeline *timeline, const struct alert_view
     for (size_t i = 0; i < timeline->seen_count; i++)
         if (strcmp(timeline->seen[i].id, view->id) == 0)
             return &timeline->seen[i];
-    if (timeline->seen_count == timeline->seen_capacity) {
-        size_t capacity = timeline->seen_capacity ? 2 * timeline->seen_capacity : 64;
-
-        seen = realloc(timeline->seen, capacity * sizeof(*seen));
-        if (!seen)
-            return NULL;
-        timeline->seen = seen;
-        timeline->seen_capacity = capacity;
-    }
+    if (!ARRAY_GROW(timeline->seen, timeline->seen_capacity, timeline->seen_count + 1))
+        return NULL;
     seen = &timeline->seen[timeline->seen_count++];
     *seen = (struct seen){.state = ALERT_STATE_COUNT};
     memcpy(seen->id, view->id, sizeof(seen->id));

@@ -106,7 +106,6 @@ static struct device_state *find_state(struct block_devices *d, uint32_t device,
                                        const struct scan *name, size_t *cursor)
 {
     struct device_state *state = NULL;
-    void *states = d->states;
 
     for (size_t i = 0; i < d->state_count && !state; i++) {
         size_t at = (*cursor + i) % d->state_count;
@@ -120,9 +119,8 @@ static struct device_state *find_state(struct block_devices *d, uint32_t device,
         return state;
     if (!state) {
         if (d->state_count == STATES_MAX ||
-            !array_grow(&states, &d->state_capacity, d->state_count + 1, sizeof(*d->states)))
+            !ARRAY_GROW(d->states, d->state_capacity, d->state_count + 1))
             return NULL;
-        d->states = states;
         state = &d->states[d->state_count++];
         *cursor = d->state_count;
     }
@@ -194,15 +192,6 @@ static bool parse_line(struct scan *line, uint32_t *ret_device, struct scan *ret
     return true;
 }
 
-static bool add_row(struct block_devices *d, size_t count)
-{
-    void *rows = d->rows;
-    bool ok = array_grow(&rows, &d->row_capacity, count + 1, sizeof(*d->rows));
-
-    d->rows = rows;
-    return ok;
-}
-
 /* Devices without capacity need no row, but a state: it spares asking each time. */
 static size_t parse(struct block_devices *d, struct scan file, uint64_t now_ns, size_t *ret_omitted)
 {
@@ -230,7 +219,7 @@ static size_t parse(struct block_devices *d, struct scan file, uint64_t now_ns, 
         }
         if (!state->has_capacity)
             continue;
-        if (add_row(d, count))
+        if (ARRAY_GROW(d->rows, d->row_capacity, count + 1))
             fill_row(state, columns, now_ns, &d->rows[count++]);
         else
             (*ret_omitted)++;

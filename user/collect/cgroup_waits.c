@@ -1,4 +1,5 @@
 #include "collect/cgroup_waits.h"
+#include "base/array.h"
 #include "model/histogram.h"
 #include "probe/map.h"
 #include <errno.h>
@@ -106,16 +107,9 @@ static void on_reclaim(void *ctx, const void *key, const void *values, unsigned 
     add_cpus(&row.stalls, values, cpus, stride);
     latency_add(&t->reclaim[row.key.kind], &row.stalls);
     t->values_read += cpus;
-    if (t->reclaim_count == t->reclaim_capacity) {
-        size_t capacity = t->reclaim_capacity ? 2 * t->reclaim_capacity : ROWS_FIRST;
-        struct reclaim_row *rows = realloc(t->reclaim_rows, capacity * sizeof(*rows));
-
-        if (!rows) {
-            latency_add(&t->rest.reclaim, &row.stalls);
-            return;
-        }
-        t->reclaim_rows = rows;
-        t->reclaim_capacity = capacity;
+    if (!ARRAY_GROW(t->reclaim_rows, t->reclaim_capacity, t->reclaim_count + 1)) {
+        latency_add(&t->rest.reclaim, &row.stalls);
+        return;
     }
     t->reclaim_rows[t->reclaim_count++] = row;
 }

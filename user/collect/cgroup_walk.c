@@ -1,4 +1,5 @@
 #include "collect/cgroup_walk.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/mounts.h"
@@ -99,16 +100,8 @@ void cgroup_walk_destroy(struct cgroup_walk *walk)
 /* Takes `path`, also when there is no room for it. */
 static void push(struct cgroup_walk *walk, char *path)
 {
-    if (path && walk->count == walk->capacity && walk->capacity < WAITING_MAX) {
-        size_t capacity = walk->capacity ? 2 * walk->capacity : 64;
-        char **waiting = realloc(walk->waiting, capacity * sizeof(*waiting));
-
-        if (waiting) {
-            walk->waiting = waiting;
-            walk->capacity = capacity;
-        }
-    }
-    if (path && walk->count < walk->capacity)
+    if (path && walk->count < WAITING_MAX &&
+        ARRAY_GROW(walk->waiting, walk->capacity, walk->count + 1))
         walk->waiting[walk->count++] = path;
     else
         free(path);

@@ -1,4 +1,5 @@
 /* CPU time per mode and core, load and task counts, from /proc/stat and /proc/loadavg. */
+#include "base/array.h"
 #include "base/file.h"
 #include "base/scan.h"
 #include "collect/collector.h"
@@ -92,22 +93,12 @@ static bool parse_ticks(struct scan *line, uint64_t ticks[CPU_MODE_COUNT])
 
 static bool grow_cores(struct cpu_state *s, size_t count)
 {
-    size_t capacity = count < 16 ? 16 : 2 * count;
-    struct core_state *before = realloc(s->before, capacity * sizeof(*before)), *now;
-    struct cpu_core *cores;
+    size_t before = s->core_capacity, now = before, cores = before;
 
-    if (!before)
+    if (!ARRAY_GROW(s->before, before, count) || !ARRAY_GROW(s->now, now, count) ||
+        !ARRAY_GROW(s->cores, cores, count))
         return false;
-    s->before = before;
-    now = realloc(s->now, capacity * sizeof(*now));
-    if (!now)
-        return false;
-    s->now = now;
-    cores = realloc(s->cores, capacity * sizeof(*cores));
-    if (!cores)
-        return false;
-    s->cores = cores;
-    s->core_capacity = capacity;
+    s->core_capacity = cores;
     return true;
 }
 

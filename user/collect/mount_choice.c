@@ -57,12 +57,9 @@ static bool is_root(const char *target)
 static int add(struct mount_choice *c, const struct mount_candidate *candidate, const char *target,
                const char *path)
 {
-    void *list = c->list;
-    bool ok = array_grow(&list, &c->capacity, c->count + 1, sizeof(*c->list));
     struct mount_candidate *added;
 
-    c->list = list;
-    if (!ok)
+    if (!ARRAY_GROW(c->list, c->capacity, c->count + 1))
         return -ENOMEM;
     added = &c->list[c->count++];
     *added = *candidate;

@@ -52,11 +52,9 @@ static int by_id(const void *a, const void *b)
 
 static int add(struct mount_tree *tree, const struct mount_line *line)
 {
-    void *nodes = tree->nodes;
-    bool ok = array_grow(&nodes, &tree->capacity, tree->count + 1, sizeof(*tree->nodes));
+    bool ok = ARRAY_GROW(tree->nodes, tree->capacity, tree->count + 1);
     char *target = ok ? strdup(line->target) : NULL;
 
-    tree->nodes = nodes;
     if (!target)
         return -ENOMEM;
     tree->nodes[tree->count] = (struct mount_node){.id = line->id,

@@ -1,9 +1,9 @@
 #include "collect/process_lifecycle.h"
+#include "base/array.h"
 #include "probe/map.h"
 #include <stdlib.h>
 
 #define MAP "process_cgrp"
-#define ROWS_FIRST 64
 
 static void add_stats(struct process_stats *to, const struct process_stats *from)
 {
@@ -27,15 +27,8 @@ void lifecycle_close(struct lifecycle *l)
 
 static struct cgroup_lifecycle *add_row(struct lifecycle *l)
 {
-    if (l->count == l->capacity) {
-        size_t capacity = l->capacity ? 2 * l->capacity : ROWS_FIRST;
-        struct cgroup_lifecycle *rows = realloc(l->rows, capacity * sizeof(*rows));
-
-        if (!rows)
-            return NULL;
-        l->rows = rows;
-        l->capacity = capacity;
-    }
+    if (!ARRAY_GROW(l->rows, l->capacity, l->count + 1))
+        return NULL;
     return &l->rows[l->count++];
 }
 

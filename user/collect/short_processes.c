@@ -63,12 +63,10 @@ static void set_grown(const struct short_processes *before, struct short_row *ro
 static void on_row(void *ctx, const void *key, const void *values, unsigned cpus, size_t stride)
 {
     struct reading_rows *to = ctx;
-    void *rows = to->rows;
     struct short_row *row;
 
-    if (!array_grow(&rows, &to->capacity, to->count + 1, sizeof(*row)))
+    if (!ARRAY_GROW(to->rows, to->capacity, to->count + 1))
         return;
-    to->rows = rows;
     row = &to->rows[to->count++];
     *row = (struct short_row){0};
     memcpy(&row->key, key, sizeof(row->key));

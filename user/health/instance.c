@@ -1,4 +1,5 @@
 #include "health/instance.h"
+#include "base/array.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,18 +36,6 @@ static void name_instance(char name[CHECK_NAME_BYTES], const struct check_defini
     snprintf(name, CHECK_NAME_BYTES, key ? "%s:%s" : "%s", d->name, key);
 }
 
-static int grow(struct instances *all)
-{
-    size_t capacity = all->capacity ? 2 * all->capacity : 32;
-    struct instance *list = realloc(all->list, capacity * sizeof(*list));
-
-    if (!list)
-        return -ENOMEM;
-    all->list = list;
-    all->capacity = capacity;
-    return 0;
-}
-
 /* The checks come in the same order every tick, so the one sought is mostly at `*cursor`. NULL when
  * out of memory. */
 static struct instance *find_or_add(struct instances *all, const struct check_definition *d,
@@ -64,7 +53,7 @@ static struct instance *find_or_add(struct instances *all, const struct check_de
             return &all->list[at];
         }
     }
-    if (all->count == all->capacity && grow(all) < 0) {
+    if (!ARRAY_GROW(all->list, all->capacity, all->count + 1)) {
         all->out_of_memory = true;
         return NULL;
     }

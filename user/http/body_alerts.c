@@ -1,6 +1,7 @@
 /* GET /alerts, POST /admin/alerts/ID/ack. */
 #include "alert/matcher.h"
 #include "alert/rule.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "http/alerts.h"
 #include "http/error.h"
@@ -212,21 +213,13 @@ static void fit(struct selection *s, size_t *bytes)
 
 static void select_view(struct selection *s, const struct alert_view *view)
 {
-    struct alert_view *grown;
-    size_t capacity = s->capacity ? 2 * s->capacity : 64;
-
     if (s->failed || !passes(s->filter, view))
         return;
     if (s->count == s->capacity && s->count >= 2 * s->filter->limit + 64)
         cut(s);
-    if (s->count == s->capacity) {
-        grown = realloc(s->views, capacity * sizeof(*grown));
-        if (!grown) {
-            s->failed = true;
-            return;
-        }
-        s->views = grown;
-        s->capacity = capacity;
+    if (!ARRAY_GROW(s->views, s->capacity, s->count + 1)) {
+        s->failed = true;
+        return;
     }
     s->views[s->count++] = *view;
 }

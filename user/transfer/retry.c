@@ -1,4 +1,5 @@
 #include "transfer/retry.h"
+#include "base/array.h"
 #include "transfer/budget.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -119,19 +120,9 @@ void retry_set_own_policy(struct retry_destination *destination, const struct re
 
 static int make_room(struct retry *retry)
 {
-    size_t capacity = retry->capacity ? 2 * retry->capacity : 8;
-    struct retry_destination **grown;
-
-    if (retry->count < retry->capacity)
-        return 0;
     if (retry->count >= RETRY_DESTINATIONS_MAX)
         return -ENOSPC;
-    grown = realloc(retry->destinations, capacity * sizeof(struct retry_destination *));
-    if (!grown)
-        return -ENOMEM;
-    retry->destinations = grown;
-    retry->capacity = capacity;
-    return 0;
+    return ARRAY_GROW(retry->destinations, retry->capacity, retry->count + 1) ? 0 : -ENOMEM;
 }
 
 int retry_join(struct retry *retry, struct retry_destination **ret, const char *name)
