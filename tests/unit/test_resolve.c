@@ -99,12 +99,12 @@ static void end(struct scene *s)
     close(s->fd);
 }
 
-static void on_change(void *ctx, struct resolver_name *name)
+static void on_change(void *ctx)
 {
     struct scene *s = ctx;
 
     if (s->unwatch) {
-        resolver_unwatch(name);
+        resolver_unwatch(s->name);
         s->name = NULL;
     }
     if (++s->reports == s->stop_at)
@@ -118,7 +118,7 @@ static void run_until_reports(struct scene *s, unsigned reports)
     assert_int_equal(s->reports, reports);
 }
 
-static void on_nothing(void *ctx, struct resolver_name *name)
+static void on_nothing(void *ctx)
 {
 }
 

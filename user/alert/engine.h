@@ -211,7 +211,7 @@ void silence_release(struct silence *silence);
 
 /* group.c */
 int group_join(struct alert_manager *m, struct alert *alert);
-void group_leave(struct alert_manager *m, struct alert *alert);
+void group_leave(struct alert *alert);
 void groups_free(struct alert_manager *m);
 /* -ENOMEM. */
 int group_take(struct alert_manager *m, unsigned route, struct labels *labels, struct group **ret);

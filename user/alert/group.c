@@ -83,9 +83,8 @@ int group_join(struct alert_manager *m, struct alert *alert)
     return 0;
 }
 
-void group_leave(struct alert_manager *m, struct alert *alert)
+void group_leave(struct alert *alert)
 {
-    (void)m;
     if (!alert->group)
         return;
     if (alert->previous_in_group)
@@ -129,7 +128,7 @@ void group_collect(struct alert_manager *m)
 void groups_free(struct alert_manager *m)
 {
     for (struct alert *alert = m->alerts; alert; alert = alert->next)
-        group_leave(m, alert);
+        group_leave(alert);
     while (m->groups)
         release(m, m->groups);
     table_free(&m->group_table);

@@ -18,7 +18,7 @@ struct alert *registry_find(const struct alert_manager *m, const struct labels *
 
 void registry_remove(struct alert_manager *m, struct alert *alert)
 {
-    group_leave(m, alert);
+    group_leave(alert);
     table_remove(&m->table, &alert->node);
     if (alert->previous)
         alert->previous->next = alert->next;
@@ -147,5 +147,5 @@ void registry_set_severity(struct alert_manager *m, struct alert *alert, enum se
     ease(m, alert);
     /* The route may be another one now. */
     if (alert->group && plan_route(m->plan, alert->labels, severity) != (int)alert->group->route)
-        group_leave(m, alert);
+        group_leave(alert);
 }

@@ -108,11 +108,10 @@ static void fail(struct endpoint_entry *entry, enum outcome_class class, const c
     on_done(entry, &report);
 }
 
-static void on_host_changed(void *ctx, struct resolver_name *name)
+static void on_host_changed(void *ctx)
 {
     struct endpoint_entry *entry = ctx;
 
-    (void)name;
     if (!entry->resolving)
         return;
     entry->view.next_ns = clock_monotonic_ns(entry->sources->clock);

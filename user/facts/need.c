@@ -4,12 +4,6 @@
 
 #define NO_PROBE UINT8_MAX
 
-static bool always(const struct config *config)
-{
-    (void)config;
-    return true;
-}
-
 static bool has_slow_waits(const struct config *config)
 {
     return config->performance_tracker.slow_wait_ms > 0;
@@ -56,19 +50,13 @@ static bool is_judged(const struct config *config)
     return config->health_monitor.enabled;
 }
 
-static bool never(const struct config *config)
-{
-    (void)config;
-    return false;
-}
-
-#define OF_CONCERN(id, ...) [NEED_##id] = {CONCERN_##id, always, NULL},
+#define OF_CONCERN(id, ...) [NEED_##id] = {CONCERN_##id, NULL, NULL},
 static const struct {
-    uint8_t probe; /* enum probe_concern, or NO_PROBE */
-    bool (*has)(const struct config *config);
+    uint8_t probe;                            /* enum probe_concern, or NO_PROBE */
+    bool (*has)(const struct config *config); /* NULL: with any, or with none if it is missing */
     const char *missing;
 } needs[NEED_COUNT] = {
-    [NEED_NOTHING] = {NO_PROBE, always, NULL},
+    [NEED_NOTHING] = {NO_PROBE, NULL, NULL},
     [NEED_SLOW_WAITS] = {CONCERN_RUNQ, has_slow_waits,
                          "performance_tracker.slow_wait_ms is 0 (allowed: more)"},
     [NEED_STALLS] = {CONCERN_RECLAIM, has_stalls,
@@ -80,7 +68,7 @@ static const struct {
     [NEED_CHECKS] = {NO_PROBE, has_checks, "no service and no upstream has a check"},
     [NEED_BUDGET] = {NO_PROBE, has_budget, "overhead.budget_percent is 0 (allowed: more)"},
     [NEED_HEALTH] = {NO_PROBE, is_judged, "health_monitor.enabled is false (allowed: true)"},
-    [NEED_PAGE] = {NO_PROBE, never, "it tells of the page itself, which rules do not read"},
+    [NEED_PAGE] = {NO_PROBE, NULL, "it tells of the page itself, which rules do not read"},
     CONCERN_ROWS(OF_CONCERN)};
 #undef OF_CONCERN
 
@@ -92,7 +80,7 @@ const char *need_missing(const struct config *config, enum metric_need need)
 {
     struct probe_config probes;
 
-    if (!needs[need].has(config))
+    if (needs[need].missing && !(needs[need].has && needs[need].has(config)))
         return needs[need].missing;
     if (needs[need].probe == NO_PROBE)
         return NULL;

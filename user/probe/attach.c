@@ -6,37 +6,31 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The hook was resolved from BTF when the program was loaded. */
-static int attach_tracing(int prog_fd, const char *name)
-{
-    (void)name;
-    return bpf_raw_tracepoint_open(NULL, prog_fd);
-}
-
-static int attach_raw_tracepoint(int prog_fd, const char *name)
-{
-    return bpf_raw_tracepoint_open(name, prog_fd);
-}
-
-static int attach_iterator(int prog_fd, const char *name)
-{
-    (void)name;
-    return bpf_link_create(prog_fd, 0, BPF_TRACE_ITER, NULL);
-}
+enum attach_way {
+    ATTACH_ELSEWHERE, /* to cgroups, by the concern itself */
+    ATTACH_RESOLVED,  /* the hook was resolved from BTF when the program was loaded */
+    ATTACH_BY_NAME,
+    ATTACH_ITERATOR,
+};
 
 static const struct attach_kind {
     const char *section;
-    int (*attach)(int prog_fd, const char *name); /* a link fd, or -1 with errno */
+    enum attach_way way;
 } attach_kinds[] = {
-    {"tp_btf/", attach_tracing},
-    {"fentry/", attach_tracing},
-    {"fexit/", attach_tracing},
-    {"raw_tp/", attach_raw_tracepoint},
-    {"raw_tracepoint/", attach_raw_tracepoint},
-    {"iter/", attach_iterator},
-    {"cgroup/", NULL},
-    {"cgroup_skb/", NULL},
+    {"tp_btf/", ATTACH_RESOLVED},  {"fentry/", ATTACH_RESOLVED},        {"fexit/", ATTACH_RESOLVED},
+    {"raw_tp/", ATTACH_BY_NAME},   {"raw_tracepoint/", ATTACH_BY_NAME}, {"iter/", ATTACH_ITERATOR},
+    {"cgroup/", ATTACH_ELSEWHERE}, {"cgroup_skb/", ATTACH_ELSEWHERE},
 };
+
+/* A link fd, or -1 with errno. */
+static int attach(const struct attach_kind *kind, int prog_fd, const char *target)
+{
+    const char *name = target + strlen(kind->section);
+
+    if (kind->way == ATTACH_ITERATOR)
+        return bpf_link_create(prog_fd, 0, BPF_TRACE_ITER, NULL);
+    return bpf_raw_tracepoint_open(kind->way == ATTACH_BY_NAME ? name : NULL, prog_fd);
+}
 
 static const struct attach_kind *find_kind(const char *target)
 {
@@ -51,7 +45,7 @@ bool attach_deferred(const char *target)
 {
     const struct attach_kind *kind = find_kind(target);
 
-    return kind && !kind->attach;
+    return kind && kind->way == ATTACH_ELSEWHERE;
 }
 
 bool attach_possible(const char *target)
@@ -78,9 +72,10 @@ int group_attach(struct probe *probe, unsigned group, struct program **ret_culpr
         const struct attach_kind *kind = find_kind(program->target);
         int err;
 
-        if (program->group != group || program->way != probe->groups[group].way || !kind->attach)
+        if (program->group != group || program->way != probe->groups[group].way ||
+            kind->way == ATTACH_ELSEWHERE)
             continue;
-        program->link_fd = kind->attach(program->prog_fd, program->target + strlen(kind->section));
+        program->link_fd = attach(kind, program->prog_fd, program->target);
         if (program->link_fd >= 0)
             continue;
         err = -errno;

@@ -9,38 +9,6 @@
 /* An eighth: the fill at which a producer wakes the agent (bpf/lib/emit.bpf.h). */
 #define WAKE_SHARE 8
 
-struct knob {
-    const char *name;
-    uint64_t (*value)(const struct probe_config *config);
-};
-
-static uint64_t wake_bytes(const struct probe_config *config)
-{
-    return config->ring_bytes / WAKE_SHARE;
-}
-
-/* 0 means to the programs what it means in the configuration: no records. */
-static uint64_t slow_wait_ns(const struct probe_config *config)
-{
-    return config->slow_wait_ns;
-}
-
-static uint64_t stall_ns(const struct probe_config *config)
-{
-    return config->stall_ns;
-}
-
-static uint64_t page_bytes(const struct probe_config *config)
-{
-    (void)config;
-    return (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static uint64_t count_cgroups(const struct probe_config *config)
-{
-    return config->cgroups_max > 0;
-}
-
 /* Local ports the kernel gives out: "FIRST\tLAST". Without the file its own defaults. */
 static void read_port_range(unsigned *ret_first, unsigned *ret_last)
 {
@@ -52,34 +20,32 @@ static void read_port_range(unsigned *ret_first, unsigned *ret_last)
     }
 }
 
-static uint64_t ephemeral_first(const struct probe_config *config)
-{
-    unsigned first, last;
-
-    (void)config;
-    read_port_range(&first, &last);
-    return first;
-}
-
-static uint64_t ephemeral_last(const struct probe_config *config)
-{
-    unsigned first, last;
-
-    (void)config;
-    read_port_range(&first, &last);
-    return last;
-}
-
 /* The globals of the objects, bool, u32 or u64, that the loader sets. */
-static const struct knob knobs[] = {
-    {"wake_bytes", wake_bytes},
-    {"slow_wait_ns", slow_wait_ns},
-    {"stall_ns", stall_ns},
-    {"page_bytes", page_bytes},
-    {"count_cgroups", count_cgroups},
-    {"ephemeral_first", ephemeral_first},
-    {"ephemeral_last", ephemeral_last},
+struct knob {
+    const char *name;
+    uint64_t value;
 };
+
+#define KNOBS_COUNT 7
+
+static void take_knobs(struct knob ret[KNOBS_COUNT], const struct probe_config *config)
+{
+    unsigned first, last;
+
+    read_port_range(&first, &last);
+    memcpy(ret,
+           (const struct knob[KNOBS_COUNT]){
+               {"wake_bytes", config->ring_bytes / WAKE_SHARE},
+               /* 0 means to the programs what it means in the configuration: no records. */
+               {"slow_wait_ns", config->slow_wait_ns},
+               {"stall_ns", config->stall_ns},
+               {"page_bytes", (uint64_t)sysconf(_SC_PAGESIZE)},
+               {"count_cgroups", config->cgroups_max > 0},
+               {"ephemeral_first", first},
+               {"ephemeral_last", last},
+           },
+           KNOBS_COUNT * sizeof(*ret));
+}
 
 static int write_knob(char *at, uint32_t size, uint64_t value)
 {
@@ -120,6 +86,7 @@ int knobs_set(struct bpf_object *object, const struct probe_config *config)
     size_t size = 0;
     const char *initial = rodata ? bpf_map__initial_value(rodata, &size) : NULL;
     CLEANUP_FREE char *data = NULL;
+    struct knob knobs[KNOBS_COUNT];
 
     if (!section || !initial)
         return 0;
@@ -127,16 +94,17 @@ int knobs_set(struct bpf_object *object, const struct probe_config *config)
     if (!data)
         return -ENOMEM;
     memcpy(data, initial, size);
+    take_knobs(knobs, config);
     for (int i = 0; i < btf_vlen(section); i++, variable++) {
         const struct btf_type *type = btf__type_by_id(btf, variable->type);
         const char *name = btf__name_by_offset(btf, type->name_off);
 
-        for (size_t k = 0; k < sizeof(knobs) / sizeof(knobs[0]); k++) {
+        for (size_t k = 0; k < KNOBS_COUNT; k++) {
             int err;
 
             if (strcmp(name, knobs[k].name) != 0 || variable->offset + variable->size > size)
                 continue;
-            err = write_knob(data + variable->offset, variable->size, knobs[k].value(config));
+            err = write_knob(data + variable->offset, variable->size, knobs[k].value);
             if (err < 0)
                 return err;
         }

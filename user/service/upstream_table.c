@@ -135,11 +135,10 @@ int upstream_table_tell(struct upstream_table *table)
 }
 
 /* The old addresses stay in the kernel's table when the new ones do not fit. */
-static void on_resolved(void *ctx, struct resolver_name *name)
+static void on_resolved(void *ctx)
 {
     const struct place *place = ctx;
 
-    (void)name;
     if (!place->is_endpoint)
         upstream_table_tell(place->table);
 }

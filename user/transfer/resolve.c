@@ -106,7 +106,7 @@ static void on_answer(void *ctx, struct resolved_address *addresses, size_t coun
     report = count ? succeed(name, addresses, count, now_ns) : fail(name, reason, now_ns);
     set_alarm(name->resolver);
     if (report)
-        name->fn(name->ctx, name);
+        name->fn(name->ctx);
 }
 
 static void look_up(struct resolver_name *name)

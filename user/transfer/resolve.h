@@ -24,7 +24,7 @@ struct resolver_name;
 
 /* From the loop, never from within resolver_watch(): the addresses are others, or lookups have
  * begun to fail or to succeed again. May watch and unwatch. */
-typedef void resolver_changed_fn(void *ctx, struct resolver_name *name);
+typedef void resolver_changed_fn(void *ctx);
 
 /* Borrows what it is given. c-ares is loaded for the first name that is not an address. */
 int resolver_create(struct resolver **ret, struct loop *loop, const struct clock *clock,
