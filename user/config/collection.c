@@ -83,12 +83,27 @@ void collection_flags(struct reader *reader, const struct key *key, unsigned *fl
     }
 }
 
+static void take_pair(struct reader *reader, const struct key *key, struct config_map *map,
+                      const cJSON *item)
+{
+    struct config_pair *pair;
+
+    if (key->format && !key->format->valid(item->string))
+        reader_error(reader, "", "is not a key (allowed: %s)", key->format->allowed);
+    else if (!key->any_json && !cJSON_IsString(item))
+        reader_error(reader, "", "is %s (allowed: a string)", reader_json_type(item));
+    else {
+        pair = &map->items[map->count++];
+        pair->key = copy(reader, item->string);
+        pair->value = key->any_json ? print(reader, item) : copy_label(reader, item);
+    }
+}
+
 void collection_map(struct reader *reader, const struct key *key, struct config_map *map,
                     const cJSON *json)
 {
     size_t count = (size_t)cJSON_GetArraySize(json), mark;
-    struct config_pair *pair;
-    const cJSON *item, *other;
+    const cJSON *item;
 
     if (count > LIST_ITEMS_MAX) {
         reader_error(reader, "", "has %zu keys (allowed: at most %d)", count, LIST_ITEMS_MAX);
@@ -99,20 +114,8 @@ void collection_map(struct reader *reader, const struct key *key, struct config_
         return;
     cJSON_ArrayForEach (item, json) {
         mark = reader_enter(reader, item->string);
-        for (other = json->child; other != item; other = other->next)
-            if (strcmp(other->string, item->string) == 0)
-                break;
-        if (other != item)
-            reader_error(reader, "", "is given twice (allowed: once)");
-        else if (key->format && !key->format->valid(item->string))
-            reader_error(reader, "", "is not a key (allowed: %s)", key->format->allowed);
-        else if (!key->any_json && !cJSON_IsString(item))
-            reader_error(reader, "", "is %s (allowed: a string)", reader_json_type(item));
-        else {
-            pair = &map->items[map->count++];
-            pair->key = copy(reader, item->string);
-            pair->value = key->any_json ? print(reader, item) : copy_label(reader, item);
-        }
+        if (reader_is_first(reader, json, item))
+            take_pair(reader, key, map, item);
         reader_leave(reader, mark);
     }
 }

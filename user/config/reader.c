@@ -376,19 +376,25 @@ static void unknown_key(struct reader *reader, const struct key_table *table, co
     text_free(&allowed);
 }
 
+bool reader_is_first(struct reader *reader, const cJSON *json, const cJSON *item)
+{
+    for (const cJSON *other = json->child; other != item; other = other->next) {
+        if (strcmp(other->string, item->string) != 0)
+            continue;
+        reader_error(reader, "", "is given twice (allowed: once)");
+        return false;
+    }
+    return true;
+}
+
 static void check_key_names(struct reader *reader, const struct key_table *table, const cJSON *json)
 {
-    const cJSON *item, *other;
+    const cJSON *item;
     size_t mark;
 
     cJSON_ArrayForEach (item, json) {
         mark = reader_enter(reader, item->string);
-        for (other = json->child; other != item; other = other->next)
-            if (strcmp(other->string, item->string) == 0)
-                break;
-        if (other != item)
-            reader_error(reader, "", "is given twice (allowed: once)");
-        else if (!find_key(table, item->string))
+        if (reader_is_first(reader, json, item) && !find_key(table, item->string))
             unknown_key(reader, table, item->string);
         reader_leave(reader, mark);
         /* Thousands of them make no better report, and comparing each with all takes its time. */

@@ -41,6 +41,8 @@ void reader_warning(struct reader *reader, const char *below, const char *format
     __attribute__((format(printf, 3, 4)));
 /* Whether the object being checked was given this key. */
 bool reader_has(const struct reader *reader, const char *key);
+/* False, and said, when the object has the name of `item` before it too. */
+bool reader_is_first(struct reader *reader, const cJSON *json, const cJSON *item);
 
 /* "a number from 1 to 86400 s", "observe, enforce, ..." : what is allowed. */
 struct text;

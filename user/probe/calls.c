@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The kernel fills a buffer of eight pages between two copies to user space. */
-#define CHUNK_BYTES (32 * 1024)
-
 /* Scans that count expiries take at most this share of the time. */
 #define SCAN_REST 20
 
@@ -182,61 +179,43 @@ static void note_pause(struct probe *probe)
     }
 }
 
-static int read_rows(struct probe *probe, int fd, probe_call_row_fn *fn, void *ctx,
-                     uint64_t *next_ns)
+struct call_reader {
+    const struct probe *probe;
+    probe_call_row_fn *fn; /* or NULL */
+    void *ctx;
+    uint64_t next_ns;
+};
+
+static void on_call(void *ctx, const void *at)
 {
-    CLEANUP_FREE char *rows = malloc(CHUNK_BYTES);
-    size_t have = 0;
-    int total = 0;
+    struct call_reader *reader = ctx;
+    const struct call_row *row = at;
 
-    if (!rows)
-        return -ENOMEM;
-    for (;;) {
-        ssize_t n = read(fd, rows + have, CHUNK_BYTES - have);
-        size_t used = 0;
-
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return have ? -EPROTO : total;
-        have += (size_t)n;
-        for (; have - used >= sizeof(struct call_row); used += sizeof(struct call_row), total++) {
-            struct call_row row;
-
-            memcpy(&row, rows + used, sizeof(row));
-            if (probe->call_limits && row.row < CALL_ROWS_MAX)
-                expect_call(probe, &row, next_ns);
-            if (fn)
-                fn(ctx, &row);
-        }
-        memmove(rows, rows + used, have - used);
-        have -= used;
-    }
+    if (reader->probe->call_limits && row->row < CALL_ROWS_MAX)
+        expect_call(reader->probe, row, &reader->next_ns);
+    if (reader->fn)
+        reader->fn(reader->ctx, row);
 }
 
 int probe_calls_scan(struct probe *probe, probe_call_row_fn *fn, void *ctx, uint64_t *ret_next_ns)
 {
     const struct program *iterator = program_running(probe, "iter/task_file");
-    uint64_t begin_ns = clock_monotonic_ns(probe->clock), next_ns, end_ns;
+    struct call_reader reader = {.probe = probe, .fn = fn, .ctx = ctx};
+    uint64_t begin_ns = clock_monotonic_ns(probe->clock), end_ns;
+    CLEANUP_FREE char *rows = NULL;
     const char *reason;
-    CLEANUP_CLOSE int fd = -1;
     int total;
 
     if (!iterator || !probe_concern_active(probe, CONCERN_REQUEST, &reason))
         return -ENOENT;
     note_pause(probe);
-    next_ns = expect_new_calls(probe, begin_ns);
-    fd = bpf_iter_create(iterator->link_fd);
-    if (fd < 0)
-        return -errno;
-    total = read_rows(probe, fd, fn, ctx, &next_ns);
+    reader.next_ns = expect_new_calls(probe, begin_ns);
+    total = iterator_read(iterator, &rows, sizeof(struct call_row), on_call, &reader);
     if (total < 0)
         return total;
     end_ns = clock_monotonic_ns(probe->clock);
-    if (next_ns && next_ns < end_ns + SCAN_REST * (end_ns - begin_ns))
-        next_ns = end_ns + SCAN_REST * (end_ns - begin_ns);
-    *ret_next_ns = next_ns;
+    if (reader.next_ns && reader.next_ns < end_ns + SCAN_REST * (end_ns - begin_ns))
+        reader.next_ns = end_ns + SCAN_REST * (end_ns - begin_ns);
+    *ret_next_ns = reader.next_ns;
     return total;
 }

@@ -189,6 +189,10 @@ int map_replace(struct probe *probe, const char *name, char *entries, size_t cou
 
 /* tasks.c: the attached program of this section, or NULL. */
 const struct program *program_running(const struct probe *probe, const char *target);
+/* Runs it and hands over each of its rows, which begin at multiples of their size in `*buffer`
+ * (NULL at first; the caller frees it). The number of rows or a negative errno. */
+int iterator_read(const struct program *iterator, char **buffer, size_t row_bytes,
+                  void (*fn)(void *ctx, const void *row), void *ctx);
 
 /* map.c */
 struct kernel_map *map_find(struct probe *probe, const char *name);

@@ -1,4 +1,4 @@
-/* Reading the task iterator. */
+/* Reading what the iterators write. */
 #include "abi/task.h"
 #include "base/cleanup.h"
 #include "probe/map.h"
@@ -23,24 +23,22 @@ const struct program *program_running(const struct probe *probe, const char *tar
     return NULL;
 }
 
-int probe_tasks_for_each(struct probe *probe, probe_task_row_fn *fn, void *ctx)
+int iterator_read(const struct program *iterator, char **buffer, size_t row_bytes,
+                  void (*fn)(void *ctx, const void *row), void *ctx)
 {
-    const struct program *iterator = program_running(probe, "iter/task");
     CLEANUP_CLOSE int fd = -1;
     size_t have = 0;
     int total = 0;
 
-    if (!iterator)
-        return -ENOENT;
-    if (!probe->task_rows)
-        probe->task_rows = malloc(CHUNK_BYTES);
-    if (!probe->task_rows)
+    if (!*buffer)
+        *buffer = malloc(CHUNK_BYTES);
+    if (!*buffer)
         return -ENOMEM;
     fd = bpf_iter_create(iterator->link_fd);
     if (fd < 0)
         return -errno;
     for (;;) {
-        ssize_t n = read(fd, probe->task_rows + have, CHUNK_BYTES - have);
+        ssize_t n = read(fd, *buffer + have, CHUNK_BYTES - have);
         size_t used = 0;
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -50,10 +48,32 @@ int probe_tasks_for_each(struct probe *probe, probe_task_row_fn *fn, void *ctx)
         if (n == 0)
             return have ? -EPROTO : total;
         have += (size_t)n;
-        for (; have - used >= sizeof(struct task_row); used += sizeof(struct task_row), total++)
-            fn(ctx, (const struct task_row *)(const void *)(probe->task_rows + used));
+        for (; have - used >= row_bytes; used += row_bytes, total++)
+            fn(ctx, *buffer + used);
         /* A read may end inside a row. */
-        memmove(probe->task_rows, probe->task_rows + used, have - used);
+        memmove(*buffer, *buffer + used, have - used);
         have -= used;
     }
+}
+
+struct task_reader {
+    probe_task_row_fn *fn;
+    void *ctx;
+};
+
+static void on_task(void *ctx, const void *row)
+{
+    const struct task_reader *reader = ctx;
+
+    reader->fn(reader->ctx, row);
+}
+
+int probe_tasks_for_each(struct probe *probe, probe_task_row_fn *fn, void *ctx)
+{
+    const struct program *iterator = program_running(probe, "iter/task");
+
+    if (!iterator)
+        return -ENOENT;
+    return iterator_read(iterator, &probe->task_rows, sizeof(struct task_row), on_task,
+                         &(struct task_reader){fn, ctx});
 }
