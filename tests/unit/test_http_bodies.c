@@ -2,7 +2,6 @@
  * nothing is zero. */
 #include "config/config.h"
 #include "http/body.h"
-#include "http/body_reload.h"
 #include "http/breakers.h"
 #include "http/error.h"
 #include "http/request.h"

@@ -21,13 +21,6 @@ static bool is_crash_or_failure(const struct agent_takers *to, const struct reco
     return kind == ENDED_CRASHED || kind == ENDED_FAILED;
 }
 
-static bool always(const struct agent_takers *to, const struct record_head *record)
-{
-    (void)to;
-    (void)record;
-    return true;
-}
-
 static void take_any(const struct agent_takers *to, const struct record_head *record)
 {
     collectors_record(to->collectors, record);
@@ -69,12 +62,13 @@ static void take_call_failed(const struct agent_takers *to, const struct record_
  * itself. */
 static const struct taker {
     void (*take)(const struct agent_takers *to, const struct record_head *record);
-    bool (*urgent)(const struct agent_takers *to, const struct record_head *record); /* NULL: no */
+    bool urgent; /* all of them, or those of which this is true */
+    bool (*is_urgent)(const struct agent_takers *to, const struct record_head *record);
 } takers[RECORD_TYPE_COUNT] = {
-    [RECORD_EXIT] = {take_exit, is_crash_or_failure},
-    [RECORD_OOM] = {take_oom, always},
-    [RECORD_BREAKER] = {take_breaker, NULL},
-    [RECORD_CALL_FAILED] = {take_call_failed, NULL},
+    [RECORD_EXIT] = {take_exit, .is_urgent = is_crash_or_failure},
+    [RECORD_OOM] = {take_oom, .urgent = true},
+    [RECORD_BREAKER] = {take_breaker},
+    [RECORD_CALL_FAILED] = {take_call_failed},
 };
 
 bool agent_take_record(const struct agent_takers *to, const struct record_head *record, size_t size)
@@ -86,7 +80,7 @@ bool agent_take_record(const struct agent_takers *to, const struct record_head *
         size < record_type_bytes((enum record_type)record->type))
         return false;
     taker = &takers[record->type];
-    urgent = taker->urgent && taker->urgent(to, record);
+    urgent = taker->urgent || (taker->is_urgent && taker->is_urgent(to, record));
     if (urgent)
         log_hold(to->log);
     (taker->take ? taker->take : take_any)(to, record);
