@@ -17,16 +17,10 @@ struct scene {
     struct loop *loop;
     struct alert_keeper *keeper;
     int ready_fd; /* always readable: each round of the loop looks */
-    bool settled;
     uint64_t saved_note;
     bool saved_early; /* it was said so without a file */
     unsigned made;    /* changes */
 };
-
-static bool is_settled(void *ctx)
-{
-    return ((struct scene *)ctx)->settled;
-}
 
 static void on_saved(void *ctx, uint64_t note)
 {
@@ -48,7 +42,6 @@ static int set_up(void **state)
     assert_int_equal(loop_create(&s->loop, clock_system()), 0);
     s->ready_fd = eventfd(1, EFD_CLOEXEC);
     assert_true(s->ready_fd >= 0);
-    s->settled = true;
     assert_int_equal(alert_keeper_create(&s->keeper,
                                          &(struct alert_keeper_sources){
                                              .loop = s->loop,
@@ -56,7 +49,6 @@ static int set_up(void **state)
                                              .host = &host_default,
                                              .directory = s->directory,
                                              .manager = s->world.manager,
-                                             .settled = is_settled,
                                              .saved = on_saved,
                                              .ctx = s,
                                          }),
@@ -172,29 +164,6 @@ static void kept_is_what_the_disk_has(void **state)
     run_until_done(s, stop_when_it_is_kept);
 }
 
-static void stop_at_the_third(void *ctx, uint64_t now_ns)
-{
-    static int fired;
-    struct scene *s = ctx;
-
-    if (++fired == 3)
-        loop_stop(s->loop);
-}
-
-/* A timer that is due again and again after the write would be. */
-static void not_before_what_was_said(void **state)
-{
-    struct scene *s = *state;
-
-    s->settled = false;
-    change(s);
-    assert_int_equal(loop_add_timer(s->loop, NULL, 20 * NS_PER_MS, stop_at_the_third, s), 0);
-    assert_int_equal(loop_run(s->loop), 0);
-    alert_keeper_destroy(s->keeper, false);
-    s->keeper = NULL;
-    assert_int_equal(access(s->path, F_OK), -1);
-}
-
 #define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -203,7 +172,6 @@ int main(void)
         SCENE_TEST(one_after_the_other),
         SCENE_TEST(changes_do_not_put_off_the_write),
         SCENE_TEST(kept_is_what_the_disk_has),
-        SCENE_TEST(not_before_what_was_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

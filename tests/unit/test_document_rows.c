@@ -203,6 +203,34 @@ static void messages_that_fill_the_outbox_leave_it_room(void **state)
     free(text);
 }
 
+/* A state that says what was told must not be there before that is. */
+static void it_is_on_the_disk_with_what_was_put_before(void **state)
+{
+    struct outbox_document_result result;
+    struct inbox inbox;
+
+    (void)state;
+    open_inbox(&inbox, 0);
+    for (size_t i = 1; i <= 20; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "k%zu", i);
+        outbox_hold(inbox.outbox);
+        put(&inbox, key, 100);
+        assert_int_equal(outbox_save_document(inbox.outbox, cJSON_Parse("{\"told\":[1]}"), false),
+                         0);
+        assert_int_equal(outbox_save_document(inbox.outbox, cJSON_CreateObject(), false), -EBUSY);
+        outbox_tick(inbox.outbox);
+        assert_false(outbox_document_saved(inbox.outbox, &result));
+        outbox_release(inbox.outbox);
+        result = result_of(inbox.outbox);
+        assert_int_equal(result.error, 0);
+        wait_for(&inbox, i);
+        assert_int_equal(inbox.durable, i);
+    }
+    outbox_destroy(inbox.outbox);
+}
+
 static void a_file_that_is_gone_is_made_again_with_it(void **state)
 {
     time_t deadline = now_seconds() + DEADLINE_SECONDS;
@@ -280,6 +308,7 @@ int main(void)
         TEST(a_save_writes_what_differs),
         TEST(what_is_damaged_is_kept_when_it_is_replaced),
         TEST(messages_that_fill_the_outbox_leave_it_room),
+        TEST(it_is_on_the_disk_with_what_was_put_before),
         TEST(a_file_that_is_gone_is_made_again_with_it),
         TEST(killed_it_is_whole),
     };

@@ -71,15 +71,6 @@ static int create_notify(struct agent_alerts *a, const struct config *config)
     return notify_create(&a->notify, &notify, a->loop, a->facts->clock, a->facts->log);
 }
 
-static bool settled(void *ctx)
-{
-    const struct agent_alerts *a = ctx;
-    struct outbox_view view;
-
-    notify_outbox_view(a->notify, &view);
-    return view.queued == 0;
-}
-
 static void release_log(struct agent_alerts *a)
 {
     if (!a->log_waits || !a->state || alert_keeper_kept(a->state) < a->log_revision)
@@ -120,7 +111,6 @@ static int create_state(struct agent_alerts *a)
         .directory = a->state_directory,
         .outbox = notify_outbox(a->notify),
         .manager = a->manager,
-        .settled = settled,
         .saved = on_saved,
         .ctx = a,
     };

@@ -64,13 +64,6 @@ static bool is_empty(void *ctx)
     return alert_manager_count(manager) + alert_manager_silence_count(manager) == 0;
 }
 
-static bool is_settled(void *ctx)
-{
-    const struct alert_keeper *s = ctx;
-
-    return s->sources.settled(s->sources.ctx);
-}
-
 static void on_saved(void *ctx)
 {
     const struct alert_keeper *s = ctx;
@@ -123,7 +116,6 @@ int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sou
         .restore = restore,
         .revision = revision,
         .is_empty = is_empty,
-        .is_settled = is_settled,
         .saved = on_saved,
         .say = say,
         .ctx = s,

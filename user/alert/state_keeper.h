@@ -17,11 +17,10 @@ struct alert_keeper_sources {
     const struct clock *clock;
     const struct host *host;
     const char *directory;
-    struct outbox *outbox; /* which has it; NULL: a file in the directory has */
+    /* Which has it, behind what the manager said until then: killed in between, the agent would
+     * never say what its state says was said. NULL: a file in the directory has it. */
+    struct outbox *outbox;
     struct alert_manager *manager;
-    /* Whether what the manager said until now is on the disk. A state that says so must not get
-     * there before: killed in between, the agent would never say it. */
-    bool (*settled)(void *ctx);
     /* The state on the disk knows of all that was told up to the note of this number. */
     void (*saved)(void *ctx, uint64_t note);
     void *ctx;

@@ -8,8 +8,8 @@
 /* After a kill, what only went on is no older than this. A file that somebody removed is missing no
  * longer. */
 #define SAVE_ANYWAY_NS (60 * NS_PER_SECOND)
-/* A change is written when what was said about it is on the disk, which takes a commit; but making
- * a document of a large state takes no more than this part of the loop's time. */
+/* Changes that come together are written together; but making a document of a large state takes no
+ * more than this part of the loop's time. */
 #define SAVE_DELAY_NS (5 * NS_PER_MS)
 #define SAVE_SHARE 50
 /* A failed write is tried again, and said once. */
@@ -132,7 +132,7 @@ static void on_alarm(void *ctx, uint64_t now_ns)
 
     k->armed = false;
     /* The end of the write, or the next tick, looks again. */
-    if (state_file_busy(k->file) || (k->ops.is_settled && !k->ops.is_settled(k->ops.ctx)))
+    if (state_file_busy(k->file))
         return;
     look_after_writes(k, now_ns);
     if (now_ns >= k->next_save_ns && wants_save(k, now_ns))

@@ -38,9 +38,6 @@ struct keeper_ops {
     uint64_t (*revision)(void *ctx);
     /* Whether there is nothing that would only go on. */
     bool (*is_empty)(void *ctx);
-    /* Whether what the state says was done is on the disk, without which it must not get there
-     * itself; NULL: it always is. */
-    bool (*is_settled)(void *ctx);
     /* What was serialized last is on the disk; may be NULL. */
     void (*saved)(void *ctx);
     void (*say)(void *ctx, const struct keeper_said *said);
