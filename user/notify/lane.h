@@ -44,6 +44,8 @@ void lane_fetched(struct lane *lane, const struct outbox_entry *entry, int error
 /* Without the outbox and without a second attempt, and only when nothing waits. */
 bool lane_is_idle(const struct lane *lane);
 int lane_remind(struct lane *lane, const struct text *payload);
+/* Of all that the channel was told and that still fires. */
+void lane_remind_all(struct lane *lane, const struct alert_manager *alerts, const char *host);
 /* A receiver that takes messages at once. */
 void lane_count_sent(struct lane *lane);
 void lane_count_dropped(struct lane *lane, const char *key, const char *reason);

@@ -9,8 +9,6 @@
 #include <sys/epoll.h>
 
 #define LOGGER "alert_manager"
-/* Alerts in one reminder; a request of about 100 KiB. */
-#define REMINDER_ALERTS_MAX NOTICE_ALERTS_MAX
 /* A disk that hangs must not keep the agent from starting. */
 #define RECOVER_MS 2000
 #define NOTE_KEY_BYTES 17
@@ -196,31 +194,37 @@ static void give_up(const struct notify *n, const char *channel, const char *key
               LOG_STRING("reason", "the channel is not configured any more"));
 }
 
+/* By what the outbox calls it. */
+static struct lane *lane_called(const struct notify *n, const char *id)
+{
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(lane_id(n->lanes[i]), id) == 0)
+            return n->lanes[i];
+    return NULL;
+}
+
 static void on_ready(void *ctx, const struct outbox_entry *entry, bool durable, bool recovered)
 {
     const struct notify *n = ctx;
+    bool is_note = strcmp(entry->channel, OUTBOX_NOTES) == 0;
+    struct lane *lane = is_note ? NULL : lane_called(n, entry->channel);
 
-    if (strcmp(entry->channel, OUTBOX_NOTES) == 0) {
-        if (n->noted)
-            n->noted(n->ctx, entry->body, entry->body_bytes);
-        return;
+    if (lane) {
+        lane_ready(lane, entry, durable, recovered);
+    } else if (!is_note) {
+        give_up(n, entry->channel, entry->key);
+        outbox_remove(n->env.outbox, entry->channel, entry->key);
+    } else if (n->noted) {
+        n->noted(n->ctx, entry->body, entry->body_bytes);
     }
-    for (size_t i = 0; i < n->count; i++)
-        if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0) {
-            lane_ready(n->lanes[i], entry, durable, recovered);
-            return;
-        }
-    give_up(n, entry->channel, entry->key);
-    outbox_remove(n->env.outbox, entry->channel, entry->key);
 }
 
 static void on_fetched(void *ctx, const struct outbox_entry *entry, int error)
 {
-    const struct notify *n = ctx;
+    struct lane *lane = lane_called(ctx, entry->channel);
 
-    for (size_t i = 0; i < n->count; i++)
-        if (strcmp(lane_id(n->lanes[i]), entry->channel) == 0)
-            lane_fetched(n->lanes[i], entry, error);
+    if (lane)
+        lane_fetched(lane, entry, error);
 }
 
 static void on_outbox(void *ctx, uint32_t events)
@@ -388,47 +392,6 @@ void notify_recover(struct notify *n)
     outbox_dispatch(n->env.outbox);
 }
 
-struct reminder {
-    const struct notify *n;
-    const struct channel_driver *driver;
-    struct lane *lane;
-    struct text payload;
-    size_t count;
-};
-
-static void flush_reminder(struct reminder *r)
-{
-    if (r->count == 0)
-        return;
-    text_add_char(&r->payload, ']');
-    /* What is left out comes with the next. */
-    if (!r->payload.failed)
-        lane_remind(r->lane, &r->payload);
-    text_reset(&r->payload);
-    r->count = 0;
-}
-
-static void remind_of(void *ctx, const struct alert_view *view)
-{
-    struct reminder *r = ctx;
-
-    text_add_char(&r->payload, r->count ? ',' : '[');
-    r->driver->remind(view, r->n->host, &r->payload);
-    if (++r->count == REMINDER_ALERTS_MAX)
-        flush_reminder(r);
-}
-
-static void remind(const struct notify *n, struct lane *lane, const struct alert_manager *alerts)
-{
-    const struct config_channel *channel = lane_receiver(lane)->channel;
-    struct reminder r = {.n = n, .driver = channel_drivers[channel->type], .lane = lane};
-
-    text_init(&r.payload, PAYLOAD_BYTES_MAX);
-    alert_manager_each_told(alerts, channel->name, remind_of, &r);
-    flush_reminder(&r);
-    text_free(&r.payload);
-}
-
 static void look_after_outbox(struct notify *n)
 {
     struct outbox_view view;
@@ -461,7 +424,7 @@ void notify_tick(struct notify *n, const struct alert_manager *alerts, uint64_t 
             !lane_is_idle(n->lanes[i]))
             continue;
         n->remind_ns[i] = now_ns + clock_ns_of_seconds(channel->resend_interval_seconds);
-        remind(n, n->lanes[i], alerts);
+        lane_remind_all(n->lanes[i], alerts, n->host);
     }
 }
 
