@@ -26,8 +26,8 @@ struct alert_keeper_sources {
     void *ctx;
 };
 
-/* Imports what the agent before left; a damaged file is moved aside, and what cannot be read, or
- * hangs, is kept as alerts.json.unread. */
+/* Imports what the agent before left; what is damaged is moved aside, and what cannot be read, or
+ * hangs, is kept. */
 int alert_keeper_create(struct alert_keeper **ret, const struct alert_keeper_sources *sources);
 /* `save`: once more, unless the disk hangs. NULL is fine. */
 void alert_keeper_destroy(struct alert_keeper *s, bool save);
