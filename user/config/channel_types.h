@@ -35,15 +35,15 @@ enum channel_type { CHANNEL_ROWS(CHANNEL_TYPE) CHANNEL_TYPE_COUNT };
 
 struct channel_kind {
     const char *name;
-    bool local; /* the agent's own log: there is no receiver, and nothing can be late */
-    bool peers; /* each of `urls` is a receiver of its own */
     /* Of the keys that not all types have; those of a delivery all but local ones have. */
     const char *uses[CHANNEL_KEYS_MAX];
     struct {
         const char *key, *allowed;
     } needs[CHANNEL_KEYS_MAX];
-    bool one_url;                       /* exactly one of `url` and `url_file` */
     const char *adds[CHANNEL_KEYS_MAX]; /* no end of `urls`: the driver adds it */
+    bool local;   /* the agent's own log: there is no receiver, and nothing can be late */
+    bool peers;   /* each of `urls` is a receiver of its own */
+    bool one_url; /* exactly one of `url` and `url_file` */
 };
 
 extern const struct channel_kind channel_kinds[CHANNEL_TYPE_COUNT];
