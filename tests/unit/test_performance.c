@@ -142,6 +142,26 @@ static void figures_of_the_window(void **state)
     performance_destroy(l.performance);
 }
 
+static void calls_leave_the_window_though_none_come(void **state)
+{
+    struct performance_view view;
+    struct load l;
+
+    start(&l, 3, 5);
+    run(&l, 100);
+    assert_true(view_of(&l).calls > 300);
+    l.calls_per_second = 0;
+    run(&l, WINDOW / 2);
+    assert_true(view_of(&l).calls > 300);
+    run(&l, WINDOW);
+    view = view_of(&l);
+    assert_int_equal(view.calls, 0);
+    assert_true(view.calls_total > 300);
+    assert_non_null(view.p95_seconds.missing);
+    assert_non_null(view.failed_percent.missing);
+    performance_destroy(l.performance);
+}
+
 static void nothing_is_known_before_it_is_measured(void **state)
 {
     struct performance_view view;
@@ -362,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_the_window),
+        cmocka_unit_test(calls_leave_the_window_though_none_come),
         cmocka_unit_test(nothing_is_known_before_it_is_measured),
         cmocka_unit_test(stationary_load_raises_no_alarm),
         cmocka_unit_test(a_step_of_30_percent_is_found_within_the_window),

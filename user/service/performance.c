@@ -19,6 +19,15 @@ struct judgement {
     bool significant;
 };
 
+/* What a view tells of the window and of what is usual: made when one of them changed, and looked
+ * at several times a tick. */
+struct derived {
+    uint64_t calls, failed;
+    struct reading failed_percent, mean_seconds;
+    struct reading p50_seconds, p90_seconds, p95_seconds, p99_seconds, max_seconds;
+    struct performance_usual usual;
+};
+
 struct performance {
     char name[NAME_BYTES];
     double threshold;
@@ -36,11 +45,70 @@ struct performance {
     unsigned steps; /* in a row that speak against the present status */
     uint64_t degraded_ns;
     char reason[REASON_BYTES];
+    struct derived derived;
 };
 
 static const char no_calls[] = "no calls yet";
 static const char too_few[] = "too few calls in the window to judge";
 static const char learning[] = "still learning what is usual";
+
+static void sum_window(const struct performance *p, struct traffic *ret)
+{
+    *ret = (struct traffic){0};
+    for (unsigned i = 0; i <= p->complete; i++)
+        traffic_add(ret, &p->slices[(p->current + PERFORMANCE_SLICES - i) % PERFORMANCE_SLICES]);
+}
+
+static struct reading seconds(double ns)
+{
+    return isfinite(ns) ? reading_of(ns / NS_PER_SECOND) : reading_missing(no_calls);
+}
+
+static struct reading seconds_of(struct reading ns)
+{
+    return reading_known(ns) ? reading_of(ns.value / NS_PER_SECOND)
+                             : reading_missing("no call was answered in the window");
+}
+
+static void view_usual(const struct performance *p, struct performance_usual *ret)
+{
+    const struct baseline *usual = &p->usual;
+
+    *ret = (struct performance_usual){
+        .missing = usual->calls < PERFORMANCE_BASELINE_CALLS ? learning : NULL,
+        .calls = usual->calls,
+        .failed_percent = reading_of(100 * baseline_failed_share(usual)),
+        .mean_seconds = seconds(baseline_mean_ns(usual)),
+        .p50_seconds = seconds(baseline_quantile_ns(usual, 0.50)),
+        .p95_seconds = seconds(baseline_quantile_ns(usual, 0.95)),
+    };
+    if (usual->calls <= 0)
+        ret->failed_percent = reading_missing(no_calls);
+}
+
+static void derive(struct performance *p)
+{
+    struct traffic window;
+    const struct fine_latency *l = &window.latency;
+
+    sum_window(p, &window);
+    p->derived = (struct derived){
+        .calls = window.calls,
+        .failed = window.failed,
+        .failed_percent = reading_missing("no calls in the window"),
+        .mean_seconds = l->count ? reading_of((double)l->sum_ns / (double)l->count / NS_PER_SECOND)
+                                 : reading_missing("no call was answered in the window"),
+        .p50_seconds = seconds_of(fine_latency_quantile_ns(l, 0.50)),
+        .p90_seconds = seconds_of(fine_latency_quantile_ns(l, 0.90)),
+        .p95_seconds = seconds_of(fine_latency_quantile_ns(l, 0.95)),
+        .p99_seconds = seconds_of(fine_latency_quantile_ns(l, 0.99)),
+        .max_seconds = seconds_of(fine_latency_max_ns(l)),
+    };
+    if (window.calls)
+        p->derived.failed_percent =
+            reading_of(100.0 * (double)window.failed / (double)window.calls);
+    view_usual(p, &p->derived.usual);
+}
 
 static void begin(struct performance *p, double window_seconds, uint64_t now_ns)
 {
@@ -52,6 +120,7 @@ static void begin(struct performance *p, double window_seconds, uint64_t now_ns)
     p->complete = 0;
     p->current = 0;
     memset(p->slices, 0, sizeof(p->slices));
+    derive(p);
 }
 
 int performance_create(struct performance **ret, const char *name, double window_seconds,
@@ -83,13 +152,6 @@ void performance_configure(struct performance *p, double window_seconds, double 
     p->threshold = threshold;
     if (slice_ns != p->slice_ns)
         begin(p, window_seconds, now_ns);
-}
-
-static void sum_window(const struct performance *p, struct traffic *ret)
-{
-    *ret = (struct traffic){0};
-    for (unsigned i = 0; i <= p->complete; i++)
-        traffic_add(ret, &p->slices[(p->current + PERFORMANCE_SLICES - i) % PERFORMANCE_SLICES]);
 }
 
 static double worse_by(double now, double usual)
@@ -237,22 +299,26 @@ static void next_slice(struct performance *p, uint64_t now_ns)
 
 void performance_feed(struct performance *p, uint64_t now_ns, const struct traffic *total)
 {
+    bool moved = p->fed && memcmp(total, &p->last, sizeof(*total)) != 0;
     struct traffic delta;
 
-    if (p->fed) {
+    if (moved) {
         traffic_delta(&delta, total, &p->last);
         traffic_add(&p->slices[p->current], &delta);
-    } else {
+    } else if (!p->fed) {
         p->slice_began_ns = now_ns;
     }
     p->fed = true;
     p->last = *total;
     p->fed_ns = now_ns;
-    if (now_ns - p->slice_began_ns < p->slice_ns)
-        return;
-    judge(p, now_ns);
-    accept_new_usual(p, now_ns);
-    next_slice(p, now_ns);
+    if (now_ns - p->slice_began_ns >= p->slice_ns) {
+        judge(p, now_ns);
+        accept_new_usual(p, now_ns);
+        next_slice(p, now_ns);
+        moved = true;
+    }
+    if (moved)
+        derive(p);
 }
 
 void performance_usual_get(const struct performance *p, struct baseline *ret)
@@ -263,67 +329,36 @@ void performance_usual_get(const struct performance *p, struct baseline *ret)
 void performance_usual_set(struct performance *p, const struct baseline *usual)
 {
     p->usual = *usual;
-}
-
-static struct reading seconds(double ns)
-{
-    return isfinite(ns) ? reading_of(ns / NS_PER_SECOND) : reading_missing(no_calls);
-}
-
-static struct reading seconds_of(struct reading ns)
-{
-    return reading_known(ns) ? reading_of(ns.value / NS_PER_SECOND)
-                             : reading_missing("no call was answered in the window");
-}
-
-static void view_usual(const struct performance *p, struct performance_usual *ret)
-{
-    const struct baseline *usual = &p->usual;
-
-    *ret = (struct performance_usual){
-        .missing = usual->calls < PERFORMANCE_BASELINE_CALLS ? learning : NULL,
-        .calls = usual->calls,
-        .failed_percent = reading_of(100 * baseline_failed_share(usual)),
-        .mean_seconds = seconds(baseline_mean_ns(usual)),
-        .p50_seconds = seconds(baseline_quantile_ns(usual, 0.50)),
-        .p95_seconds = seconds(baseline_quantile_ns(usual, 0.95)),
-    };
-    if (usual->calls <= 0)
-        ret->failed_percent = reading_missing(no_calls);
+    derive(p);
 }
 
 void performance_view(const struct performance *p, struct performance_view *ret)
 {
-    struct traffic window;
-    const struct fine_latency *l = &window.latency;
+    const struct derived *d = &p->derived;
     uint64_t covered_ns = p->complete * p->slice_ns + (p->fed_ns - p->slice_began_ns);
 
-    sum_window(p, &window);
     *ret = (struct performance_view){
         .name = p->name,
         .window_seconds = (double)covered_ns / NS_PER_SECOND,
-        .calls = window.calls,
-        .failed = window.failed,
+        .calls = d->calls,
+        .failed = d->failed,
         .calls_total = p->last.calls,
         .failed_total = p->last.failed,
         .calls_per_second = reading_missing("nothing was measured yet"),
-        .failed_percent = reading_missing("no calls in the window"),
-        .mean_seconds = l->count ? reading_of((double)l->sum_ns / (double)l->count / NS_PER_SECOND)
-                                 : reading_missing("no call was answered in the window"),
-        .p50_seconds = seconds_of(fine_latency_quantile_ns(l, 0.50)),
-        .p90_seconds = seconds_of(fine_latency_quantile_ns(l, 0.90)),
-        .p95_seconds = seconds_of(fine_latency_quantile_ns(l, 0.95)),
-        .p99_seconds = seconds_of(fine_latency_quantile_ns(l, 0.99)),
-        .max_seconds = seconds_of(fine_latency_max_ns(l)),
+        .failed_percent = d->failed_percent,
+        .mean_seconds = d->mean_seconds,
+        .p50_seconds = d->p50_seconds,
+        .p90_seconds = d->p90_seconds,
+        .p95_seconds = d->p95_seconds,
+        .p99_seconds = d->p99_seconds,
+        .max_seconds = d->max_seconds,
+        .usual = d->usual,
         .degraded = p->degraded_ns != 0,
         .degraded_since_ns = p->degraded_ns,
         .worse_percent = isfinite(p->worse) ? 100 * p->worse : NAN,
         .unjudged = p->unjudged,
     };
     if (covered_ns)
-        ret->calls_per_second = reading_of((double)window.calls / ret->window_seconds);
-    if (window.calls)
-        ret->failed_percent = reading_of(100.0 * (double)window.failed / (double)window.calls);
-    view_usual(p, &ret->usual);
+        ret->calls_per_second = reading_of((double)d->calls / ret->window_seconds);
     snprintf(ret->reason, sizeof(ret->reason), "%s", p->reason);
 }
