@@ -183,6 +183,32 @@ static void a_cgroup_that_comes_and_goes(void **state)
     is_enforced(s);
 }
 
+static struct upstream_view view_of_next(struct scene *s, size_t index)
+{
+    struct upstream_view view;
+
+    services_upstream(live_services(s->live), index, monotonic_ns(), &view);
+    return view;
+}
+
+static void each_upstream_has_clients_of_its_own(void **state)
+{
+    struct scene *s = *state;
+
+    assert_true(cgroup_make(s->cgroup));
+    open_upstream(s, BOTH,
+                  "\"address\":\"127.0.0.1:%u\",\"breaker\":{\"mode\":\"forced_open\"}},"
+                  "{\"name\":\"missing\",\"clients\":{\"cgroup\":\"/%s-not\"},"
+                  "\"address\":\"127.0.0.2:%u\",\"breaker\":{\"mode\":\"forced_open\"}},"
+                  "{\"name\":\"same\",\"clients\":{\"cgroup\":\"/%s\"},"
+                  "\"address\":\"127.0.0.3:%u\",\"breaker\":{\"mode\":\"forced_open\"}}]}",
+                  s->port, s->name, s->port, s->name, s->port);
+    is_enforced(s);
+    assert_int_equal(view_of_next(s, 1).enforcement, ENFORCEMENT_IDLE);
+    assert_non_null(strstr(view_of_next(s, 1).not_enforced, "-not"));
+    assert_int_equal(view_of_next(s, 2).enforcement, ENFORCEMENT_ACTIVE);
+}
+
 static void a_row_that_somebody_changes(void **state)
 {
     struct scene *s = *state;
@@ -437,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_program_that_is_off_enforces_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cgroup_that_comes_and_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_upstream_has_clients_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_row_that_somebody_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_somebody_detaches, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_that_somebody_replaces, setup, teardown),

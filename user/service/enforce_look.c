@@ -97,34 +97,54 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
     }
 }
 
-static void judge(const struct enforce *e, size_t upstream, struct enforcement_look *v)
-{
+/* Of the upstream before: most have the same. */
+struct found_clients {
+    const char *cgroup; /* as configured; NULL: none was looked for yet */
     struct clients clients;
     int r;
+};
+
+static void find_clients(const struct enforce *e, size_t upstream, struct found_clients *found)
+{
+    const char *given = e->config->upstreams.items[upstream].clients.cgroup;
+    const char *cgroup = given ? given : "/";
+
+    if (found->cgroup && strcmp(found->cgroup, cgroup) == 0)
+        return;
+    found->r = enforce_find_clients(e, upstream, &found->clients);
+    found->cgroup = cgroup;
+}
+
+static void judge(const struct enforce *e, size_t upstream, struct found_clients *found,
+                  struct enforcement_look *v)
+{
+    const struct clients *clients = &found->clients;
 
     *v = (struct enforcement_look){.enforcement = ENFORCEMENT_FAILED};
     if (!e->sources.cgroup_root) {
         snprintf(v->why, sizeof(v->why), "no cgroup v2 is mounted");
         return;
     }
-    r = enforce_find_clients(e, upstream, &clients);
-    v->mendable = clients.id != e->told_ids[upstream];
-    if (r < 0) {
+    find_clients(e, upstream, found);
+    v->mendable = clients->id != e->told_ids[upstream];
+    if (found->r < 0) {
         v->enforcement = ENFORCEMENT_IDLE;
-        snprintf(v->why, sizeof(v->why), "no cgroup %.160s: %.64s", clients.path, strerror(-r));
+        snprintf(v->why, sizeof(v->why), "no cgroup %.160s: %.64s", clients->path,
+                 strerror(-found->r));
     } else if (enforce_is_asked(e, upstream)) {
-        judge_asked(e, upstream, &clients, v);
+        judge_asked(e, upstream, clients, v);
     }
 }
 
 struct enforce_lack enforce_judge(struct enforce *e)
 {
+    struct found_clients found = {.cgroup = NULL};
     struct enforce_lack lack = {0};
 
     for (size_t i = 0; e->rows && i < e->config->upstreams.count; i++) {
         struct enforcement_look v;
 
-        judge(e, i, &v);
+        judge(e, i, &found, &v);
         lack.mendable = lack.mendable || v.mendable;
         lack.addresses = lack.addresses || v.lost;
         e->active[i] = v.acts;
