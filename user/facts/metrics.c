@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* A part of the page: what is written by a function, or the table of a part of the snapshot. */
-struct section {
+struct page_part {
     metrics_section_fn *write;
     const struct field_table *table;
     size_t at; /* in struct snapshot, as all the next: the object, or the pointer to the rows */
@@ -35,7 +35,7 @@ struct section {
 
 /* In the order of the page: first what the configuration bounds, then the lists that share the rest
  * of the series, in the order of enum metric_list, then what these left out. */
-static const struct section sections[] = {
+static const struct page_part sections[] = {
     BY(metrics_build),
     BY(metrics_health),
     BY(metrics_cpu),
@@ -79,7 +79,7 @@ static size_t size_at(const struct snapshot *snapshot, size_t at)
     return *(const size_t *)((const char *)snapshot + at);
 }
 
-static void write_rows(struct page *page, const struct section *section)
+static void write_rows(struct metrics_page *page, const struct page_part *section)
 {
     const struct snapshot *snapshot = page->facts->snapshot;
     struct metric_rows rows = {
@@ -101,10 +101,10 @@ static void write_rows(struct page *page, const struct section *section)
     metric_table(page->e, section->table, &rows);
 }
 
-static void write_sections(struct page *page)
+static void write_sections(struct metrics_page *page)
 {
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-        const struct section *section = &sections[i];
+        const struct page_part *section = &sections[i];
 
         if (section->write)
             section->write(page);
@@ -147,7 +147,7 @@ void metrics_walk(struct metrics *metrics, const struct exposition_sink *sink,
     struct exposition e;
 
     exposition_init_sink(&e, sink);
-    write_sections(&(struct page){&e, metrics, facts});
+    write_sections(&(struct metrics_page){&e, metrics, facts});
 }
 
 int metrics_render(struct metrics *metrics, struct text *out, const struct facts *facts,
@@ -158,7 +158,7 @@ int metrics_render(struct metrics *metrics, struct text *out, const struct facts
 
     exposition_init(&e, out, openmetrics);
     metrics->lists.series_max = series_max ? series_max : METRIC_SERIES_DEFAULT;
-    write_sections(&(struct page){&e, metrics, facts});
+    write_sections(&(struct metrics_page){&e, metrics, facts});
     exposition_end(&e);
     metrics->last_seconds = (double)(clock_monotonic_ns(facts->clock) - began_ns) / NS_PER_SECOND;
     return out->failed ? -ENOMEM : 0;

@@ -126,7 +126,7 @@ static void add_maps(struct exposition *e, const struct probe *probe)
     }
 }
 
-void metrics_programs(struct page *page)
+void metrics_programs(struct metrics_page *page)
 {
     size_t count = page->facts->probe ? probe_program_count(page->facts->probe) : 0;
     struct program_view *views = count ? calloc(count, sizeof(*views)) : NULL;
@@ -188,7 +188,7 @@ static void add_records(struct exposition *e, const struct probe_view *view)
     }
 }
 
-void metrics_records(struct page *page)
+void metrics_records(struct metrics_page *page)
 {
     static const struct metric_family drops = {
         "moonwatch_bpf_map_drops", METRIC_COUNTER,
@@ -220,7 +220,7 @@ static void add_collectors(struct exposition *e, const struct collectors *collec
     }
 }
 
-void metrics_agent(struct page *page)
+void metrics_agent(struct metrics_page *page)
 {
     static const struct metric_family ticks = {"moonwatch_ticks", METRIC_COUNTER,
                                                "Snapshots taken."};

@@ -114,7 +114,7 @@ static void add_state_file(struct exposition *e, const struct state_file *file)
     metric_object(e, &state_file_table, &view);
 }
 
-void metrics_alerts(struct page *page)
+void metrics_alerts(struct metrics_page *page)
 {
     static const struct metric_family silences = {"moonwatch_silences", METRIC_GAUGE,
                                                   "Silences that are not over."};

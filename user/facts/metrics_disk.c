@@ -22,7 +22,7 @@ static size_t series_of(const struct disk_snapshot *disk)
     return ret;
 }
 
-void metrics_block_devices(struct page *page)
+void metrics_block_devices(struct metrics_page *page)
 {
     const struct disk_snapshot *disk = &page->facts->snapshot->disk;
     size_t share = metric_lists_share(&page->metrics->lists, page->e, LIST_BLOCK_DEVICES);

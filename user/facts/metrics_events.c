@@ -16,7 +16,7 @@ static void add_statuses(struct exposition *e, const char *component, enum statu
     }
 }
 
-void metrics_health(struct page *page)
+void metrics_health(struct metrics_page *page)
 {
     static const struct metric_family overall = {"moonwatch_health_status", METRIC_GAUGE,
                                                  "1 for the host's status, 0 for the others."};
@@ -36,7 +36,7 @@ void metrics_health(struct page *page)
     }
 }
 
-void metrics_severities(struct page *page)
+void metrics_severities(struct metrics_page *page)
 {
     static const struct metric_family family = {
         "moonwatch_health_check_severity", METRIC_GAUGE,
@@ -60,7 +60,7 @@ void metrics_severities(struct page *page)
 }
 
 /* The records of a probe that does not run are not 0 in number: they are not known. */
-void metrics_events(struct page *page)
+void metrics_events(struct metrics_page *page)
 {
     static const struct {
         enum probe_concern concern;
@@ -79,7 +79,7 @@ void metrics_events(struct page *page)
             metric_object(page->e, counted[i].table, &page->facts->snapshot->events);
 }
 
-void metrics_missing(struct page *page)
+void metrics_missing(struct metrics_page *page)
 {
     static const struct metric_family family = {
         "moonwatch_source_missing", METRIC_GAUGE,
@@ -94,7 +94,7 @@ void metrics_missing(struct page *page)
     }
 }
 
-void metrics_omitted(struct page *page)
+void metrics_omitted(struct metrics_page *page)
 {
     static const struct metric_family family = {
         "moonwatch_rows_omitted", METRIC_GAUGE,

@@ -3,7 +3,7 @@
 #include "facts/metrics_table.h"
 #include <stdio.h>
 
-void metrics_build(struct page *page)
+void metrics_build(struct metrics_page *page)
 {
     static const struct metric_family build = {"moonwatch_build", METRIC_INFO,
                                                "The agent's version."};
@@ -41,7 +41,7 @@ static void add_cores(struct exposition *e, const struct cpu_snapshot *cpu)
     }
 }
 
-void metrics_cpu(struct page *page)
+void metrics_cpu(struct metrics_page *page)
 {
     static const struct metric_family total = {
         "moonwatch_cpu_seconds", METRIC_COUNTER,

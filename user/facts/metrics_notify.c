@@ -28,7 +28,7 @@ static const struct field outbox_fields[] = {
 FIELD_METRICS(outbox_fields, "", NEED_NOTHING);
 static const struct field_table outbox_table = FIELD_TABLE(NULL, outbox_fields, NULL);
 
-void metrics_notify(struct page *page)
+void metrics_notify(struct metrics_page *page)
 {
     size_t count = page->facts->notify ? notify_channel_count(page->facts->notify) : 0;
     struct notify_channel_view *rows = count ? calloc(count, sizeof(*rows)) : NULL;

@@ -4,7 +4,7 @@
 #include "facts/metrics_table.h"
 #include "facts/tables.h"
 
-void metrics_scheduler(struct page *page)
+void metrics_scheduler(struct metrics_page *page)
 {
     static const struct metric_family method = {
         "moonwatch_run_queue_method", METRIC_INFO,
@@ -46,7 +46,7 @@ static void add_cgroup_counter(struct exposition *e, const struct cgroup_rows *a
     }
 }
 
-void metrics_cgroups(struct page *page)
+void metrics_cgroups(struct metrics_page *page)
 {
     static const struct metric_family delay = {
         "moonwatch_cgroup_run_queue_delay_seconds", METRIC_HISTOGRAM,

@@ -18,13 +18,13 @@ struct metrics {
     double last_seconds; /* what the last page took; NaN before */
 };
 
-struct page {
+struct metrics_page {
     struct exposition *e;
     struct metrics *metrics;
     const struct facts *facts;
 };
 
-typedef void metrics_section_fn(struct page *page);
+typedef void metrics_section_fn(struct metrics_page *page);
 
 metrics_section_fn metrics_build, metrics_health, metrics_cpu, metrics_block_devices, metrics_tcp,
     metrics_scheduler, metrics_cgroups, metrics_services, metrics_alerts, metrics_notify,

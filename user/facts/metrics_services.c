@@ -5,7 +5,7 @@
 #include "facts/metrics_table.h"
 #include "facts/performance_rows.h"
 
-void metrics_services(struct page *page)
+void metrics_services(struct metrics_page *page)
 {
     const struct facts *f = page->facts;
 

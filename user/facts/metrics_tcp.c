@@ -12,13 +12,13 @@
 
 /* As many as fit if each were a client, in which most is counted. The rows `other` are among them.
  */
-static size_t port_room(struct page *page, size_t count)
+static size_t port_room(struct metrics_page *page, size_t count)
 {
     return metric_lists_rows(&page->metrics->lists, page->e, LIST_PORTS, count + TCP_ROLE_COUNT,
                              metric_table_series(&tcp_port_table, PORT_STEP), 0);
 }
 
-void metrics_tcp(struct page *page)
+void metrics_tcp(struct metrics_page *page)
 {
     const struct network_snapshot *network = &page->facts->snapshot->network;
     struct tcp_port *chosen = NULL;
