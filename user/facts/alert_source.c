@@ -37,11 +37,9 @@ void alert_source_destroy(struct alert_source *source)
 struct source_row *source_row_add(struct alert_source *source)
 {
     struct source_row *row;
-    void *rows = source->rows;
 
-    if (!array_grow(&rows, &source->row_capacity, source->row_count + 1, sizeof(*row)))
+    if (!ARRAY_GROW(source->rows, source->row_capacity, source->row_count + 1))
         return NULL;
-    source->rows = rows;
     row = &source->rows[source->row_count++];
     row->label_count = 0;
     row->reason[0] = '\0';
@@ -155,12 +153,8 @@ bool alert_source_has(const char *metric)
 static bool add_samples(struct alert_source *source, const struct facts *facts,
                         const struct sample *more, size_t more_count, struct alert_input *ret)
 {
-    void *samples = source->samples;
-
-    if (!array_grow(&samples, &source->sample_capacity, OWN_COUNT + more_count,
-                    sizeof(*source->samples)))
+    if (!ARRAY_GROW(source->samples, source->sample_capacity, OWN_COUNT + more_count))
         return false;
-    source->samples = samples;
     for (size_t i = 0; i < OWN_COUNT; i++)
         source->samples[i] = (struct sample){.metric = own[i].metric, .value = own[i].value(facts)};
     if (more_count > 0)
@@ -214,7 +208,6 @@ static void list_rows(struct alert_source *source, const struct parts *parts,
 int alert_source_fill(struct alert_source *source, const struct facts *facts,
                       const struct sample *samples, size_t sample_count, struct alert_input *ret)
 {
-    void *conditions = source->conditions, *events = source->events;
     struct parts parts;
 
     source->snapshot = facts->snapshot;
@@ -229,14 +222,9 @@ int alert_source_fill(struct alert_source *source, const struct facts *facts,
     };
     if (!add_rows(source, facts, &parts) || !add_samples(source, facts, samples, sample_count, ret))
         return -ENOMEM;
-    if (!array_grow(&conditions, &source->condition_capacity, parts.conditions,
-                    sizeof(*source->conditions)))
+    if (!ARRAY_GROW(source->conditions, source->condition_capacity, parts.conditions) ||
+        !ARRAY_GROW(source->events, source->event_capacity, source->row_count - parts.conditions))
         return -ENOMEM;
-    source->conditions = conditions;
-    if (!array_grow(&events, &source->event_capacity, source->row_count - parts.conditions,
-                    sizeof(*source->events)))
-        return -ENOMEM;
-    source->events = events;
     list_rows(source, &parts, ret);
     source->before = source->now;
     memcpy(source->told, source->told_now, sizeof(source->told));

@@ -69,12 +69,10 @@ static void fill(const struct facts *facts, size_t upstream, struct breaker_entr
 void breaker_entries_take(struct facts *facts)
 {
     size_t count = facts->services ? services_upstream_count(facts->services) : 0;
-    void *entries = facts->breakers;
 
     facts->breaker_count = 0;
-    if (!array_grow(&entries, &facts->breaker_capacity, count, sizeof(*facts->breakers)))
+    if (!ARRAY_GROW(facts->breakers, facts->breaker_capacity, count))
         return;
-    facts->breakers = entries;
     for (size_t i = 0; i < count; i++)
         fill(facts, i, &facts->breakers[i]);
     facts->breaker_count = count;

@@ -147,12 +147,10 @@ static void tell_times(struct endpoint_row *row, const struct facts *facts)
 void endpoint_rows_take(struct facts *facts)
 {
     size_t count = facts->checks ? endpoint_check_count(facts->checks) : 0;
-    void *rows = facts->endpoints;
 
     facts->endpoint_count = 0;
-    if (!array_grow(&rows, &facts->endpoint_capacity, count, sizeof(*facts->endpoints)))
+    if (!ARRAY_GROW(facts->endpoints, facts->endpoint_capacity, count))
         return;
-    facts->endpoints = rows;
     for (size_t i = 0; i < count; i++) {
         fill(&facts->endpoints[i], facts->checks, i);
         tell_times(&facts->endpoints[i], facts);

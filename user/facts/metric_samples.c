@@ -83,17 +83,11 @@ static void take(void *ctx, const char *name, const struct label *labels, size_t
                  double value)
 {
     struct metric_samples *s = ctx;
-    void *taken = s->taken, *offsets = s->offsets;
-    bool ok;
 
     if (s->count == METRIC_SAMPLES_MAX || s->failed)
         return;
-    ok = array_grow(&taken, &s->capacity, s->count + 1, sizeof(*s->taken));
-    s->taken = taken;
-    ok = ok && array_grow(&offsets, &s->offset_capacity, s->offset_count + 2 * label_count,
-                          sizeof(*s->offsets));
-    s->offsets = offsets;
-    if (!ok) {
+    if (!ARRAY_GROW(s->taken, s->capacity, s->count + 1) ||
+        !ARRAY_GROW(s->offsets, s->offset_capacity, s->offset_count + 2 * label_count)) {
         s->failed = true;
         return;
     }

@@ -113,13 +113,10 @@ void performance_rows_take(struct facts *facts)
 {
     const struct services *s = facts->services;
     size_t services = s ? services_count(s) : 0, upstreams = s ? services_upstream_count(s) : 0;
-    void *rows = facts->performance;
 
     facts->performance_count = 0;
-    if (!array_grow(&rows, &facts->performance_capacity, services + upstreams,
-                    sizeof(*facts->performance)))
+    if (!ARRAY_GROW(facts->performance, facts->performance_capacity, services + upstreams))
         return;
-    facts->performance = rows;
     for (size_t i = 0; i < services; i++)
         take_service(facts, i, &facts->performance[facts->performance_count++]);
     for (size_t i = 0; i < upstreams; i++)

@@ -111,14 +111,12 @@ static void shrink(struct told_rows *all, size_t max)
 
 static bool reserve(struct told_rows *all, size_t max)
 {
-    void *rows = all->rows;
     size_t had = all->capacity;
 
     if (!all->memory)
         all->memory = calloc(3 * all->counter_count, sizeof(uint64_t));
-    if (!all->memory || !array_grow(&rows, &all->capacity, max, sizeof(*all->rows)))
+    if (!all->memory || !ARRAY_GROW(all->rows, all->capacity, max))
         return false;
-    all->rows = rows;
     memset(all->rows + had, 0, (all->capacity - had) * sizeof(*all->rows));
     return true;
 }
