@@ -149,9 +149,9 @@ bool metric_histogram(const char *name, char ret[METRIC_NAME_BYTES])
     for (d = &__start_metric_declarations[0]; d != &__stop_metric_declarations[0]; d++) {
         for (size_t i = 0; i < (*d)->count; i++) {
             const struct metric_family *family = family_at(*d, i);
-            size_t n = strlen(family->name);
+            size_t n = family->name ? strlen(family->name) : 0;
 
-            if (family->type != METRIC_HISTOGRAM || strncmp(name, family->name, n) != 0 ||
+            if (n == 0 || family->type != METRIC_HISTOGRAM || strncmp(name, family->name, n) != 0 ||
                 (name[n] && name[n] != '_'))
                 continue;
             snprintf(ret, METRIC_NAME_BYTES, "%s", family->name);
