@@ -145,3 +145,29 @@ def test_tcp_counters_are_nstats(agent):
     assert start["TcpOutSegs"] <= first <= segments <= end["TcpOutSegs"]
     assert start["TcpRetransSegs"] <= retransmits <= end["TcpRetransSegs"]
     assert segments - first >= 500
+
+
+def sockstat():
+    """{our name: value} of what nobody but this test is likely to change while it runs."""
+    text = Path("/proc/net/sockstat").read_text()
+    udp = re.search(r"UDP: inuse (\d+) mem (\d+)", text)
+    return {
+        "udp_sockets_in_use": int(udp[1]),
+        "udp_memory_bytes": int(udp[2]) * os.sysconf("SC_PAGESIZE"),
+    }
+
+
+def test_sockets_are_those_of_the_kernel(agent):
+    held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
+    for one in held:
+        one.bind(("127.0.0.1", 0))
+
+    def agree():
+        shown = agent.json("/health/resources")["network"]
+        return all(shown[name] == value for name, value in sockstat().items())
+
+    wait_for(agree, "the figures of /proc/net/sockstat")
+    assert sockstat()["udp_sockets_in_use"] >= len(held)
+    for one in held:
+        one.close()
+    wait_for(agree, "the figures of /proc/net/sockstat without these sockets")

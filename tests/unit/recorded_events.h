@@ -185,6 +185,8 @@ static inline void fill_figures(struct figures *to, const char *unknown)
     fill_processes(&f, to);
     fill_scheduler(&f, to);
     fill_events(&f, to);
+    /* What came later comes last: the values before it stay what they were recorded with. */
+    fill_readings(&f, &to->snapshot.network.sockets_used, &to->snapshot.network.udp_memory_bytes);
 }
 
 /* Each section is missing for a reason of its own. */

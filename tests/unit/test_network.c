@@ -296,6 +296,39 @@ static void every_failure_has_a_name(void **state)
     assert_string_equal(connect_failure_name(CONNECT_FAILURE_COUNT), "unknown");
 }
 
+static void sockets_are_counted_by_kind(void **state)
+{
+    struct tree *t = *state;
+    const struct network_snapshot *n;
+    double page_bytes = (double)sysconf(_SC_PAGESIZE);
+
+    tree_write(t, "proc/net/sockstat",
+               "sockets: used 143\nTCP: inuse 5 orphan 6 tw 7 alloc 8 mem 9\n"
+               "UDP: inuse 10 mem 11\nUDPLITE: inuse 12\nRAW: inuse 13\nFRAG: inuse 0 memory 14\n");
+    n = sample(t, 1);
+    assert_known(n->sockets_used, 143);
+    assert_known(n->tcp_sockets_in_use, 5);
+    assert_known(n->tcp_sockets_orphaned, 6);
+    assert_known(n->tcp_sockets_time_wait, 7);
+    assert_known(n->tcp_memory_bytes, 9 * page_bytes);
+    assert_known(n->udp_sockets_in_use, 10);
+    assert_known(n->udp_memory_bytes, 11 * page_bytes);
+    tree_write(t, "proc/net/sockstat", "sockets: used\nTCP: inuse 4294967296 orphan x tw 1\n");
+    n = sample(t, 1);
+    assert_missing(n->sockets_used, "not in /proc/net/sockstat");
+    assert_known(n->tcp_sockets_in_use, 4294967296.0);
+    assert_missing(n->tcp_sockets_orphaned, "not in /proc/net/sockstat");
+    assert_missing(n->udp_memory_bytes, "not in /proc/net/sockstat");
+}
+
+static void sockets_of_no_file_are_missing(void **state)
+{
+    const struct network_snapshot *n = sample(*state, 1);
+
+    assert_missing(n->sockets_used, "/proc/net/sockstat: No such file or directory");
+    assert_missing(n->tcp_memory_bytes, "/proc/net/sockstat: No such file or directory");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -311,6 +344,8 @@ int main(void)
         CASE(truncated_files_lose_figures_only),
         CASE(garbled_rows_are_left_out),
         CASE(conntrack_may_be_absent_and_come_later),
+        CASE(sockets_are_counted_by_kind),
+        CASE(sockets_of_no_file_are_missing),
         CASE(without_proc_everything_says_why),
         cmocka_unit_test(every_failure_has_a_name),
     };

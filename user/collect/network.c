@@ -4,18 +4,21 @@
 #include "collect/interfaces.h"
 #include "collect/tcp_ports.h"
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct network_state {
     const struct host *host;
-    struct proc_file dev, snmp, netstat, tracked, tracked_limit;
+    struct proc_file dev, snmp, netstat, sockstat, tracked, tracked_limit;
     char *buffer, *number;
     size_t capacity, number_capacity;
     struct interfaces interfaces;
     struct tcp_ports *ports;
     struct reading retransmits, segments; /* of the sample before */
-    char dev_reason[96], snmp_reason[96], netstat_reason[96], tracked_reason[96], limit_reason[96];
+    char dev_reason[96], snmp_reason[96], netstat_reason[96], sockstat_reason[96];
+    char tracked_reason[96], limit_reason[96];
 };
 
 static const char *reason_of(char *reason, size_t size, const char *name, int err)
@@ -134,6 +137,60 @@ static void sample_listening(struct network_state *s, struct network_snapshot *n
         parse_counters(scan_of(s->buffer, (size_t)len), "TcpExt:", counters, 2);
 }
 
+static const struct {
+    const char *line, *name;
+    size_t at; /* of the reading in struct network_snapshot */
+    bool in_pages;
+} socket_figures[] = {
+    {"sockets:", "used", offsetof(struct network_snapshot, sockets_used), false},
+    {"TCP:", "inuse", offsetof(struct network_snapshot, tcp_sockets_in_use), false},
+    {"TCP:", "orphan", offsetof(struct network_snapshot, tcp_sockets_orphaned), false},
+    {"TCP:", "tw", offsetof(struct network_snapshot, tcp_sockets_time_wait), false},
+    {"TCP:", "mem", offsetof(struct network_snapshot, tcp_memory_bytes), true},
+    {"UDP:", "inuse", offsetof(struct network_snapshot, udp_sockets_in_use), false},
+    {"UDP:", "mem", offsetof(struct network_snapshot, udp_memory_bytes), true},
+};
+
+#define SOCKET_FIGURES (sizeof(socket_figures) / sizeof(socket_figures[0]))
+
+static struct reading *socket_reading(struct network_snapshot *n, size_t index)
+{
+    return (struct reading *)((char *)n + socket_figures[index].at);
+}
+
+/* "TCP: inuse 5 orphan 0 tw 2 alloc 7 mem 1", memory in pages. */
+static void parse_sockets(struct scan file, struct network_snapshot *n)
+{
+    double page_bytes = (double)sysconf(_SC_PAGESIZE);
+    struct scan line, kind, name;
+    uint64_t value;
+
+    while (scan_line(&file, &line)) {
+        if (!scan_word(&line, &kind))
+            continue;
+        while (scan_word(&line, &name) && scan_u64(&line, &value))
+            for (size_t i = 0; i < SOCKET_FIGURES; i++)
+                if (scan_is(&kind, socket_figures[i].line) &&
+                    scan_is(&name, socket_figures[i].name))
+                    *socket_reading(n, i) =
+                        reading_of((double)value * (socket_figures[i].in_pages ? page_bytes : 1));
+    }
+}
+
+static void sample_sockets(struct network_state *s, struct network_snapshot *n)
+{
+    static const char name[] = "/proc/net/sockstat";
+    ssize_t len = proc_file_read(&s->sockstat, &s->buffer, &s->capacity);
+    const char *missing = "not in /proc/net/sockstat";
+
+    if (len < 0)
+        missing = reason_of(s->sockstat_reason, sizeof(s->sockstat_reason), name, (int)len);
+    for (size_t i = 0; i < SOCKET_FIGURES; i++)
+        *socket_reading(n, i) = reading_missing(missing);
+    if (len >= 0)
+        parse_sockets(scan_of(s->buffer, (size_t)len), n);
+}
+
 static struct reading read_tracking(struct network_state *s, struct proc_file *file,
                                     const char *name, char *reason, size_t size)
 {
@@ -180,6 +237,7 @@ static void network_sample(void *state, uint64_t now_ns, struct snapshot *snapsh
     n->interfaces = s->interfaces.ranked;
     sample_tcp(s, n);
     sample_listening(s, n);
+    sample_sockets(s, n);
     sample_tracking(s, n);
     tcp_ports_sample(s->ports, now_ns, n);
     /* Both are there with any network at all: without them there is no /proc of this host. */
@@ -207,6 +265,7 @@ static int network_open(void *state, const struct collector_env *env)
     open_net(&s->dev, env->host, "dev");
     open_net(&s->snmp, env->host, "snmp");
     open_net(&s->netstat, env->host, "netstat");
+    open_net(&s->sockstat, env->host, "sockstat");
     proc_file_open(&s->tracked, env->host->proc, "sys/net/netfilter/nf_conntrack_count");
     proc_file_open(&s->tracked_limit, env->host->proc, "sys/net/netfilter/nf_conntrack_max");
     return 0;
@@ -219,6 +278,7 @@ static void network_close(void *state)
     proc_file_close(&s->dev);
     proc_file_close(&s->snmp);
     proc_file_close(&s->netstat);
+    proc_file_close(&s->sockstat);
     proc_file_close(&s->tracked);
     proc_file_close(&s->tracked_limit);
     tcp_ports_destroy(s->ports);

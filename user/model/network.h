@@ -45,6 +45,9 @@ struct network_snapshot {
     struct reading tcp_retransmits_total, tcp_segments_sent_total; /* host-wide, /proc/net/snmp */
     struct reading retransmit_percent; /* of the segments sent since the sample before, 0..100 */
     struct reading listen_overflows_total, listen_drops_total; /* host-wide, /proc/net/netstat */
+    struct reading sockets_used; /* /proc/net/sockstat, as all the next */
+    struct reading tcp_sockets_in_use, tcp_sockets_orphaned, tcp_sockets_time_wait;
+    struct reading tcp_memory_bytes, udp_sockets_in_use, udp_memory_bytes;
     const char *listeners_missing;
     size_t listener_count;
     const struct listener *listeners; /* those that dropped last first, then the fullest */
