@@ -4,16 +4,16 @@
 
 bool array_grow(void *items, size_t *capacity, size_t count, size_t size)
 {
-    void *memory;
+    void *memory, *grown;
 
     if (count <= *capacity)
         return true;
     /* The variable is a pointer of some type: copied, for no void pointer is an alias of it. */
     memcpy(&memory, items, sizeof(memory));
-    memory = realloc(memory, 2 * count * size);
-    if (!memory)
+    grown = realloc(memory, 2 * count * size);
+    if (!grown)
         return false;
-    memcpy(items, &memory, sizeof(memory));
+    memcpy(items, &grown, sizeof(grown));
     *capacity = 2 * count;
     return true;
 }

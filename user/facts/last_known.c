@@ -60,7 +60,7 @@ int last_known_create(struct last_known **ret)
     if (!l)
         return -ENOMEM;
     gather_all(l);
-    l->values = calloc(l->count, sizeof(*l->values));
+    l->values = calloc(l->count + 1, sizeof(*l->values));
     if (!l->values) {
         free(l);
         return -ENOMEM;
