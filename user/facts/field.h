@@ -69,7 +69,8 @@ struct field {
     struct metric_family metric;
     double divisor; /* from the field's unit to the metric's; 0: as the metric's name says */
     /* One more label: of the metric, or of all that is inside the object. Where there are
-     * `choices` it has a name only: each of them is a sample, 1 for the one that it is. */
+     * `choices` it has a name only: each of them is a sample, 1 for the one that it is. So has a
+     * text without: its value is the label's. */
     struct label label;
     /* What is made of it beyond telling it. The health check that judges it; whether it is watched
      * for anomalies; what a forecast is made against: a constant in its own unit, the offset + 1 of

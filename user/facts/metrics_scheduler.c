@@ -6,20 +6,14 @@
 
 void metrics_scheduler(struct metrics_page *page)
 {
-    static const struct metric_family method = {
-        "moonwatch_run_queue_method", METRIC_INFO,
-        "How the run-queue delay is measured on this kernel."};
     const struct scheduler_snapshot *scheduler = &page->facts->snapshot->scheduler;
     struct class_row classes[PRIORITY_CLASS_COUNT];
 
     class_rows_take(classes, scheduler);
     metric_table(page->e, &class_table,
                  &(const struct metric_rows){classes, sizeof(*classes), PRIORITY_CLASS_COUNT, 0});
-    if (!scheduler->missing) {
-        METRIC_FAMILY(page->e, method, "method ", NEED_RUNQ);
-        exposition_count(page->e, LABELS({"method", scheduler->method}), 1);
+    if (!scheduler->missing)
         metric_object(page->e, &slow_waits_table, scheduler);
-    }
     metric_object(page->e, &waits_table, scheduler);
 }
 

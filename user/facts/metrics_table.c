@@ -94,9 +94,15 @@ static void add_time(struct exposition *e, const struct field *f, const struct l
         add_whole(e, f, labels, count, realtime_ns);
 }
 
+/* Without choices it is what the label says. */
 static void add_choices(struct exposition *e, const struct field *f, struct label *labels,
                         size_t count, const char *is)
 {
+    if (is && !f->choices) {
+        labels[count - 1].value = is;
+        exposition_count(e, labels, count, 1);
+        return;
+    }
     for (const char *const *choice = f->choices; is && *choice; choice++) {
         labels[count - 1].value = *choice;
         exposition_count(e, labels, count, strcmp(*choice, is) == 0);

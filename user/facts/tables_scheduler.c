@@ -9,8 +9,12 @@ static const struct field delay_fields[] = {
     ROW("total", FIELD_LATENCY, total.delay, .about = "since the agent started"),
     ROW("method", FIELD_STRING, method, .unknown = "no probe measures it",
         .about = "rq-clock: the kernel's own timestamps, blind below its clock tick of some "
-                 "microseconds; task-storage: a timestamp per wakeup"),
+                 "microseconds; task-storage: a timestamp per wakeup",
+        METRIC("moonwatch_run_queue_method", METRIC_INFO,
+               "How the run-queue delay is measured on this kernel.", .labels = "method "),
+        .label = {"method"}),
 };
+FIELD_METRICS(delay_fields, "", NEED_RUNQ);
 static const struct field_table delay_table =
     FIELD_TABLE("RunQueueDelay", delay_fields, "From runnable to running.",
                 .missing_at = MISSING_AT(TYPE, missing));
