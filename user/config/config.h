@@ -1,7 +1,7 @@
 /* The configuration: built-in default < file < environment, validated as a whole.
  *
  * Every key's type, range, default, environment name and documentation stands once, in the tables
- * of config/keys*.c; parsing, validation, the JSON Schema and the README's reference come from
+ * of config/keys*.c; parsing, validation, the JSON Schema and the reference come from
  * them. Keys in seconds are called `_seconds` here and have no suffix in the file.
  */
 #ifndef MOONWATCH_CONFIG_CONFIG_H

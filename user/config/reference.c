@@ -1,4 +1,4 @@
-/* The configuration reference of the README. */
+/* The configuration reference of config/README.md. */
 #include "config/document.h"
 #include "config/key.h"
 #include "config/reader.h"
