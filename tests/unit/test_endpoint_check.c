@@ -1,6 +1,7 @@
 /* Active checks: what is expected of an answer, how results are kept, and peers that misbehave
  * under each protocol. Real databases are in test_endpoint_database.c. */
 #include "check_scene.h"
+#include "facts/endpoint_rows.h"
 
 #define OFTEN "\"interval\":0.1,\"timeout\":0.1"
 #define PATIENT "\"interval\":60,\"timeout\":60"
@@ -86,6 +87,32 @@ static void results_are_counted_and_dated(void **state)
     assert_true(s.last.since_ns > since_ns);
     assert_true(s.last.latency_ns > 0);
     assert_int_equal(s.last.http_status, 200);
+    peer_stop(peer);
+    check_scene_end(&s);
+}
+
+/* A row is taken with a tick, and told until the next one. */
+static void a_row_says_why_whatever_comes_after(void **state)
+{
+    struct check_scene s;
+    struct facts facts = {.clock = clock_system()};
+    struct peer *peer;
+
+    check_scene_begin(&s);
+    peer = peer_start(s.loop, PEER_ANSWERS, "HTTP/1.1 500 Oops\r\n\r\n");
+    check_scene_service(&s, "\"type\":\"http\",\"url\":\"%s\"," OFTEN, peer->url);
+    check_scene_run(&s, 1);
+    expect_failure(&s, "status 500");
+    facts.checks = s.checks;
+    facts_take(&facts);
+    peer->answer = "HTTP/1.1 200 OK\r\n\r\n";
+    do
+        check_scene_run(&s, 1);
+    while (s.last.status == ENDPOINT_FAILED);
+    assert_int_equal(facts.endpoint_count, 1);
+    assert_string_equal(facts.endpoints[0].status, endpoint_status_name(ENDPOINT_FAILED));
+    assert_non_null(strstr(facts.endpoints[0].failure, "status 500"));
+    facts_release(&facts);
     peer_stop(peer);
     check_scene_end(&s);
 }
@@ -281,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expectations_decide),
         cmocka_unit_test(results_are_counted_and_dated),
+        cmocka_unit_test(a_row_says_why_whatever_comes_after),
         cmocka_unit_test(a_throttled_check_waits_as_long_as_asked),
         cmocka_unit_test(a_reload_keeps_what_is_the_same),
         cmocka_unit_test(bad_peers_fail_every_type),

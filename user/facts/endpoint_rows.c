@@ -4,6 +4,7 @@
 #include "config/choices.h"
 #include "facts/tables.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SECONDS_PER_DAY 86400
@@ -118,6 +119,8 @@ static void fill(struct endpoint_row *ret, const struct endpoint_checks *checks,
 
     *ret = (struct endpoint_row){0};
     endpoint_check_view(checks, index, &ret->view);
+    snprintf(ret->reason, sizeof(ret->reason), "%s", view->reason);
+    ret->view.reason = ret->reason;
     ret->role = endpoint_owner_names[view->owner];
     ret->type = check_type_names[view->type];
     ret->status = endpoint_status_name(view->status);

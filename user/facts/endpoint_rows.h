@@ -16,7 +16,8 @@ struct connections_entry {
 };
 
 struct endpoint_row {
-    struct endpoint_check_view view;
+    struct endpoint_check_view view;    /* its reason is the one below */
+    char reason[ENDPOINT_REASON_BYTES]; /* of this result: the check's own is gone with the next */
     const char *role, *type, *status;
     const char *failure; /* NULL: none */
     struct reading up;
