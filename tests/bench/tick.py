@@ -51,6 +51,7 @@ READ = (
     "/proc/self/net/dev",
     "/proc/self/net/snmp",
     "/proc/self/net/netstat",
+    "/proc/self/net/sockstat",
     "/proc/sys/net/netfilter/nf_conntrack_count",
     "/proc/sys/net/netfilter/nf_conntrack_max",
 )
