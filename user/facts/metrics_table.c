@@ -43,6 +43,13 @@ static bool is_told(const void *object, const struct field_table *table, const s
            (!f->told || f->told(object, (const char *)object + f->offset));
 }
 
+/* The list is not cleared: what is counted is written. */
+static void gather_all(struct leaves *ret, const struct field_table *table)
+{
+    ret->count = 0;
+    gather(ret, table, &(const struct leaf){0});
+}
+
 /* The structure that the leaf is in; NULL when it, or what it is in, is unknown. */
 static const void *object_of(const struct leaf *leaf, const struct field_table *table,
                              const void *object)
@@ -169,10 +176,12 @@ static void add_leaf(struct exposition *e, const struct leaf *leaf, const struct
     add_value(e, leaf->field, labels.list, labels.count, step, object);
 }
 
+/* Of one row by several paths, or of rows that differ in a label of theirs, and so name them. */
 static bool is_of_family(const struct leaf *leaf, const struct metric_family *family)
 {
-    return leaf->field->metric.name == family->name ||
-           strcmp(leaf->field->metric.name, family->name) == 0;
+    const struct metric_family *own = &leaf->field->metric;
+
+    return own == family || (own->labels && family->labels && strcmp(own->name, family->name) == 0);
 }
 
 static bool was_told(const struct leaves *leaves, size_t index)
@@ -186,9 +195,11 @@ static bool was_told(const struct leaves *leaves, size_t index)
 void metric_table(struct exposition *e, const struct field_table *table,
                   const struct metric_rows *rows)
 {
-    struct leaves leaves = {.count = 0};
+    struct leaves leaves;
 
-    gather(&leaves, table, &(const struct leaf){0});
+    if (rows->count == 0)
+        return;
+    gather_all(&leaves, table);
     for (size_t l = 0; l < leaves.count; l++) {
         const struct metric_family *family = &leaves.list[l].field->metric;
 
@@ -219,10 +230,10 @@ static size_t choices_of(const struct field *f)
 
 size_t metric_table_series(const struct field_table *table, unsigned step)
 {
-    struct leaves leaves = {.count = 0};
+    struct leaves leaves;
     size_t count = 0;
 
-    gather(&leaves, table, &(const struct leaf){0});
+    gather_all(&leaves, table);
     for (size_t i = 0; i < leaves.count; i++) {
         const struct field *f = leaves.list[i].field;
 
