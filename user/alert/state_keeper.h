@@ -35,7 +35,7 @@ void alert_keeper_destroy(struct alert_keeper *s, bool save);
 /* After the manager may have changed; and with each tick, for what only gets older. */
 void alert_keeper_changed(struct alert_keeper *s);
 
-/* alert_manager_revision() of what is on the disk; UINT64_MAX: nothing gets there for now. */
+/* alert_manager_revision() of what is on the disk; UINT64_MAX: the last try to keep it failed. */
 uint64_t alert_keeper_kept(const struct alert_keeper *s);
 
 /* A note of what was told since the one before, for the outbox; NULL: nothing was. To be freed. */

@@ -61,7 +61,7 @@ void keeper_destroy(struct keeper *keeper, bool save);
 /* After the state may have changed; and with each tick, for what only goes on. */
 void keeper_changed(struct keeper *keeper);
 
-/* The revision that is on the disk; UINT64_MAX: nothing gets there for now. */
+/* The revision that is on the disk; UINT64_MAX: the last try to keep it failed. */
 uint64_t keeper_kept(const struct keeper *keeper);
 const struct state_file *keeper_file(const struct keeper *keeper);
 
