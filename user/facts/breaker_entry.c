@@ -1,5 +1,4 @@
 #include "facts/breaker_entry.h"
-#include "base/array.h"
 #include <string.h>
 
 static void fill_history(const struct facts *facts, struct breaker_entry *entry)
@@ -36,46 +35,32 @@ static void fill_storms(const struct facts *facts, const struct retry_storms *re
     }
 }
 
-static void fill(const struct facts *facts, size_t upstream, struct breaker_entry *ret)
+void breaker_entry_fill(const struct facts *facts, const struct upstream_view *view,
+                        struct breaker_entry *ret)
 {
-    struct upstream_view view;
-
-    services_upstream(facts->services, upstream, clock_monotonic_ns(facts->clock), &view);
     *ret = (struct breaker_entry){
-        .name = view.config->name,
-        .state = breaker_state_name(view.breaker.state),
-        .mode = breaker_mode_name(view.breaker.mode),
-        .not_enforced = view.not_enforced,
-        .enforced = !view.not_enforced,
-        .since_realtime_ns = facts_realtime_ns(facts, view.breaker.since_ns),
-        .retry_realtime_ns = facts_realtime_ns(facts, view.breaker.retry_ns),
-        .breaker = view.breaker,
-        .fallback = fallback_offer_name(view.fallback.choice.offer),
-        .fallback_endpoint = view.fallback_endpoint,
-        .fallback_refusal = view.fallback.choice.refusal,
+        .name = view->config->name,
+        .state = breaker_state_name(view->breaker.state),
+        .mode = breaker_mode_name(view->breaker.mode),
+        .not_enforced = view->not_enforced,
+        .enforced = !view->not_enforced,
+        .since_realtime_ns = facts_realtime_ns(facts, view->breaker.since_ns),
+        .retry_realtime_ns = facts_realtime_ns(facts, view->breaker.retry_ns),
+        .breaker = view->breaker,
+        .fallback = fallback_offer_name(view->fallback.choice.offer),
+        .fallback_endpoint = view->fallback_endpoint,
+        .fallback_refusal = view->fallback.choice.refusal,
     };
-    memcpy(ret->switches_total, view.fallback.switches_total, sizeof(ret->switches_total));
+    memcpy(ret->switches_total, view->fallback.switches_total, sizeof(ret->switches_total));
     for (int i = 0; i < FALLBACK_OFFER_COUNT; i++)
         ret->fallback_switches_total += ret->switches_total[i];
-    while (ret->address_count < view.config->addresses.count &&
+    while (ret->address_count < view->config->addresses.count &&
            ret->address_count < BREAKER_ADDRESSES_SHOWN) {
-        ret->addresses[ret->address_count] = view.config->addresses.items[ret->address_count];
+        ret->addresses[ret->address_count] = view->config->addresses.items[ret->address_count];
         ret->address_count++;
     }
     fill_history(facts, ret);
-    fill_storms(facts, view.retries, ret);
-}
-
-void breaker_entries_take(struct facts *facts)
-{
-    size_t count = facts->services ? services_upstream_count(facts->services) : 0;
-
-    facts->breaker_count = 0;
-    if (!ARRAY_GROW(facts->breakers, facts->breaker_capacity, count))
-        return;
-    for (size_t i = 0; i < count; i++)
-        fill(facts, i, &facts->breakers[i]);
-    facts->breaker_count = count;
+    fill_storms(facts, view->retries, ret);
 }
 
 const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name)

@@ -41,8 +41,9 @@ struct breaker_entry {
     uint64_t storms_total;
 };
 
-/* Of all upstreams, into facts->breakers, where parts of them point to. */
-void breaker_entries_take(struct facts *facts);
+/* `ret` is where parts of it point to: it must not move. */
+void breaker_entry_fill(const struct facts *facts, const struct upstream_view *view,
+                        struct breaker_entry *ret);
 /* NULL: there is no such upstream. */
 const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name);
 /* Why there are none; NULL when there are. */

@@ -143,7 +143,7 @@ static void tell_times(struct endpoint_row *row, const struct facts *facts)
 {
     row->since_realtime_ns = facts_realtime_ns(facts, row->view.since_ns);
     row->checked_realtime_ns = facts_realtime_ns(facts, row->view.last_ns);
-    if (row->view.next_ns > clock_monotonic_ns(facts->clock))
+    if (row->view.next_ns > facts->taken_monotonic_ns)
         row->next_realtime_ns = facts_realtime_ns(facts, row->view.next_ns);
 }
 

@@ -45,7 +45,8 @@ struct facts {
     const struct server_view *server;                   /* the server's own, while there is one */
     uint64_t started_monotonic_ns, started_realtime_ns; /* of the agent; 0: not told */
 
-    /* As facts_take() found them; they point into the configuration and their owners. */
+    /* As facts_take() found them, and when; they point into the configuration and their owners. */
+    uint64_t taken_monotonic_ns, taken_realtime_ns;
     struct performance_row *performance;
     size_t performance_count, performance_capacity;
     struct breaker_entry *breakers;
@@ -59,7 +60,8 @@ struct facts {
 void facts_take(struct facts *facts);
 void facts_release(struct facts *facts);
 
-/* When, for people, something was that has this monotonic time; 0 stays 0. */
+/* When, for people, something was that has this monotonic time, by the clocks of facts_take(): one
+ * look at them dates all the rows; 0 stays 0. */
 uint64_t facts_realtime_ns(const struct facts *facts, uint64_t monotonic_ns);
 
 #endif

@@ -1,5 +1,4 @@
 #include "facts/performance_rows.h"
-#include "base/array.h"
 #include "config/choices.h"
 #include "facts/tables.h"
 #include <errno.h>
@@ -81,46 +80,28 @@ static void finish(const struct facts *facts, struct performance_row *row)
         row->not_degraded = row->figures.unjudged ? row->figures.unjudged : "it performs as usual";
 }
 
-static void take_service(const struct facts *facts, size_t index, struct performance_row *ret)
+void performance_row_of_service(const struct facts *facts, const struct service_view *view,
+                                struct performance_row *ret)
 {
-    struct service_view view;
-
-    services_service(facts->services, index, &view);
-    *ret = (struct performance_row){.name = view.config->name,
+    *ret = (struct performance_row){.name = view->config->name,
                                     .role = roles[0],
-                                    .kind = service_kind_names[view.config->kind],
-                                    .missing = view.missing,
-                                    .figures = view.performance};
-    call_entry_fill(&ret->traffic, view.calls, &view.transport, true, view.missing);
+                                    .kind = service_kind_names[view->config->kind],
+                                    .missing = view->missing,
+                                    .figures = view->performance};
+    call_entry_fill(&ret->traffic, view->calls, &view->transport, true, view->missing);
     finish(facts, ret);
 }
 
-static void take_upstream(const struct facts *facts, size_t index, struct performance_row *ret)
+void performance_row_of_upstream(const struct facts *facts, const struct upstream_view *view,
+                                 struct performance_row *ret)
 {
-    struct upstream_view view;
-
-    services_upstream(facts->services, index, clock_monotonic_ns(facts->clock), &view);
-    *ret = (struct performance_row){.name = view.config->name,
+    *ret = (struct performance_row){.name = view->config->name,
                                     .role = roles[1],
-                                    .kind = upstream_kind_names[view.config->kind],
-                                    .missing = view.missing,
-                                    .figures = view.performance};
-    call_entry_fill(&ret->traffic, view.calls, &view.transport, false, view.missing);
+                                    .kind = upstream_kind_names[view->config->kind],
+                                    .missing = view->missing,
+                                    .figures = view->performance};
+    call_entry_fill(&ret->traffic, view->calls, &view->transport, false, view->missing);
     finish(facts, ret);
-}
-
-void performance_rows_take(struct facts *facts)
-{
-    const struct services *s = facts->services;
-    size_t services = s ? services_count(s) : 0, upstreams = s ? services_upstream_count(s) : 0;
-
-    facts->performance_count = 0;
-    if (!ARRAY_GROW(facts->performance, facts->performance_capacity, services + upstreams))
-        return;
-    for (size_t i = 0; i < services; i++)
-        take_service(facts, i, &facts->performance[facts->performance_count++]);
-    for (size_t i = 0; i < upstreams; i++)
-        take_upstream(facts, i, &facts->performance[facts->performance_count++]);
 }
 
 const char *performance_rows_missing(const struct facts *facts)

@@ -17,8 +17,10 @@ struct performance_row {
     uint64_t since_realtime_ns;
 };
 
-/* Services, then upstreams, into facts->performance. */
-void performance_rows_take(struct facts *facts);
+void performance_row_of_service(const struct facts *facts, const struct service_view *view,
+                                struct performance_row *ret);
+void performance_row_of_upstream(const struct facts *facts, const struct upstream_view *view,
+                                 struct performance_row *ret);
 /* Why there are none; NULL when there are. */
 const char *performance_rows_missing(const struct facts *facts);
 
