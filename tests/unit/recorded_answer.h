@@ -15,7 +15,6 @@
 #include <cmocka.h>
 
 #define ANSWER_BYTES_MAX (8 << 20)
-#define ANSWER_FAMILIES_MAX 512
 
 static inline void answer_new_line(struct text *out, unsigned depth)
 {
@@ -46,42 +45,6 @@ static inline void answer_add_json(struct text *out, const char *json)
         if (!quoted && *c == ':')
             text_add_char(out, ' ');
     }
-}
-
-static inline int answer_by_name(const void *a, const void *b)
-{
-    const char *left = *(char *const *)a, *right = *(char *const *)b;
-
-    return strcmp(left, right);
-}
-
-/* A page of metrics with its families by name; inside of each nothing is moved. What comes before
- * the first and after the last stays there. */
-static inline void answer_add_page(struct text *out, const char *page)
-{
-    static const char head[] = "# HELP ", end[] = "# EOF";
-    char *families[ANSWER_FAMILIES_MAX], *copy = strdup(page), *next = copy, *tail;
-    size_t count = 0;
-
-    assert_non_null(copy);
-    while (next && *next) {
-        assert_int_equal(strncmp(next, head, strlen(head)), 0);
-        assert_true(count < ANSWER_FAMILIES_MAX);
-        families[count++] = next;
-        while ((next = strchr(next, '\n')) && next[1] && strncmp(next + 1, head, strlen(head)) != 0)
-            next++;
-        if (next)
-            *next++ = '\0';
-    }
-    tail = count ? strstr(families[count - 1], end) : NULL;
-    if (tail)
-        tail[-1] = '\0';
-    qsort(families, count, sizeof(families[0]), answer_by_name);
-    for (size_t i = 0; i < count; i++)
-        text_printf(out, "%s\n", families[i]);
-    if (tail)
-        text_printf(out, "%s\n", tail);
-    free(copy);
 }
 
 /* The version is the one thing that a release changes. */

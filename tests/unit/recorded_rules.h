@@ -111,6 +111,13 @@ static inline void recorded_input(struct recorded *r, struct rule_lines *to)
     alert_source_destroy(source);
 }
 
+static inline int rule_lines_by_text(const void *a, const void *b)
+{
+    const char *left = *(char *const *)a, *right = *(char *const *)b;
+
+    return strcmp(left, right);
+}
+
 /* From malloc. */
 static inline char *recorded_rule_input(struct recorded *r)
 {
@@ -122,7 +129,7 @@ static inline char *recorded_rule_input(struct recorded *r)
     text_init(&lines->text, ANSWER_BYTES_MAX);
     text_init(&all, ANSWER_BYTES_MAX);
     recorded_input(r, lines);
-    qsort(lines->lines, lines->count, sizeof(lines->lines[0]), answer_by_name);
+    qsort(lines->lines, lines->count, sizeof(lines->lines[0]), rule_lines_by_text);
     for (size_t i = 0; i < lines->count; i++) {
         text_printf(&all, "%s\n", lines->lines[i]);
         free(lines->lines[i]);

@@ -1,9 +1,8 @@
 /* What the agent answers on every route, byte for byte, against what it answered when that was
  * recorded in tests/unit/recorded/WORLD: a figure that is declared anew elsewhere reads as before.
  *
- * A JSON body is compared as it is, with the order of its keys. Of /metrics the families are
- * compared one by one, and may stand in any order. MOONWATCH_RECORD=1 in the environment records
- * the answers instead; the difference is then for git to show. */
+ * A JSON body is laid out for git and keeps the order of its keys. MOONWATCH_RECORD=1 in the
+ * environment records the answers instead; the difference is then for git to show. */
 #include "http/routes.h"
 #include "model/metric.h"
 #include "recorded_answer.h"
@@ -104,8 +103,6 @@ static bool is_as_recorded(const char *world, const struct question *q, const st
     text_init(&text, ANSWER_BYTES_MAX);
     if (ends_with(q->file, ".json"))
         answer_add_json(&text, body->data);
-    else if (ends_with(q->file, ".txt"))
-        answer_add_page(&text, body->data);
     else
         text_add(&text, body->data);
     assert_false(text.failed);

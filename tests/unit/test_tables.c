@@ -25,6 +25,29 @@ static bool is_number_at(const struct field_rows *rows, size_t offset)
     return false;
 }
 
+static bool is_called(const struct field *f, const char *name)
+{
+    return (f->key && strcmp(f->key, name) == 0) ||
+           (f->metric.name && strcmp(f->metric.name, name) == 0);
+}
+
+/* The row that it follows on the page, which leads to one that follows none. */
+static bool has_a_place(const struct field_rows *rows, const struct field *f)
+{
+    const struct field *last = f;
+
+    for (size_t steps = 0; last->after && steps < rows->count; steps++) {
+        size_t i = 0;
+
+        while (i < rows->count && !is_called(&rows->fields[i], last->after))
+            i++;
+        if (i == rows->count)
+            return false;
+        last = &rows->fields[i];
+    }
+    return !last->after;
+}
+
 static const char *name_of(const struct field *f)
 {
     return f->key ? f->key : f->metric.name ? f->metric.name : "a row without a name";
@@ -50,6 +73,8 @@ static void look_at_rows(void *ctx, const struct field_rows *rows)
             fail_msg("%s has no line of help", f->metric.name);
         if (f->label.name && f->metric.name && !f->metric.labels)
             fail_msg("%s has a label of its own and does not name its labels", f->metric.name);
+        if (!has_a_place(rows, f))
+            fail_msg("%s is on no page: it follows %s", name_of(f), f->after);
         *told += f->metric.name != NULL;
     }
 }

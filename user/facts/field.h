@@ -72,6 +72,9 @@ struct field {
      * `choices` it has a name only: each of them is a sample, 1 for the one that it is. So has a
      * text without: its value is the label's. */
     struct label label;
+    /* On the page it stands not where its row does but after this one of the table, which is named
+     * by its key or its metric. */
+    const char *after;
     /* What is made of it beyond telling it. The health check that judges it; whether it is watched
      * for anomalies; what a forecast is made against: a constant in its own unit, the offset + 1 of
      * the member that says it (0: nothing), or that nothing is left. */

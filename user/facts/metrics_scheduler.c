@@ -12,8 +12,6 @@ void metrics_scheduler(struct metrics_page *page)
     class_rows_take(classes, scheduler);
     metric_table(page->e, &class_table,
                  &(const struct metric_rows){classes, sizeof(*classes), PRIORITY_CLASS_COUNT, 0});
-    if (!scheduler->missing)
-        metric_object(page->e, &slow_waits_table, scheduler);
     metric_object(page->e, &waits_table, scheduler);
 }
 

@@ -20,21 +20,38 @@ struct leaves {
     size_t count;
 };
 
+static bool is_called(const struct field *f, const char *name)
+{
+    return (f->key && strcmp(f->key, name) == 0) ||
+           (f->metric.name && strcmp(f->metric.name, name) == 0);
+}
+
+static void gather(struct leaves *ret, const struct field_table *table, const struct leaf *above);
+
+/* And what follows it on the page. */
+static void gather_field(struct leaves *ret, const struct field_table *table, const struct field *f,
+                         const struct leaf *above)
+{
+    struct leaf leaf = *above;
+
+    if (f->metric.name && ret->count < LEAVES_MAX) {
+        leaf.field = f;
+        ret->list[ret->count++] = leaf;
+    }
+    if ((f->kind == FIELD_OBJECT || f->kind == FIELD_MERGE) && leaf.depth < DEPTH_MAX) {
+        leaf.path[leaf.depth++] = f;
+        gather(ret, f->table, &leaf);
+    }
+    for (size_t i = 0; i < table->count; i++)
+        if (table->fields[i].after && is_called(f, table->fields[i].after))
+            gather_field(ret, table, &table->fields[i], above);
+}
+
 static void gather(struct leaves *ret, const struct field_table *table, const struct leaf *above)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct field *f = &table->fields[i];
-        struct leaf leaf = *above;
-
-        if (f->metric.name && ret->count < LEAVES_MAX) {
-            leaf.field = f;
-            ret->list[ret->count++] = leaf;
-        }
-        if ((f->kind == FIELD_OBJECT || f->kind == FIELD_MERGE) && leaf.depth < DEPTH_MAX) {
-            leaf.path[leaf.depth++] = f;
-            gather(ret, f->table, &leaf);
-        }
-    }
+    for (size_t i = 0; i < table->count; i++)
+        if (!table->fields[i].after)
+            gather_field(ret, table, &table->fields[i], above);
 }
 
 static bool is_told(const void *object, const struct field_table *table, const struct field *f)

@@ -32,7 +32,6 @@ const struct source snapshot_sources[] = {
     ROWS("tasks", process.top_missing),
     ROWS("process_lifecycle", process.lifecycle_missing),
     FIGURES(processes_table, process),
-    FIGURES(files_table, process),
     ROWS("scheduler", scheduler.missing),
     ROWS("blocked", scheduler.blocked_missing),
     ROWS("reclaim", scheduler.reclaim_missing),

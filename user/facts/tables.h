@@ -12,7 +12,7 @@ extern const struct field_table cpu_table, cpu_throttle_table, memory_table, fil
 extern const struct field_table process_table, processes_table, files_table, oom_table, crash_table,
     connect_failed_table, stall_table, slow_wait_table, cgroup_waits_table, queue_table,
     process_files_table, cgroup_pids_table, stuck_task_table, listener_table, short_processes_table,
-    cgroup_cpu_table;
+    cgroup_cpu_table, longest_stuck_table;
 
 /* Shorthands for rows of a table over structure TYPE (defined by the file that uses them). */
 #define ROW(name, field_kind, member, ...)                                                         \
@@ -41,6 +41,7 @@ extern const struct field_table process_table, processes_table, files_table, oom
 #define GAUGE(name, help, ...) METRIC(name, METRIC_GAUGE, help, __VA_ARGS__)
 #define COUNTER(name, help, ...) METRIC(name, METRIC_COUNTER, help, __VA_ARGS__)
 #define HISTOGRAM(name, help, ...) METRIC(name, METRIC_HISTOGRAM, help, __VA_ARGS__)
+#define AFTER(row) .after = (row)
 /* What is made of it, likewise. */
 #define JUDGED(check) .judged = (check)
 #define WATCHED .watched = true

@@ -70,10 +70,11 @@ static const struct field cpu_throttle_fields[] = {
     ROW("throttled_seconds_total", FIELD_DOUBLE, throttled_seconds_total, .decimals = 3,
         COUNTER("moonwatch_cgroup_cpu_throttled_seconds",
                 "Time the cgroup's run queues stood still for want of quota."),
-        WATCHED),
+        AFTER("throttled_periods_total"), WATCHED),
     ROW("throttled_periods_total", FIELD_DOUBLE, throttled_periods_total,
         COUNTER("moonwatch_cgroup_cpu_throttled_periods",
-                "Quota periods in which the cgroup used up its quota and had to wait.")),
+                "Quota periods in which the cgroup used up its quota and had to wait."),
+        AFTER("periods_total")),
     ROW("periods_total", FIELD_DOUBLE, periods_total,
         COUNTER("moonwatch_cgroup_cpu_periods",
                 "Quota periods in which the cgroup wanted to run.")),
@@ -100,7 +101,7 @@ const struct field_table cgroup_cpu_table =
 static const struct field memory_fields[] = {
     PERCENT("usage_percent", usage_percent, .about = "(total - available) / total",
             GAUGE("moonwatch_memory_usage_ratio", "Share of memory that is not available."),
-            JUDGED("memory"), WATCHED, LIMIT(100)),
+            AFTER("free_bytes"), JUDGED("memory"), WATCHED, LIMIT(100)),
     WHOLE("total_bytes", total_bytes, GAUGE("moonwatch_memory_total_bytes", "Memory of the host.")),
     WHOLE("available_bytes", available_bytes, .about = "without swapping",
           GAUGE("moonwatch_memory_available_bytes",
@@ -135,14 +136,16 @@ static const struct field memory_fields[] = {
     WHOLE("hugepage_size_bytes", hugepage_size_bytes,
           GAUGE("moonwatch_hugepage_size_bytes", "Size of a huge page.")),
     WHOLE("major_faults_total", major_faults_total,
-          COUNTER("moonwatch_major_faults", "Page faults that needed I/O, since boot.")),
+          COUNTER("moonwatch_major_faults", "Page faults that needed I/O, since boot."),
+          AFTER("swap_out_pages_total")),
     WHOLE("swap_in_pages_total", swap_in_pages_total,
           COUNTER("moonwatch_swap_in_pages", "Pages read from swap since boot.")),
     WHOLE("swap_out_pages_total", swap_out_pages_total,
           COUNTER("moonwatch_swap_out_pages", "Pages written to swap since boot.")),
     WHOLE("oom_kills_total", oom_kills_total, .about = "since boot, as the kernel counts",
           COUNTER("moonwatch_memory_oom_kills",
-                  "Processes the OOM killer ended, by the kernel's own count since boot.")),
+                  "Processes the OOM killer ended, by the kernel's own count since boot."),
+          AFTER("hugepage_size_bytes")),
 };
 #undef TYPE
 
@@ -166,11 +169,12 @@ static const struct field filesystem_fields[] = {
     ROW("type", FIELD_CHARS, type, .identity = true),
     ROW("read_only", FIELD_BOOL, read_only, .identity = true,
         GAUGE("moonwatch_filesystem_read_only",
-              "1 when nobody can write to it: by choice, or after an error.")),
+              "1 when nobody can write to it: by choice, or after an error."),
+        AFTER("full_in_seconds")),
     PERCENT("usage_percent", usage_percent, .about = "as df: used / (used + available)",
             GAUGE("moonwatch_filesystem_usage_ratio",
                   "Share of the space users may have that is in use, as df counts it."),
-            JUDGED("disk"), WATCHED, LIMIT(100)),
+            AFTER("available_bytes"), JUDGED("disk"), WATCHED, LIMIT(100)),
     WHOLE("size_bytes", size_bytes,
           GAUGE("moonwatch_filesystem_size_bytes", "Size of the filesystem.")),
     WHOLE("free_bytes", free_bytes, GAUGE("moonwatch_filesystem_free_bytes", "Space not in use.")),
@@ -221,7 +225,8 @@ static const struct field block_device_fields[] = {
     ROW("name", FIELD_CHARS, name),
     PERCENT("busy_percent", busy_percent),
     WHOLE("in_flight", in_flight,
-          GAUGE("moonwatch_block_in_flight", "I/O issued and not completed."), WATCHED),
+          GAUGE("moonwatch_block_in_flight", "I/O issued and not completed."),
+          AFTER("io_seconds_total"), WATCHED),
     ROW("reads_total", FIELD_DOUBLE, reads_total,
         COUNTER("moonwatch_block_reads", "Reads completed since boot.")),
     ROW("writes_total", FIELD_DOUBLE, writes_total,
@@ -274,7 +279,7 @@ const struct field_table block_traced_table =
     GAUGE("moonwatch_pressure_ratio",                                                              \
           "Share of the window in which some or all tasks stood still for a resource (PSI).",      \
           .labels = "resource share window "),                                                     \
-        .label = {"window", (period)}
+        AFTER("seconds_total"), .label = {"window", (period)}
 static const struct field pressure_line_fields[] = {
     PERCENT("avg10_percent", avg10_percent, STALLED("10s"), WATCHED, JUDGED("pressure")),
     PERCENT("avg60_percent", avg60_percent, STALLED("60s")),

@@ -110,7 +110,7 @@ static const struct field_table lifecycle_table =
 static const struct field processes_fields[] = {
     PERCENT("usage_percent", pid_usage_percent, .about = "threads against the lower limit",
             GAUGE("moonwatch_pid_usage_ratio", "Threads against the lower of the two limits."),
-            JUDGED("pids"), WATCHED, LIMIT(100)),
+            AFTER("threads_limit"), JUDGED("pids"), WATCHED, LIMIT(100)),
     WHOLE("processes", processes, GAUGE("moonwatch_processes", "Processes now.")),
     WHOLE("threads", threads, GAUGE("moonwatch_threads", "Threads now.")),
     WHOLE("pid_limit", pid_limit, GAUGE("moonwatch_pid_limit", "kernel.pid_max.")),
@@ -122,11 +122,7 @@ static const struct field processes_fields[] = {
     ROW("stuck", FIELD_ROWS, stuck, .table = &stuck_task_table, .stride = sizeof(struct stuck_task),
         .count_offset = offsetof(TYPE, stuck_count), .missing_at = MISSING_AT(TYPE, top_missing),
         .about = "the longest first"),
-    FIGURE(FIELD_DOUBLE, stuck[0].seconds, .missing_at = MISSING_AT(TYPE, top_missing),
-           JUDGED("stuck"),
-           GAUGE("moonwatch_tasks_stuck_seconds",
-                 "How long the longest task in uninterruptible sleep has not run.",
-                 .need = NEED_TASKS)),
+    {.kind = FIELD_OBJECT, .table = &files_table}, /* a body of its own in JSON */
     FIGURE(FIELD_DOUBLE, top_seconds, .missing_at = MISSING_AT(TYPE, top_missing),
            GAUGE("moonwatch_task_snapshot_seconds", "What the last task snapshot took.",
                  .need = NEED_TASKS)),
@@ -135,10 +131,21 @@ static const struct field processes_fields[] = {
      .table = &lifecycle_table,
      .missing_at = MISSING_AT(TYPE, lifecycle_missing)},
 };
-#undef TYPE
 
 FIELD_METRICS(processes_fields, "", NEED_NOTHING);
 const struct field_table processes_table = FIELD_TABLE("Processes", processes_fields, NULL);
+
+static const struct field longest_stuck_fields[] = {
+    FIGURE(FIELD_DOUBLE, stuck[0].seconds, JUDGED("stuck"),
+           GAUGE("moonwatch_tasks_stuck_seconds",
+                 "How long the longest task in uninterruptible sleep has not run.")),
+};
+#undef TYPE
+
+FIELD_METRICS(longest_stuck_fields, "", NEED_TASKS);
+const struct field_table longest_stuck_table =
+    FIELD_TABLE(NULL, longest_stuck_fields, NULL,
+                .missing_at = MISSING_AT(struct process_snapshot, top_missing));
 
 static const char *const oom_scopes[] = {"host", "cgroup", NULL};
 

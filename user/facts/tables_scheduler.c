@@ -47,13 +47,6 @@ static const struct field_table reclaim_table =
                 "Tasks that stood still to reclaim memory, since the agent started.",
                 .missing_at = MISSING_AT(TYPE, reclaim_missing));
 
-static const struct field waits_fields[] = {
-    {.key = "run_queue_delay", .kind = FIELD_OBJECT, .table = &delay_table},
-    {.key = "blocked_time", .kind = FIELD_OBJECT, .table = &blocked_time_table},
-    {.key = "reclaim_stalls", .kind = FIELD_OBJECT, .table = &reclaim_table},
-};
-const struct field_table waits_table = FIELD_TABLE("Waits", waits_fields, NULL);
-
 static const struct field slow_waits_fields[] = {
     ROW("slow_waits_total", FIELD_DOUBLE, slow_waits_total,
         COUNTER("moonwatch_slow_waits",
@@ -65,4 +58,13 @@ static const struct field slow_waits_fields[] = {
 };
 FIELD_METRICS(slow_waits_fields, "", NEED_SLOW_WAITS);
 const struct field_table slow_waits_table = FIELD_TABLE("SlowWaits", slow_waits_fields, NULL);
+
+static const struct field waits_fields[] = {
+    {.key = "run_queue_delay", .kind = FIELD_OBJECT, .table = &delay_table},
+    /* A body of its own in JSON. */
+    {.kind = FIELD_OBJECT, .table = &slow_waits_table, .missing_at = MISSING_AT(TYPE, missing)},
+    {.key = "blocked_time", .kind = FIELD_OBJECT, .table = &blocked_time_table},
+    {.key = "reclaim_stalls", .kind = FIELD_OBJECT, .table = &reclaim_table},
+};
+const struct field_table waits_table = FIELD_TABLE("Waits", waits_fields, NULL);
 #undef TYPE
