@@ -28,6 +28,7 @@ static inline struct figure_source view_source(unsigned view, size_t row)
 
 REPLACES(services_service);
 REPLACES(services_upstream);
+REPLACES(services_breaker_history);
 REPLACES(retry_storms_view);
 REPLACES(retry_storms_total);
 REPLACES(clock_gettime);
@@ -113,12 +114,13 @@ static inline struct breaker_figures view_breaker_figures(struct figure_source *
 }
 
 /* A transition for each cause there is. */
-static inline void view_history(struct figure_source *f, struct breaker_view *ret)
+static struct breaker_transition view_history[BREAKER_CAUSE_COUNT];
+
+static inline void view_transitions(struct figure_source *f)
 {
-    static struct breaker_transition history[BREAKER_CAUSE_COUNT];
+    struct breaker_transition *history = view_history;
 
     _Static_assert(BREAKER_CAUSE_COUNT <= BREAKER_HISTORY, "each cause has a place");
-    ret->history_count = BREAKER_CAUSE_COUNT;
     for (unsigned i = 0; i < BREAKER_CAUSE_COUNT; i++) {
         enum breaker_state to = (enum breaker_state)(i % BREAKER_STATE_COUNT);
 
@@ -133,7 +135,6 @@ static inline void view_history(struct figure_source *f, struct breaker_view *re
             .figures = view_breaker_figures(f),
         };
         NAME(history[i].address, "10.0.0.%u:443", i);
-        ret->history[i] = &history[i];
     }
 }
 
@@ -155,7 +156,8 @@ static inline void view_breaker(struct figure_source *f, struct breaker_view *re
         .probes_total = next_count(f),
         .would_refuse_total = next_count(f),
     };
-    view_history(f, ret);
+    view_transitions(f);
+    ret->last = view_history[0];
 }
 
 /* The first is open, its fallback in use; of the second as little is known as can be. */
@@ -185,6 +187,15 @@ void __wrap_services_upstream(const struct services *s, size_t upstream, uint64_
     ret->enforcement = ENFORCEMENT_ACTIVE;
     ret->not_enforced = NULL;
     ret->acts = true;
+}
+
+size_t __wrap_services_breaker_history(const struct services *s, size_t upstream,
+                                       struct breaker_transition ret[BREAKER_HISTORY])
+{
+    if (upstream == 1)
+        return __real_services_breaker_history(s, upstream, ret);
+    memcpy(ret, view_history, sizeof(view_history));
+    return BREAKER_CAUSE_COUNT;
 }
 
 size_t __wrap_retry_storms_view(const struct retry_storms *r, struct retry_client_view *ret,

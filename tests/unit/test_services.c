@@ -114,7 +114,7 @@ static void the_kernels_trip_switches_to_the_fallback(void **state)
     services_kernel_opened(s, services_upstream_of_row(s, 0), 2 * S, 1, "10.0.0.2:443");
     view = view_of(s, "pay");
     assert_int_equal(view.breaker.state, BREAKER_OPEN);
-    assert_string_equal(view.breaker.history[0]->address, "10.0.0.2:443");
+    assert_string_equal(view.breaker.last.address, "10.0.0.2:443");
     assert_string_equal(view.fallback_endpoint, "10.0.1.2:443");
     assert_null(view.not_enforced);
     assert_string_equal(last_moved, "pay open");

@@ -175,9 +175,6 @@ void breaker_reset(struct breaker *b, uint64_t now_ns)
 
 void breaker_view(const struct breaker *b, uint64_t now_ns, struct breaker_view *ret)
 {
-    uint64_t count =
-        b->transitions_total < BREAKER_HISTORY ? b->transitions_total : BREAKER_HISTORY;
-
     *ret = (struct breaker_view){
         .state = state_of(b),
         .mode = b->rules.mode,
@@ -194,9 +191,18 @@ void breaker_view(const struct breaker *b, uint64_t now_ns, struct breaker_view 
         .redirected_total = row_load(&b->row->redirected_total),
         .probes_total = row_load(&b->row->probes_total),
         .would_refuse_total = row_load(&b->row->would_refuse_total),
-        .history_count = (size_t)count,
     };
     breaker_read_figures(b, now_ns, &ret->figures);
+    if (b->transitions_total)
+        ret->last = b->history[(b->transitions_total - 1) % BREAKER_HISTORY];
+}
+
+size_t breaker_history(const struct breaker *b, struct breaker_transition ret[BREAKER_HISTORY])
+{
+    uint64_t count =
+        b->transitions_total < BREAKER_HISTORY ? b->transitions_total : BREAKER_HISTORY;
+
     for (uint64_t i = 0; i < count; i++)
-        ret->history[i] = &b->history[(b->transitions_total - 1 - i) % BREAKER_HISTORY];
+        ret[i] = b->history[(b->transitions_total - 1 - i) % BREAKER_HISTORY];
+    return (size_t)count;
 }

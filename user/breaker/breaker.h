@@ -165,12 +165,11 @@ struct breaker_view {
     uint64_t opened_total, transitions_total;
     /* Monotonic, from the row. */
     uint64_t refused_total, redirected_total, probes_total, would_refuse_total;
-    /* The last ones; [0] is the newest. */
-    size_t history_count;
-    const struct breaker_transition *history[BREAKER_HISTORY];
+    struct breaker_transition last; /* once there was one */
 };
 
-/* The history is valid until the next event. */
 void breaker_view(const struct breaker *b, uint64_t now_ns, struct breaker_view *ret);
+/* The last transitions, the newest first; returns how many there are. */
+size_t breaker_history(const struct breaker *b, struct breaker_transition ret[BREAKER_HISTORY]);
 
 #endif

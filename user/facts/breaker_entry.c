@@ -1,21 +1,17 @@
 #include "facts/breaker_entry.h"
 #include <string.h>
 
-static void fill_history(const struct facts *facts, struct breaker_entry *entry)
+static struct transition_entry entry_of(const struct facts *facts,
+                                        const struct breaker_transition *t)
 {
-    for (size_t i = 0; i < entry->breaker.history_count; i++) {
-        const struct breaker_transition *t = entry->breaker.history[i];
-
-        entry->history[i] = (struct transition_entry){
-            .from = breaker_state_name(t->from),
-            .to = breaker_state_name(t->to),
-            .cause = breaker_cause_name(t->cause),
-            .transition = t,
-            .at_realtime_ns = facts_realtime_ns(facts, t->at_ns),
-            .retry_realtime_ns = facts_realtime_ns(facts, t->retry_ns),
-        };
-    }
-    entry->no_transition = entry->breaker.history_count ? NULL : "none since the agent started";
+    return (struct transition_entry){
+        .from = breaker_state_name(t->from),
+        .to = breaker_state_name(t->to),
+        .cause = breaker_cause_name(t->cause),
+        .transition = t,
+        .at_realtime_ns = facts_realtime_ns(facts, t->at_ns),
+        .retry_realtime_ns = facts_realtime_ns(facts, t->retry_ns),
+    };
 }
 
 static void fill_storms(const struct facts *facts, const struct retry_storms *retries,
@@ -59,15 +55,26 @@ void breaker_entry_fill(const struct facts *facts, const struct upstream_view *v
         ret->addresses[ret->address_count] = view->config->addresses.items[ret->address_count];
         ret->address_count++;
     }
-    fill_history(facts, ret);
+    if (view->breaker.transitions_total)
+        ret->last = entry_of(facts, &ret->breaker.last);
+    else
+        ret->no_transition = "none since the agent started";
     fill_storms(facts, view->retries, ret);
 }
 
-const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name)
+bool breaker_detail_take(const struct facts *facts, const char *name, struct breaker_detail *ret)
 {
     size_t upstream = facts->services ? services_find_upstream(facts->services, name) : SIZE_MAX;
+    struct upstream_view view;
 
-    return upstream < facts->breaker_count ? &facts->breakers[upstream] : NULL;
+    if (upstream == SIZE_MAX)
+        return false;
+    services_upstream(facts->services, upstream, clock_monotonic_ns(facts->clock), &view);
+    breaker_entry_fill(facts, &view, &ret->entry);
+    ret->history_count = services_breaker_history(facts->services, upstream, ret->transitions);
+    for (size_t i = 0; i < ret->history_count; i++)
+        ret->history[i] = entry_of(facts, &ret->transitions[i]);
+    return true;
 }
 
 const char *breaker_entries_missing(const struct facts *facts)

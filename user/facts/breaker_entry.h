@@ -31,8 +31,8 @@ struct breaker_entry {
     const char *addresses[BREAKER_ADDRESSES_SHOWN];
     uint64_t since_realtime_ns, retry_realtime_ns;
     struct breaker_view breaker;
-    const char *no_transition;                        /* why there is no last one, else NULL */
-    struct transition_entry history[BREAKER_HISTORY]; /* the newest first */
+    const char *no_transition; /* why there is no last one, else NULL */
+    struct transition_entry last;
     const char *fallback, *fallback_endpoint, *fallback_refusal;
     uint64_t fallback_switches_total, switches_total[FALLBACK_OFFER_COUNT];
     size_t storm_count;
@@ -41,11 +41,19 @@ struct breaker_entry {
     uint64_t storms_total;
 };
 
-/* `ret` is where parts of it point to: it must not move. */
+/* One breaker with what it did: as it is now, not as of the last tick. */
+struct breaker_detail {
+    struct breaker_entry entry;
+    size_t history_count;
+    struct breaker_transition transitions[BREAKER_HISTORY]; /* the newest first, as the next */
+    struct transition_entry history[BREAKER_HISTORY];
+};
+
+/* Parts of both point to others of theirs: they must not move. */
 void breaker_entry_fill(const struct facts *facts, const struct upstream_view *view,
                         struct breaker_entry *ret);
-/* NULL: there is no such upstream. */
-const struct breaker_entry *breaker_entry_find(const struct facts *facts, const char *name);
+/* False: there is no such upstream. */
+bool breaker_detail_take(const struct facts *facts, const char *name, struct breaker_detail *ret);
 /* Why there are none; NULL when there are. */
 const char *breaker_entries_missing(const struct facts *facts);
 

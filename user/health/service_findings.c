@@ -34,8 +34,8 @@ static void say_breaker(const struct upstream_view *view, uint64_t now_ns, struc
         findings_add(ret, COMPONENT_PERFORMANCE, configured ? STATUS_HEALTHY : STATUS_DEGRADED);
     if (!finding)
         return;
-    if (breaker->history_count)
-        breaker_say(breaker->history[0], now_ns, why, sizeof(why));
+    if (breaker->transitions_total)
+        breaker_say(&breaker->last, now_ns, why, sizeof(why));
     phrase_init(&p, finding->text, sizeof(finding->text));
     phrase_add(&p, "breaker %s%s ", view->config->name,
                !view->not_enforced ? ""

@@ -32,26 +32,30 @@ static int no_such(const struct body_env *env, const char *name, struct body *re
 
 static int body_breaker(const struct body_env *env, struct body *ret)
 {
-    const struct breaker_entry *entry = breaker_entry_find(env->facts, env->param);
+    struct breaker_detail detail;
 
-    if (!entry)
+    if (!breaker_detail_take(env->facts, env->param, &detail))
         return no_such(env, env->param, ret);
     return body_render(ret, 200, &breaker_detail_table,
-                       &(struct breaker_detail){.realtime_ns = env->facts->snapshot->realtime_ns,
-                                                .entry = entry,
-                                                .history_count = entry->breaker.history_count,
-                                                .history = entry->history},
+                       &(struct breaker_body){.realtime_ns = env->facts->snapshot->realtime_ns,
+                                              .entry = &detail.entry,
+                                              .history_count = detail.history_count,
+                                              .history = detail.history},
                        NULL);
 }
 
 /* As it is after what was done to it. */
 static int render_one(const struct body_env *env, const char *name, struct body *ret)
 {
-    struct breakers_body body = {.realtime_ns = clock_realtime_ns(env->facts->clock), .count = 1};
+    struct breakers_body body = {.realtime_ns = clock_realtime_ns(env->facts->clock)};
+    struct breaker_detail detail;
 
     facts_take(env->facts);
-    body.entries = breaker_entry_find(env->facts, name);
-    return body.entries ? body_render(ret, 200, &breakers_table, &body, NULL) : -ENOMEM;
+    if (breaker_detail_take(env->facts, name, &detail)) {
+        body.entries = &detail.entry;
+        body.count = 1;
+    }
+    return body_render(ret, 200, &breakers_table, &body, NULL);
 }
 
 static int act(const struct body_env *env, struct body *ret,

@@ -17,7 +17,7 @@ struct breakers_body {
     const struct breaker_entry *entries;
 };
 
-struct breaker_detail {
+struct breaker_body {
     uint64_t realtime_ns;
     const struct breaker_entry *entry;
     size_t history_count;

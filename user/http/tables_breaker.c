@@ -2,7 +2,7 @@
 #include "facts/tables.h"
 #include "http/breakers.h"
 
-#define TYPE struct breaker_detail
+#define TYPE struct breaker_body
 static const struct field detail_fields[] = {
     ROW("ts", FIELD_TIME, realtime_ns, .unknown = "nothing was sampled yet"),
     {.kind = FIELD_MERGE, .offset = offsetof(TYPE, entry), .table = &breaker_table},

@@ -155,6 +155,9 @@ void services_service(const struct services *s, size_t service, struct service_v
 size_t services_upstream_count(const struct services *s);
 void services_upstream(const struct services *s, size_t upstream, uint64_t now_ns,
                        struct upstream_view *ret);
+/* As breaker_history(), of its breaker. */
+size_t services_breaker_history(const struct services *s, size_t upstream,
+                                struct breaker_transition ret[BREAKER_HISTORY]);
 /* SIZE_MAX: there is none of that name. */
 size_t services_find_upstream(const struct services *s, const char *name);
 

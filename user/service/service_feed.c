@@ -179,6 +179,12 @@ void services_upstream(const struct services *s, size_t upstream, uint64_t now_n
     ret->acts = enforcement.acts;
 }
 
+size_t services_breaker_history(const struct services *s, size_t upstream,
+                                struct breaker_transition ret[BREAKER_HISTORY])
+{
+    return breaker_history(s->upstreams[upstream]->breaker, ret);
+}
+
 size_t services_find_upstream(const struct services *s, const char *name)
 {
     for (size_t i = 0; i < s->upstream_count; i++)
