@@ -100,78 +100,6 @@ static void a_key_is_ready_once(void **state)
     outbox_destroy(inbox.outbox);
 }
 
-/* sqlite3's own tool is not needed to damage a file. */
-static void overwrite(long offset, size_t bytes)
-{
-    FILE *file = fopen(path, "r+");
-
-    assert_non_null(file);
-    fseek(file, offset, SEEK_SET);
-    while (bytes-- > 0)
-        fputc('x', file);
-    fclose(file);
-}
-
-static void fill(size_t count, size_t body_bytes)
-{
-    struct inbox inbox;
-    char key[16];
-
-    open_inbox(&inbox, 0);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(key, sizeof(key), "k%zu", i);
-        put(&inbox, key, body_bytes);
-    }
-    wait_for(&inbox, count);
-    outbox_destroy(inbox.outbox);
-}
-
-static void expect_new_database(void)
-{
-    struct outbox_view view;
-    struct inbox inbox;
-    struct stat st;
-
-    open_inbox(&inbox, 0);
-    put(&inbox, "new", 10);
-    wait_for(&inbox, 1);
-    assert_string_equal(inbox.keys[inbox.count - 1], "new");
-    assert_int_equal(inbox.durable, inbox.count);
-    outbox_view(inbox.outbox, &view);
-    assert_int_equal(view.moved_aside, 1);
-    assert_int_equal(stat(view.moved_to, &st), 0);
-    assert_int_equal(outbox_remove(inbox.outbox, "ops", "new"), 0);
-    outbox_destroy(inbox.outbox);
-    unlink(view.moved_to);
-}
-
-static void a_file_that_is_no_database_is_moved_aside(void **state)
-{
-    FILE *file = fopen(path, "w");
-
-    fputs("this is not a database, whatever its name says, and it is long enough", file);
-    fclose(file);
-    expect_new_database();
-}
-
-/* It is no database that one cannot write to any more. */
-static void a_new_one_has_no_error(void **state)
-{
-    struct outbox_view view;
-    struct inbox inbox;
-
-    a_file_that_is_no_database_is_moved_aside(state);
-    fill(200, 500);
-    overwrite(0, 100);
-    open_inbox(&inbox, 0);
-    outbox_wait_left(inbox.outbox, DEADLINE_SECONDS * 1000);
-    outbox_view(inbox.outbox, &view);
-    assert_int_equal(view.moved_aside, 1);
-    assert_true(view.open);
-    assert_string_equal(view.error, "");
-    outbox_destroy(inbox.outbox);
-}
-
 static void a_symbolic_link_is_not_followed(void **state)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -201,16 +129,6 @@ static void a_symbolic_link_is_not_followed(void **state)
         assert_int_equal(unlink(link), 0);
         unlink(path);
     }
-}
-
-static void a_damaged_database_is_moved_aside(void **state)
-{
-    fill(200, 500);
-    overwrite(4096 + 10, 4096);
-    expect_new_database();
-    fill(200, 500);
-    overwrite(0, 100);
-    expect_new_database();
 }
 
 static void a_full_database_delivers_what_it_cannot_store(void **state)
@@ -482,9 +400,6 @@ int main(void)
         TEST(what_was_put_is_ready_and_stays_until_removed),
         TEST(what_is_held_comes_together),
         TEST(a_key_is_ready_once),
-        TEST(a_file_that_is_no_database_is_moved_aside),
-        TEST(a_damaged_database_is_moved_aside),
-        TEST(a_new_one_has_no_error),
         TEST(a_symbolic_link_is_not_followed),
         TEST(a_full_database_delivers_what_it_cannot_store),
         TEST(a_directory_that_cannot_be_delivers_too),

@@ -408,8 +408,11 @@ static void look_after_outbox(struct notify *n)
                     LOG_STRING("path", n->outbox_path));
     n->outbox_made_again = view.made_again;
     if (view.moved_aside > n->outbox_moved_aside)
-        LOG_ERROR(n->env.log, LOGGER, "The outbox is damaged; moved aside, beginning anew",
-                  LOG_STRING("path", n->outbox_path), LOG_STRING("moved_to", view.moved_to));
+        LOG_ERROR(
+            n->env.log, LOGGER,
+            "The outbox, in which the alerts' state is too, cannot be used; moved aside, going "
+            "on with what could be read of it",
+            LOG_STRING("reason", view.moved_why), LOG_STRING("moved_to", view.moved_to));
     n->outbox_moved_aside = view.moved_aside;
 }
 

@@ -4,8 +4,8 @@
  * The database is worked on by a thread behind a bounded queue, so that a slow disk delays no tick.
  * What cannot be stored, or not within 2 s since the disk hangs, is sent all the same, and the view
  * says that it was not durable: a full disk must not silence the alert that says so. A damaged
- * database is moved aside and a new one begun; one whose file is gone is made again with what was
- * in it.
+ * database is moved aside and a new one begun with what could be read of it; one whose file is gone
+ * is made again with what was in it.
  *
  * All functions are for one thread, that of the event loop.
  */
@@ -116,8 +116,9 @@ struct outbox_view {
     uint64_t stored, duplicates, not_durable, removed, recovered; /* since creation */
     uint64_t made_again; /* since its file was gone, with what was in it */
     uint64_t moved_aside;
-    char moved_to[256];             /* the last one moved aside; "" */
-    char error[OUTBOX_ERROR_BYTES]; /* the last; "" when the last work went well */
+    char moved_to[256];                 /* the last one moved aside; "" */
+    char moved_why[OUTBOX_ERROR_BYTES]; /* what is the matter with it */
+    char error[OUTBOX_ERROR_BYTES];     /* the last; "" when the last work went well */
 };
 void outbox_view(struct outbox *outbox, struct outbox_view *ret);
 

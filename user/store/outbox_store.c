@@ -128,6 +128,32 @@ static int limit(struct outbox_store *store, uint64_t bytes)
     return run(store, sql);
 }
 
+static int prepare_statements(struct outbox_store *store)
+{
+    int r = 0;
+
+    for (int s = 0; r == 0 && s < STATEMENT_COUNT; s++) {
+        int code = store->library->prepare_v2(store->db, statement_text[s], -1,
+                                              &store->statements[s], NULL);
+
+        /* A table of this name with other columns is as good as a damaged one. */
+        if (code != SQLITE_OK)
+            r = (code & 0xff) == SQLITE_ERROR ? (fail(store, code), -EUCLEAN) : fail(store, code);
+    }
+    return r;
+}
+
+/* Of a damaged database: what lies elsewhere in it can be read. The error stays that of the damage.
+ */
+static void prepare_reading(struct outbox_store *store)
+{
+    static const enum statement reading[] = {STATEMENT_EACH, STATEMENT_EACH_ROW};
+
+    for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+        store->library->prepare_v2(store->db, statement_text[reading[i]], -1,
+                                   &store->statements[reading[i]], NULL);
+}
+
 /* WAL with synchronous=FULL: a commit is on the disk, also when the power fails. The cache is small
  * since every row is read once. */
 static int prepare(struct outbox_store *store)
@@ -142,6 +168,8 @@ static int prepare(struct outbox_store *store)
         r = limit(store, store->max_bytes);
     if (r == 0)
         r = check(store);
+    if (r == -EUCLEAN)
+        prepare_reading(store);
     if (r == 0 &&
         store->library->exec(store->db, "PRAGMA user_version", first_text, version, NULL) ==
             SQLITE_OK &&
@@ -156,15 +184,7 @@ static int prepare(struct outbox_store *store)
                        " created_ns INTEGER NOT NULL, next_attempt_ns INTEGER NOT NULL,"
                        " attempts INTEGER NOT NULL, UNIQUE(channel, key));" ROWS_TABLE
                        "PRAGMA user_version = 2");
-    for (int s = 0; r == 0 && s < STATEMENT_COUNT; s++) {
-        int code = store->library->prepare_v2(store->db, statement_text[s], -1,
-                                              &store->statements[s], NULL);
-
-        /* A table of this name with other columns is as good as a damaged one. */
-        if (code != SQLITE_OK)
-            r = (code & 0xff) == SQLITE_ERROR ? (fail(store, code), -EUCLEAN) : fail(store, code);
-    }
-    return r;
+    return r == 0 ? prepare_statements(store) : r;
 }
 
 static bool is_link(const char *path)
@@ -372,6 +392,8 @@ int outbox_store_each(struct outbox_store *store, bool whole,
     sqlite3_stmt *each = store->statements[whole ? STATEMENT_EACH : STATEMENT_EACH_HEAD];
     int code, r = 0;
 
+    if (!each)
+        return -EUCLEAN;
     while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {
         const struct outbox_entry entry = {
             .channel = (const char *)library->column_text(each, 0),
@@ -418,6 +440,8 @@ int outbox_store_each_row(struct outbox_store *store,
     sqlite3_stmt *each = store->statements[STATEMENT_EACH_ROW];
     int code, r = 0;
 
+    if (!each)
+        return -EUCLEAN;
     while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {
         const char *list = (const char *)library->column_text(each, 1);
         const char *text = library->column_blob(each, 2);

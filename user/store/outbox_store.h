@@ -11,7 +11,8 @@
 
 struct outbox_store;
 
-/* Makes the database if there is none. `max_bytes` bounds it. */
+/* Makes the database if there is none. `max_bytes` bounds it. With -EUCLEAN too there is a store,
+ * of which what can be read can be read whole. */
 int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *library,
                       const char *path, uint64_t max_bytes);
 void outbox_store_close(struct outbox_store *store);              /* NULL is fine */

@@ -38,6 +38,7 @@ static int move_aside(struct outbox *outbox)
         return r;
     pthread_mutex_lock(&outbox->lock);
     outbox->view.moved_aside++;
+    memcpy(outbox->view.moved_why, outbox->view.error, sizeof(outbox->view.moved_why));
     outbox->view.error[0] = '\0';
     memcpy(outbox->view.moved_to, moved_to, sizeof(moved_to));
     pthread_mutex_unlock(&outbox->lock);
@@ -143,38 +144,6 @@ static int load(struct outbox *outbox)
     return 0;
 }
 
-static int open_store(struct outbox *outbox)
-{
-    int r = 0;
-
-    if (outbox->store)
-        return 0;
-    if (clock_monotonic_ns(clock_system()) < outbox->retry_open_ns)
-        return -EAGAIN;
-    if (!outbox->library.handle)
-        r = sqlite_library_open(&outbox->library);
-    if (r < 0)
-        set_error(outbox, "cannot load libsqlite3.so.0 (Debian: libsqlite3-0)", strerror(-r));
-    if (r == 0) /* when it cannot be made, opening says why */
-        dir_create_parent(outbox->path, 0755);
-    /* Once more for a new one in the place of a damaged one. */
-    for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
-        r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
-        if (r == 0)
-            r = load(outbox);
-        if (r == 0)
-            return 0;
-        set_error(outbox, outbox->path, outbox->store ? outbox_store_error(outbox->store) : "");
-        close_store(outbox);
-        if (r == -EUCLEAN && attempt == 0)
-            r = move_aside(outbox);
-        else
-            break;
-    }
-    outbox->retry_open_ns = clock_monotonic_ns(clock_system()) + REOPEN_SECONDS * NS_PER_SECOND;
-    return r < 0 ? r : -EIO;
-}
-
 static int end_transaction(struct outbox *outbox, int r)
 {
     if (r == 0)
@@ -189,17 +158,61 @@ static int end_transaction(struct outbox *outbox, int r)
     return r;
 }
 
+/* Into a database that is new. */
 static int put_again(struct outbox *outbox, const struct outbox_rows *rows)
 {
     uint64_t bytes;
     bool is_new;
     int r = outbox_store_begin(outbox->store);
 
+    document_rows_forget(&outbox->rows);
+    outbox_store_reserve(outbox->store, true); /* they all had room */
     for (const struct outbox_item *row = rows->first; r == 0 && row; row = outbox_item_next(row))
         r = outbox_store_put(outbox->store, &row->entry, &is_new);
     if (r == 0 && rows->document)
         r = document_rows_save(&outbox->rows, outbox->store, rows->document, false, &bytes);
+    outbox_store_reserve(outbox->store, false);
     return end_transaction(outbox, r);
+}
+
+static int open_store(struct outbox *outbox)
+{
+    struct outbox_rows left = {0};
+    int r = 0;
+
+    if (outbox->store)
+        return 0;
+    if (clock_monotonic_ns(clock_system()) < outbox->retry_open_ns)
+        return -EAGAIN;
+    if (!outbox->library.handle)
+        r = sqlite_library_open(&outbox->library);
+    if (r < 0)
+        set_error(outbox, "cannot load libsqlite3.so.0 (Debian: libsqlite3-0)", strerror(-r));
+    if (r == 0) /* when it cannot be made, opening says why */
+        dir_create_parent(outbox->path, 0755);
+    /* Once more for a new one in the place of a damaged one, with what could be read of that. */
+    for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
+        r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
+        if (r == 0 && (left.first || left.document))
+            r = put_again(outbox, &left);
+        if (r == 0)
+            r = load(outbox);
+        if (r == 0) {
+            clear_rows(&left);
+            return 0;
+        }
+        set_error(outbox, outbox->path, outbox->store ? outbox_store_error(outbox->store) : "");
+        if (r == -EUCLEAN && attempt == 0)
+            collect_all(outbox, &left);
+        close_store(outbox);
+        if (r == -EUCLEAN && attempt == 0)
+            r = move_aside(outbox);
+        else
+            break;
+    }
+    clear_rows(&left);
+    outbox->retry_open_ns = clock_monotonic_ns(clock_system()) + REOPEN_SECONDS * NS_PER_SECOND;
+    return r < 0 ? r : -EIO;
 }
 
 /* A file that was removed can be read as long as it is open. Closed before another one is opened:
