@@ -122,9 +122,8 @@ const struct visibility_part *collectors_visibility(const struct collectors *col
     return collectors->visibility;
 }
 
-size_t collectors_count(const struct collectors *collectors)
+size_t collectors_count(void)
 {
-    (void)collectors;
     return COLLECTOR_COUNT;
 }
 

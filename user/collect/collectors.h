@@ -29,7 +29,7 @@ struct collector_view {
     const char *name;
     double seconds; /* wall time of the last sample */
 };
-size_t collectors_count(const struct collectors *collectors);
+size_t collectors_count(void);
 void collectors_view(const struct collectors *collectors, size_t index, struct collector_view *ret);
 
 #endif

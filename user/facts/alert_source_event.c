@@ -1,9 +1,9 @@
 /* What happened since the tick before, by the events' own numbers. */
 #include "alert/rule.h"
+#include "base/array.h"
 #include "facts/alert_source_row.h"
 #include "health/phrase.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct source_row *add(struct alert_source *source, enum rule_event event)
@@ -238,14 +238,10 @@ void alert_source_note_breaker(struct alert_source *source, const char *upstream
 {
     char said[REASON_BYTES];
     struct source_row *row;
-    void *grown;
 
-    if (source->transition_count == SOURCE_TRANSITIONS_MAX)
+    if (source->transition_count == SOURCE_TRANSITIONS_MAX ||
+        !ARRAY_GROW(source->transitions, source->transition_capacity, source->transition_count + 1))
         return;
-    grown = realloc(source->transitions, (source->transition_count + 1) * sizeof(*row));
-    if (!grown)
-        return;
-    source->transitions = grown;
     row = &source->transitions[source->transition_count++];
     *row = (struct source_row){.event = RULE_EVENT_BREAKER};
     breaker_say(t, t->at_ns, said, sizeof(said));

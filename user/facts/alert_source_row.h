@@ -42,7 +42,7 @@ struct alert_source {
     size_t sample_capacity;
     /* Until the next tick; NULL: there was none yet. */
     struct source_row *transitions;
-    size_t transition_count;
+    size_t transition_count, transition_capacity;
     const struct snapshot *snapshot; /* for explaining */
 };
 

@@ -25,7 +25,9 @@ struct metric_samples {
     size_t offset_count, offset_capacity; /* two per pair: name and value */
     size_t *offsets;
     struct sample *samples;
+    size_t sample_capacity;
     struct label *pairs;
+    size_t pair_capacity;
     bool failed;
 };
 
@@ -101,23 +103,16 @@ static void take(void *ctx, const char *name, const struct label *labels, size_t
 /* Now that nothing moves any more. */
 static bool settle(struct metric_samples *s)
 {
-    struct sample *samples = realloc(s->samples, (s->count + 1) * sizeof(*samples));
-    struct label *pairs;
-
-    if (!samples)
+    if (!ARRAY_GROW(s->samples, s->sample_capacity, s->count) ||
+        !ARRAY_GROW(s->pairs, s->pair_capacity, s->offset_count / 2))
         return false;
-    s->samples = samples;
-    pairs = realloc(s->pairs, (s->offset_count / 2 + 1) * sizeof(*pairs));
-    if (!pairs)
-        return false;
-    s->pairs = pairs;
     for (size_t i = 0; i < s->offset_count; i += 2)
-        pairs[i / 2] =
+        s->pairs[i / 2] =
             (struct label){s->text.data + s->offsets[i], s->text.data + s->offsets[i + 1]};
     for (size_t i = 0; i < s->count; i++)
-        samples[i] = (struct sample){
+        s->samples[i] = (struct sample){
             .metric = s->text.data + s->taken[i].name,
-            .labels = pairs + s->taken[i].first_pair,
+            .labels = s->pairs ? s->pairs + s->taken[i].first_pair : NULL,
             .label_count = s->taken[i].pair_count,
             .value = s->taken[i].value,
         };

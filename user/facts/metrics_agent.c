@@ -212,7 +212,7 @@ static void add_collectors(struct exposition *e, const struct collectors *collec
                                                 "What the collector's last sample took."};
 
     METRIC_FAMILY(e, family, "collector ", NEED_NOTHING);
-    for (size_t i = 0; i < collectors_count(collectors); i++) {
+    for (size_t i = 0; i < collectors_count(); i++) {
         struct collector_view view;
 
         collectors_view(collectors, i, &view);

@@ -1,4 +1,5 @@
 #include "store/document_rows.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include <errno.h>
@@ -287,15 +288,8 @@ static void merge(cJSON *to, cJSON *rest)
 
 static int remember(struct load *load, const struct document_row *row)
 {
-    if (load->count == load->capacity) {
-        size_t capacity = load->capacity ? 2 * load->capacity : 256;
-        struct document_row *grown = realloc(load->found, capacity * sizeof(*grown));
-
-        if (!grown)
-            return -ENOMEM;
-        load->found = grown;
-        load->capacity = capacity;
-    }
+    if (!ARRAY_GROW(load->found, load->capacity, load->count + 1))
+        return -ENOMEM;
     load->found[load->count++] = *row;
     return 0;
 }
