@@ -46,27 +46,42 @@ static void say_breaker(const struct upstream_view *view, uint64_t now_ns, struc
         phrase_add(&p, "; connects are refused, %s", view->fallback.choice.refusal);
 }
 
-/* In one finding, however many there are: a fault of the host's concerns them all. */
-static void say_enforcement(const struct services *services, uint64_t now_ns,
-                            enum enforcement enforcement, enum status status, struct findings *ret)
-{
-    struct upstream_view view, first;
-    struct finding *finding;
-    struct phrase p;
-    size_t count = 0;
+/* The breakers that are enforced one way, in one finding however many there are: a fault of the
+ * host's concerns them all. */
+struct enforced_so {
+    size_t count;
+    const char *name, *why; /* of the first */
+};
 
-    for (size_t i = 0; i < services_upstream_count(services); i++) {
-        services_upstream(services, i, now_ns, &view);
-        if (view.enforcement == enforcement && count++ == 0)
-            first = view;
-    }
-    finding = count ? findings_add(ret, COMPONENT_PERFORMANCE, status) : NULL;
+static void say_one_enforcement(const struct enforced_so *so, enum status status,
+                                struct findings *ret)
+{
+    struct finding *finding = so->count ? findings_add(ret, COMPONENT_PERFORMANCE, status) : NULL;
+    struct phrase p;
+
     if (!finding)
         return;
     phrase_init(&p, finding->text, sizeof(finding->text));
-    phrase_add(&p, "breaker %s is not enforced: %s", first.config->name, first.not_enforced);
-    if (count > 1)
-        phrase_add(&p, " (and %zu more breaker%s)", count - 1, count > 2 ? "s" : "");
+    phrase_add(&p, "breaker %s is not enforced: %s", so->name, so->why);
+    if (so->count > 1)
+        phrase_add(&p, " (and %zu more breaker%s)", so->count - 1, so->count > 2 ? "s" : "");
+}
+
+static void say_enforcement(const struct services *services, uint64_t now_ns, struct findings *ret)
+{
+    struct enforced_so so[ENFORCEMENT_COUNT] = {0};
+    struct upstream_view view;
+
+    for (size_t i = 0; i < services_upstream_count(services); i++) {
+        services_upstream(services, i, now_ns, &view);
+        if (so[view.enforcement].count++ == 0) {
+            so[view.enforcement].name = view.config->name;
+            so[view.enforcement].why = view.not_enforced;
+        }
+    }
+    say_one_enforcement(&so[ENFORCEMENT_FAILED], STATUS_DEGRADED, ret);
+    /* No fault of the host: a service that is stopped has no cgroup. */
+    say_one_enforcement(&so[ENFORCEMENT_IDLE], STATUS_HEALTHY, ret);
 }
 
 static void say_storms(const struct upstream_view *view, struct findings *ret)
@@ -102,9 +117,7 @@ void services_judge(const struct services *services, uint64_t now_ns, struct fin
             snprintf(finding->text, sizeof(finding->text), "no services or upstreams configured");
         return;
     }
-    say_enforcement(services, now_ns, ENFORCEMENT_FAILED, STATUS_DEGRADED, ret);
-    /* No fault of the host: a service that is stopped has no cgroup. */
-    say_enforcement(services, now_ns, ENFORCEMENT_IDLE, STATUS_HEALTHY, ret);
+    say_enforcement(services, now_ns, ret);
     for (size_t i = 0; i < services_upstream_count(services); i++) {
         struct upstream_view view;
 

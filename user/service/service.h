@@ -25,6 +25,7 @@ enum enforcement {
     ENFORCEMENT_PENDING, /* not looked at yet, or an address is being resolved */
     ENFORCEMENT_IDLE,    /* nobody is there: no cgroup of clients, or no address */
     ENFORCEMENT_FAILED,
+    ENFORCEMENT_COUNT,
 };
 
 #define ENFORCEMENT_WHY_BYTES 256
