@@ -4,7 +4,7 @@ the host, as curves over an eighth, a quarter, a half and all of a number.
 
 CPU times are of all threads, from schedstat. Curves of files are of the collectors alone over
 made-up trees (growth.c); the others are of whole agents with BPF. What a host without any of it
-costs is taken off each point; the exponent is fitted to what is left.
+costs in the same round is taken off each point; the exponent is fitted to what is left.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ INTERVAL_MS = 1000
 INTERVAL_MS_MIN = 100  # that the configuration allows: with warmer caches
 SETTLE_SECONDS = 8
 WINDOWS = 6
-CURVE_WINDOWS = 4
+CURVE_WINDOWS = 5
 WINDOW_SECONDS = 10  # two snapshots of the tasks, which are taken every 5 s
 REQUIRED_RATIO = 3
 # What noise and caches that no longer hold it all add to a line.
@@ -133,7 +133,12 @@ def report_curve(what, samples):
     ratio of the last doubling beside the largest. Where less than two points can be told from noise
     there is none: were it worse than linear, the largest could."""
     medians = {count: statistics.median(us) for count, us in samples.items()}
-    added = [(count, medians[count] - medians[0]) for count in sorted(medians) if count]
+    # Of the same round: what else the host does in it costs both.
+    added = [
+        (count, statistics.median(us - base for us, base in zip(samples[count], samples[0])))
+        for count in sorted(medians)
+        if count
+    ]
     clear = [(count, us) for count, us in added if us > FLAT * medians[0]]
     slope = exponent(clear) if len(clear) > 1 else None
     for count in sorted(medians):

@@ -135,6 +135,18 @@ def test_every_section_is_there(agent):
     assert not absent
 
 
+def test_what_is_not_measured_of_a_cgroup_is_not_zero(make_agent):
+    agent = make_agent(config={"overhead": {"probes": {"reclaim": "off"}}}).start()
+    agent.next_tick()
+    cgroups = wait_for(lambda: agent.json("/health/scheduler")["cgroups"], "cgroups that wait")
+    for row in cgroups:
+        assert row["run_queue_delay"] and row["blocked"], row
+        assert (row["reclaim"], row["reclaim_reason"]) == (None, "off by configuration"), row
+    names = set(parse(agent))
+    assert "moonwatch_cgroup_blocked_seconds" in names
+    assert not {name for name in names if name.startswith("moonwatch_cgroup_reclaim_")}
+
+
 def agent_missing(agent):
     return {
         dict(labels)["source"] for (name, labels) in series(parse(agent)) if name == "moonwatch_source_missing"

@@ -190,8 +190,10 @@ static inline void fill_figures(struct figures *to, const char *unknown)
 }
 
 /* Each section is missing for a reason of its own. */
-static inline void lose_sections(struct snapshot *s)
+static inline void lose_sections(struct figures *figures)
 {
+    struct snapshot *s = &figures->snapshot;
+
     s->cpu.missing = "no CPU figures";
     s->throttle.missing = "no quotas";
     s->cgroup_cpu.missing = "no cgroup CPU";
@@ -213,6 +215,8 @@ static inline void lose_sections(struct snapshot *s)
     s->process.lifecycle_missing = "no forks";
     s->scheduler.missing = "no run queues";
     s->scheduler.blocked_missing = "no sleeps";
+    for (unsigned i = 0; i < ROWS(figures->waits); i++)
+        figures->waits[i].missing = figures->waits[i].reclaim_missing = "no waits";
     s->scheduler.reclaim_missing = "no reclaim";
 }
 

@@ -215,7 +215,7 @@ static inline struct recorded *recorded_create(enum recorded_world which)
     assert_int_equal(last_known_create(&r->last_known), 0);
     fill_figures(&r->figures, which == WORLD_MISSING ? WHY : NULL);
     if (which == WORLD_MISSING)
-        lose_sections(&r->figures.snapshot);
+        lose_sections(&r->figures);
     recorded_sources(r, which);
     health_set_services(r->health, r->facts.services, r->facts.checks);
     if (which == WORLD_STALE)

@@ -203,6 +203,14 @@ static void add_rest(struct cgroup_waits_table *t)
     t->rows[t->count++] = rest;
 }
 
+static void say_missing(struct cgroup_waits_table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        t->rows[i].missing = t->missing;
+        t->rows[i].reclaim_missing = t->reclaim_missing;
+    }
+}
+
 void cgroup_waits_sample(struct cgroup_waits_table *t, uint64_t now_ns)
 {
     t->count = 0;
@@ -225,4 +233,5 @@ void cgroup_waits_sample(struct cgroup_waits_table *t, uint64_t now_ns)
     if (!t->reclaim_missing)
         name_reclaim(t, now_ns);
     add_rest(t);
+    say_missing(t);
 }

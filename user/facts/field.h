@@ -33,7 +33,8 @@ enum field_kind {
     FIELD_STRINGS,  /* const char *[] in place, `count_offset` */
     FIELD_REASONS,  /* const struct reasons *, as a list of sentences; NULL: none */
     FIELD_LABELS,   /* const struct labels *, as an object of strings */
-    FIELD_LATENCY,  /* struct latency: count, mean, quantiles */
+    FIELD_LATENCY,  /* struct latency: count, mean, quantiles; as a counter the sum, where the
+                       metric is in seconds, or the count */
     FIELD_OBJECT,   /* a structure in place, `table` */
     FIELD_MERGE,    /* const pointer to a structure whose fields stand in this object, `table` */
     FIELD_LIST,     /* const pointer to rows, `table`, `count_offset`, `stride` */

@@ -133,6 +133,17 @@ static void add_choices(struct exposition *e, const struct field *f, struct labe
     }
 }
 
+static void add_latency(struct exposition *e, const struct field *f, const struct label *labels,
+                        size_t count, unsigned step, const struct latency *latency)
+{
+    if (f->metric.type == METRIC_HISTOGRAM)
+        exposition_histogram(e, labels, count, latency, step);
+    else if (text_ends(f->metric.name, "_seconds"))
+        exposition_sample(e, labels, count, (double)latency->sum_ns / NS_PER_SECOND);
+    else
+        exposition_count(e, labels, count, latency->count);
+}
+
 static void add_value(struct exposition *e, const struct field *f, struct label *labels,
                       size_t count, unsigned step, const char *object)
 {
@@ -160,7 +171,7 @@ static void add_value(struct exposition *e, const struct field *f, struct label 
         add_time(e, f, labels, count, *(const uint64_t *)at);
         break;
     case FIELD_LATENCY:
-        exposition_histogram(e, labels, count, at, step ? step : f->step ? f->step : 1);
+        add_latency(e, f, labels, count, step ? step : f->step ? f->step : 1, at);
         break;
     case FIELD_TEXT:
         text.object = object;
@@ -254,7 +265,7 @@ size_t metric_table_series(const struct field_table *table, unsigned step)
     for (size_t i = 0; i < leaves.count; i++) {
         const struct field *f = leaves.list[i].field;
 
-        if (f->kind == FIELD_LATENCY)
+        if (f->metric.type == METRIC_HISTOGRAM)
             count += exposition_histogram_series(step ? step : f->step ? f->step : 1);
         else
             count += f->choices ? choices_of(f) : 1;

@@ -270,15 +270,39 @@ static const char *waits_cgroup(struct field_text *text)
 }
 
 #define TYPE struct cgroup_waits
+#define RUNQ .missing_at = MISSING_AT(TYPE, missing)
+#define RECLAIM .missing_at = MISSING_AT(TYPE, reclaim_missing)
 static const struct field cgroup_waits_fields[] = {
     COMPUTED("cgroup", waits_cgroup, .unknown = "the cgroup is gone",
              .about = "path, or `other` for those without a row of their own"),
     ROW("cgroup_id", FIELD_U64, cgroup_id),
-    ROW("run_queue_delay", FIELD_LATENCY, delay, .about = "since the agent started"),
-    ROW("blocked", FIELD_LATENCY, blocked, .about = "uninterruptible sleep, likewise"),
-    ROW("reclaim", FIELD_LATENCY, reclaim, .about = "stalls to reclaim memory, likewise"),
+    /* Every third bound: enough to see whose tail it is. */
+    ROW("run_queue_delay", FIELD_LATENCY, delay, RUNQ, .about = "since the agent started",
+        HISTOGRAM("moonwatch_cgroup_run_queue_delay_seconds",
+                  "Runnable tasks waiting for a CPU, of the cgroups that waited most. See "
+                  "moonwatch_run_queue_delay_seconds."),
+        .step = 3),
+    ROW("blocked", FIELD_LATENCY, blocked, RUNQ, .about = "uninterruptible sleep, likewise",
+        COUNTER("moonwatch_cgroup_blocked_seconds", "Time in uninterruptible sleep, by cgroup.")),
+    FIGURE(FIELD_LATENCY, blocked, RUNQ,
+           COUNTER("moonwatch_cgroup_blocked_sleeps", "Uninterruptible sleeps, by cgroup.")),
+    ROW("reclaim", FIELD_LATENCY, reclaim, RECLAIM, .about = "stalls to reclaim memory, likewise",
+        COUNTER("moonwatch_cgroup_reclaim_stall_seconds",
+                "Time stalled in memory reclaim, by cgroup.", .need = NEED_RECLAIM)),
+    FIGURE(FIELD_LATENCY, reclaim, RECLAIM,
+           COUNTER("moonwatch_cgroup_reclaim_stalls", "Stalls in memory reclaim, by cgroup.",
+                   .need = NEED_RECLAIM)),
 };
+#undef RUNQ
+#undef RECLAIM
 #undef TYPE
 
+static void label_waits(const void *row, struct row_labels *ret)
+{
+    row_label(ret, "cgroup", ((const struct cgroup_waits *)row)->path);
+}
+
+FIELD_METRICS(cgroup_waits_fields, "cgroup ", NEED_RUNQ);
 const struct field_table cgroup_waits_table =
-    FIELD_TABLE("CgroupWaits", cgroup_waits_fields, "What the tasks of one cgroup waited for.");
+    FIELD_TABLE("CgroupWaits", cgroup_waits_fields, "What the tasks of one cgroup waited for.",
+                .label = label_waits);

@@ -20,6 +20,8 @@ struct cgroup_waits {
     struct latency delay;
     struct latency blocked;
     struct latency reclaim; /* direct and memcg */
+    const char *missing;    /* why delay and blocked are not known, else NULL; then of reclaim */
+    const char *reclaim_missing;
 };
 
 struct slow_wait {
