@@ -5,10 +5,10 @@
 
 #include "facts/field.h"
 
-extern const struct field_table cpu_table, cpu_throttle_table, memory_table, filesystem_table,
-    block_device_table, block_traced_table, interface_table, network_table, tcp_port_table,
-    pressure_resources_table, waits_table, slow_waits_table, oom_events_table, crash_events_table,
-    connect_events_table, stall_events_table, receiver_table;
+extern const struct field_table cpu_table, tasks_table, cpu_throttle_table, memory_table,
+    filesystem_table, block_device_table, block_traced_table, interface_table, network_table,
+    tcp_port_table, pressure_resources_table, waits_table, slow_waits_table, oom_events_table,
+    crash_events_table, connect_events_table, stall_events_table, receiver_table;
 extern const struct field_table process_table, processes_table, files_table, oom_table, crash_table,
     connect_failed_table, stall_table, slow_wait_table, cgroup_waits_table, queue_table,
     process_files_table, cgroup_pids_table, stuck_task_table, listener_table, short_processes_table,

@@ -49,11 +49,21 @@ static const struct field cpu_fields[] = {
            GAUGE("moonwatch_boot_time_seconds", "When the host booted, since the epoch.")),
     LIST("cores", cores, core_count, &cpu_core_table, struct cpu_core),
 };
-#undef TYPE
 
 FIELD_METRICS(cpu_fields, "", NEED_NOTHING);
 const struct field_table cpu_table =
-    FIELD_TABLE("Cpu", cpu_fields, NULL, .missing_at = MISSING_AT(struct cpu_snapshot, missing));
+    FIELD_TABLE("Cpu", cpu_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
+
+/* The rows `runnable` and `blocked`. */
+#define TASKS_FIRST 5
+#define TASKS_COUNT 2
+const struct field_table tasks_table = {
+    .name = "Tasks",
+    .fields = cpu_fields + TASKS_FIRST,
+    .count = TASKS_COUNT,
+    .missing_at = MISSING_AT(TYPE, missing),
+};
+#undef TYPE
 
 static void label_throttle(const void *row, struct row_labels *ret)
 {

@@ -32,15 +32,6 @@ struct scheduler_view {
     const char *jobs_missing, *queues_missing;
 };
 
-#define TYPE struct cpu_snapshot
-static const struct field tasks_fields[] = {
-    WHOLE("runnable", runnable, .about = "tasks running or waiting for a CPU"),
-    WHOLE("blocked", blocked, .about = "tasks in uninterruptible sleep"),
-};
-static const struct field_table tasks_table =
-    FIELD_TABLE("Tasks", tasks_fields, NULL, .missing_at = MISSING_AT(TYPE, missing));
-#undef TYPE
-
 /* Background jobs and application queues have no row type before something measures them. */
 static const struct field_table job_table = {.name = "Job", .about = "A background task."};
 const struct field_table queue_table = {.name = "Queue", .about = "An application's queue."};
