@@ -53,8 +53,7 @@ struct enforced_so {
     const char *name, *why; /* of the first */
 };
 
-static void say_one_enforcement(const struct enforced_so *so, enum status status,
-                                struct findings *ret)
+static void say_enforcement(const struct enforced_so *so, enum status status, struct findings *ret)
 {
     struct finding *finding = so->count ? findings_add(ret, COMPONENT_PERFORMANCE, status) : NULL;
     struct phrase p;
@@ -65,23 +64,6 @@ static void say_one_enforcement(const struct enforced_so *so, enum status status
     phrase_add(&p, "breaker %s is not enforced: %s", so->name, so->why);
     if (so->count > 1)
         phrase_add(&p, " (and %zu more breaker%s)", so->count - 1, so->count > 2 ? "s" : "");
-}
-
-static void say_enforcement(const struct services *services, uint64_t now_ns, struct findings *ret)
-{
-    struct enforced_so so[ENFORCEMENT_COUNT] = {0};
-    struct upstream_view view;
-
-    for (size_t i = 0; i < services_upstream_count(services); i++) {
-        services_upstream(services, i, now_ns, &view);
-        if (so[view.enforcement].count++ == 0) {
-            so[view.enforcement].name = view.config->name;
-            so[view.enforcement].why = view.not_enforced;
-        }
-    }
-    say_one_enforcement(&so[ENFORCEMENT_FAILED], STATUS_DEGRADED, ret);
-    /* No fault of the host: a service that is stopped has no cgroup. */
-    say_one_enforcement(&so[ENFORCEMENT_IDLE], STATUS_HEALTHY, ret);
 }
 
 static void say_storms(const struct upstream_view *view, struct findings *ret)
@@ -104,6 +86,44 @@ static void say_storms(const struct upstream_view *view, struct findings *ret)
     }
 }
 
+static void note_enforcement(const struct upstream_view *view,
+                             struct enforced_so so[ENFORCEMENT_COUNT])
+{
+    if (so[view->enforcement].count++ == 0) {
+        so[view->enforcement].name = view->config->name;
+        so[view->enforcement].why = view->not_enforced;
+    }
+}
+
+static void append(struct findings *ret, const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count && ret->count < FINDINGS_MAX; i++)
+        ret->list[ret->count++] = findings->list[i];
+}
+
+/* What is not enforced comes first, of whichever upstream it is: there is room for so many findings
+ * only. */
+static void judge_upstreams(const struct services *services, uint64_t now_ns, struct findings *ret)
+{
+    struct enforced_so so[ENFORCEMENT_COUNT] = {0};
+    struct findings of_each;
+
+    of_each.count = 0;
+    for (size_t i = 0; i < services_upstream_count(services); i++) {
+        struct upstream_view view;
+
+        services_upstream(services, i, now_ns, &view);
+        note_enforcement(&view, so);
+        say_breaker(&view, now_ns, &of_each);
+        say_storms(&view, &of_each);
+        say_performance(&view.performance, &of_each);
+    }
+    say_enforcement(&so[ENFORCEMENT_FAILED], STATUS_DEGRADED, ret);
+    /* No fault of the host: a service that is stopped has no cgroup. */
+    say_enforcement(&so[ENFORCEMENT_IDLE], STATUS_HEALTHY, ret);
+    append(ret, &of_each);
+}
+
 void services_judge(const struct services *services, uint64_t now_ns, struct findings *ret)
 {
     size_t count = services ? services_count(services) + services_upstream_count(services) : 0;
@@ -117,15 +137,7 @@ void services_judge(const struct services *services, uint64_t now_ns, struct fin
             snprintf(finding->text, sizeof(finding->text), "no services or upstreams configured");
         return;
     }
-    say_enforcement(services, now_ns, ret);
-    for (size_t i = 0; i < services_upstream_count(services); i++) {
-        struct upstream_view view;
-
-        services_upstream(services, i, now_ns, &view);
-        say_breaker(&view, now_ns, ret);
-        say_storms(&view, ret);
-        say_performance(&view.performance, ret);
-    }
+    judge_upstreams(services, now_ns, ret);
     for (size_t i = 0; i < services_count(services); i++) {
         struct service_view view;
 
