@@ -253,6 +253,29 @@ static void a_file_that_is_gone_is_made_again_with_it(void **state)
     outbox_destroy(outbox);
 }
 
+/* Of the document that came with another file nothing is left in this one. */
+static void a_file_in_its_place_has_it_alone(void **state)
+{
+    struct outbox *outbox = open_outbox();
+    char other[160], command[400];
+
+    (void)state;
+    save(outbox, "{\"v\":1,\"a\":[7,8,9,10]}", false);
+    outbox_destroy(outbox);
+    snprintf(other, sizeof(other), "%s-other", path);
+    assert_int_equal(rename(path, other), 0);
+    outbox = open_outbox();
+    save(outbox, "{\"v\":1,\"a\":[1]}", false);
+    snprintf(command, sizeof(command), "rm '%s-wal' '%s-shm' && mv '%s' '%s'", path, path, other,
+             path);
+    assert_int_equal(system(command), 0);
+    save(outbox, "{\"v\":1,\"a\":[1,2]}", false);
+    outbox_destroy(outbox);
+    outbox = open_outbox();
+    expect_left(outbox, "{\"v\":1,\"a\":[1,2]}");
+    outbox_destroy(outbox);
+}
+
 /* Killed at any moment there is one whole document, and none older than the last that was said to
  * be on the disk. */
 static void killed_it_is_whole(void **state)
@@ -310,6 +333,7 @@ int main(void)
         TEST(messages_that_fill_the_outbox_leave_it_room),
         TEST(it_is_on_the_disk_with_what_was_put_before),
         TEST(a_file_that_is_gone_is_made_again_with_it),
+        TEST(a_file_in_its_place_has_it_alone),
         TEST(killed_it_is_whole),
     };
 

@@ -158,14 +158,12 @@ static int end_transaction(struct outbox *outbox, int r)
     return r;
 }
 
-/* Into a database that is new. */
 static int put_again(struct outbox *outbox, const struct outbox_rows *rows)
 {
     uint64_t bytes;
     bool is_new;
     int r = outbox_store_begin(outbox->store);
 
-    document_rows_forget(&outbox->rows);
     outbox_store_reserve(outbox->store, true); /* they all had room */
     for (const struct outbox_item *row = rows->first; r == 0 && row; row = outbox_item_next(row))
         r = outbox_store_put(outbox->store, &row->entry, &is_new);
@@ -193,8 +191,10 @@ static int open_store(struct outbox *outbox)
     /* Once more for a new one in the place of a damaged one, with what could be read of that. */
     for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
         r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
-        if (r == 0 && (left.first || left.document))
+        if (r == 0 && (left.first || left.document)) {
+            document_rows_forget(&outbox->rows); /* of the damaged one */
             r = put_again(outbox, &left);
+        }
         if (r == 0)
             r = load(outbox);
         if (r == 0) {
