@@ -1,5 +1,6 @@
 /* An outbox that cannot be used: moved aside, and what can be read of it goes on. */
 #include "outbox_fixture.h"
+#include "store/sqlite_library.h"
 #include <sys/stat.h>
 
 /* sqlite3's own tool is not needed to damage a file. */
@@ -79,6 +80,7 @@ static void expect_new_database(void)
     assert_int_equal(view.moved_aside, 1);
     assert_int_equal(strncmp(view.moved_why, path, strlen(path)), 0);
     assert_true(strlen(view.moved_why) > strlen(path) + strlen(": "));
+    assert_null(strchr(view.moved_why, '\n'));
     assert_int_equal(stat(view.moved_to, &st), 0);
     assert_int_equal(outbox_remove(inbox.outbox, "ops", "new"), 0);
     outbox_destroy(inbox.outbox);
@@ -187,6 +189,45 @@ static void what_can_be_read_goes_on(void **state)
     outbox_destroy(inbox.outbox);
 }
 
+static void one_whose_end_is_missing_goes_on(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+    struct stat st;
+
+    fill(200, 500);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - PAGE_BYTES), 0);
+    open_inbox(&inbox, 0);
+    expect_document(inbox.outbox, true);
+    wait_for(&inbox, 1);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    assert_string_equal(inbox.keys[0], "k0");
+    outbox_destroy(inbox.outbox);
+}
+
+static void other_columns_of_the_messages_leave_the_state(void **state)
+{
+    struct sqlite_library library = {0};
+    struct outbox_view view;
+    struct inbox inbox;
+    sqlite3 *db;
+
+    fill(1, 10);
+    assert_int_equal(sqlite_library_open(&library), 0);
+    assert_int_equal(library.open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(
+        library.exec(db, "DROP TABLE outbox; CREATE TABLE outbox(x)", NULL, NULL, NULL), SQLITE_OK);
+    library.close_v2(db);
+    sqlite_library_close(&library);
+    open_inbox(&inbox, 0);
+    expect_document(inbox.outbox, true);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    outbox_destroy(inbox.outbox);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
@@ -196,6 +237,8 @@ int main(void)
         TEST(a_new_one_has_no_error),
         TEST(a_newer_one_is_moved_aside_and_called_so),
         TEST(what_can_be_read_goes_on),
+        TEST(one_whose_end_is_missing_goes_on),
+        TEST(other_columns_of_the_messages_leave_the_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,24 +98,28 @@ static int run(struct outbox_store *store, const char *sql)
     return code == SQLITE_OK ? 0 : fail(store, code);
 }
 
+#define VALUE_BYTES 128
+
 static int first_text(void *ctx, int count, char **values, char **names)
 {
     (void)names;
-    snprintf(ctx, 64, "%s", count > 0 && values[0] ? values[0] : "");
+    snprintf(ctx, VALUE_BYTES, "%s", count > 0 && values[0] ? values[0] : "");
     return 0;
 }
 
 /* A damaged page may lie where nothing looks for days. */
 static int check(struct outbox_store *store)
 {
-    char text[64] = "";
+    char text[VALUE_BYTES] = "";
+    const char *line;
     int code = store->library->exec(store->db, "PRAGMA quick_check(1)", first_text, text, NULL);
 
     if (code != SQLITE_OK)
         return fail(store, code);
     if (strcmp(text, "ok") == 0)
         return 0;
-    snprintf(store->error, sizeof(store->error), "%s", text);
+    line = strchr(text, '\n'); /* below one that says which database */
+    snprintf(store->error, sizeof(store->error), "%s", line ? line + 1 : text);
     return -EUCLEAN;
 }
 
@@ -143,22 +147,26 @@ static int prepare_statements(struct outbox_store *store)
     return r;
 }
 
-/* Of a damaged database: what lies elsewhere in it can be read. The error stays that of the damage.
- */
+/* Of a damaged database: what lies elsewhere in it can be read, also where its end is missing,
+ * which SQLite reads for who repairs a schema alone. The error stays that of the damage. */
 static void prepare_reading(struct outbox_store *store)
 {
     static const enum statement reading[] = {STATEMENT_EACH, STATEMENT_EACH_ROW};
 
-    for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+    store->library->exec(store->db, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++) {
+        store->library->finalize(store->statements[reading[i]]);
+        store->statements[reading[i]] = NULL;
         store->library->prepare_v2(store->db, statement_text[reading[i]], -1,
                                    &store->statements[reading[i]], NULL);
+    }
 }
 
 /* WAL with synchronous=FULL: a commit is on the disk, also when the power fails. The cache is small
  * since every row is read once. */
 static int prepare(struct outbox_store *store)
 {
-    char version[64] = "";
+    char version[VALUE_BYTES] = "";
     int r;
 
     r = run(store, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -168,8 +176,6 @@ static int prepare(struct outbox_store *store)
         r = limit(store, store->max_bytes);
     if (r == 0)
         r = check(store);
-    if (r == -EUCLEAN)
-        prepare_reading(store);
     if (r == 0 &&
         store->library->exec(store->db, "PRAGMA user_version", first_text, version, NULL) ==
             SQLITE_OK &&
@@ -184,7 +190,11 @@ static int prepare(struct outbox_store *store)
                        " created_ns INTEGER NOT NULL, next_attempt_ns INTEGER NOT NULL,"
                        " attempts INTEGER NOT NULL, UNIQUE(channel, key));" ROWS_TABLE
                        "PRAGMA user_version = 2");
-    return r == 0 ? prepare_statements(store) : r;
+    if (r == 0)
+        r = prepare_statements(store);
+    if (r == -EUCLEAN)
+        prepare_reading(store);
+    return r;
 }
 
 static bool is_link(const char *path)
