@@ -2,10 +2,12 @@
 #include "base/clock.h"
 #include "config_text.h"
 #include "facts/breaker_entry.h"
+#include "http/routes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -98,11 +100,34 @@ static void nobody_has_no_breaker(void **state)
     assert_false(breaker_detail_take(&without, "pay", &detail));
 }
 
+/* Not the tick before, which what it did is younger than. */
+static void a_body_is_dated_as_what_is_in_it(void **state)
+{
+    struct world *w = *state;
+    struct snapshot snapshot = {.realtime_ns = NS_PER_SECOND};
+    struct body_env env = {.facts = &w->facts};
+    char allow[64], param[ROUTE_PARAM_BYTES];
+    const struct route *route;
+    struct body body;
+
+    w->facts.snapshot = &snapshot;
+    facts_take(&w->facts);
+    move(w, 1);
+    assert_int_equal(route_find("GET", "/breakers/pay", &route, allow, param), ROUTE_FOUND);
+    env.param = param;
+    assert_int_equal(route->body(&env, &body), 0);
+    assert_int_equal(body.status, 200);
+    assert_non_null(strstr(body.data, "\"ts\":\""));
+    assert_null(strstr(body.data, "1970-01-01"));
+    free(body.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_newest_comes_first_between_two_ticks, create, destroy),
         cmocka_unit_test_setup_teardown(what_was_taken_stays_as_it_was, create, destroy),
+        cmocka_unit_test_setup_teardown(a_body_is_dated_as_what_is_in_it, create, destroy),
         cmocka_unit_test_setup_teardown(nobody_has_no_breaker, create, destroy),
     };
 

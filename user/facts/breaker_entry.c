@@ -65,11 +65,13 @@ void breaker_entry_fill(const struct facts *facts, const struct upstream_view *v
 bool breaker_detail_take(const struct facts *facts, const char *name, struct breaker_detail *ret)
 {
     size_t upstream = facts->services ? services_find_upstream(facts->services, name) : SIZE_MAX;
+    uint64_t now_ns = clock_monotonic_ns(facts->clock);
     struct upstream_view view;
 
     if (upstream == SIZE_MAX)
         return false;
-    services_upstream(facts->services, upstream, clock_monotonic_ns(facts->clock), &view);
+    ret->realtime_ns = facts_realtime_ns(facts, now_ns);
+    services_upstream(facts->services, upstream, now_ns, &view);
     breaker_entry_fill(facts, &view, &ret->entry);
     ret->history_count = services_breaker_history(facts->services, upstream, ret->transitions);
     for (size_t i = 0; i < ret->history_count; i++)

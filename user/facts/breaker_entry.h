@@ -43,6 +43,7 @@ struct breaker_entry {
 
 /* One breaker with what it did: as it is now, not as of the last tick. */
 struct breaker_detail {
+    uint64_t realtime_ns; /* when that is */
     struct breaker_entry entry;
     size_t history_count;
     struct breaker_transition transitions[BREAKER_HISTORY]; /* the newest first, as the next */

@@ -37,7 +37,7 @@ static int body_breaker(const struct body_env *env, struct body *ret)
     if (!breaker_detail_take(env->facts, env->param, &detail))
         return no_such(env, env->param, ret);
     return body_render(ret, 200, &breaker_detail_table,
-                       &(struct breaker_body){.realtime_ns = env->facts->snapshot->realtime_ns,
+                       &(struct breaker_body){.realtime_ns = detail.realtime_ns,
                                               .entry = &detail.entry,
                                               .history_count = detail.history_count,
                                               .history = detail.history},
