@@ -1,6 +1,8 @@
 /* An outbox that cannot be used: moved aside, and what can be read of it goes on. */
 #include "outbox_fixture.h"
 #include "store/sqlite_library.h"
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* sqlite3's own tool is not needed to damage a file. */
@@ -228,6 +230,50 @@ static void other_columns_of_the_messages_leave_the_state(void **state)
     outbox_destroy(inbox.outbox);
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The disk is full as well: what was read waits until it can be written. */
+static void without_room_it_waits(void **state)
+{
+    time_t deadline = now_seconds() + DEADLINE_SECONDS;
+    struct outbox_view view;
+    struct inbox inbox;
+
+    fill(200, 500);
+    overwrite(page_with("k199"), PAGE_BYTES);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(10 * PAGE_BYTES);
+    open_inbox(&inbox, 0);
+    expect_document(inbox.outbox, true);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    assert_false(view.open);
+    limit_files(RLIM_INFINITY);
+    while (inbox.recovered == 0 && now_seconds() < deadline) {
+        struct pollfd fd = {outbox_fd(inbox.outbox), POLLIN, 0};
+
+        outbox_tick(inbox.outbox);
+        poll(&fd, 1, 100);
+        outbox_dispatch(inbox.outbox);
+    }
+    outbox_view(inbox.outbox, &view);
+    assert_true(view.open);
+    assert_int_equal(view.moved_aside, 1);
+    assert_in_range(inbox.recovered, 100, 200);
+    assert_int_equal(fetch(&inbox, "k0"), 500);
+    outbox_destroy(inbox.outbox);
+    open_inbox(&inbox, 0);
+    expect_document(inbox.outbox, true);
+    outbox_destroy(inbox.outbox);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
@@ -237,6 +283,7 @@ int main(void)
         TEST(a_new_one_has_no_error),
         TEST(a_newer_one_is_moved_aside_and_called_so),
         TEST(what_can_be_read_goes_on),
+        TEST(without_room_it_waits),
         TEST(one_whose_end_is_missing_goes_on),
         TEST(other_columns_of_the_messages_leave_the_state),
     };

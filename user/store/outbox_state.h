@@ -9,6 +9,12 @@
 #include "store/outbox_store.h"
 #include <pthread.h>
 
+/* All zero is empty. */
+struct outbox_rows {
+    struct outbox_item *first, *last;
+    cJSON *document;
+};
+
 struct outbox {
     char *path;
     uint64_t max_bytes;
@@ -19,8 +25,9 @@ struct outbox {
     struct sqlite_library library;
     struct outbox_store *store; /* NULL: not open */
     uint64_t retry_open_ns;
-    bool looked; /* for what is there at the start */
-    bool loaded; /* what was left was handed over */
+    bool looked;              /* for what is there at the start */
+    bool loaded;              /* what was left was handed over */
+    struct outbox_rows again; /* of a database that is gone, for the one that is opened next */
     struct document_rows rows;
     int document_fd;
     /* Between both, under the lock. */

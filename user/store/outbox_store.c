@@ -477,6 +477,11 @@ void outbox_store_reserve(struct outbox_store *store, bool for_rows)
     limit(store, store->max_bytes + (for_rows ? ROWS_BYTES : 0));
 }
 
+void outbox_store_lift(struct outbox_store *store)
+{
+    run(store, "PRAGMA max_page_count = 4294967294");
+}
+
 int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size)
 {
     static const char *const parts[] = {"-wal", "-shm", ""};

@@ -45,12 +45,6 @@ static int move_aside(struct outbox *outbox)
     return 0;
 }
 
-/* All zero is empty. */
-struct outbox_rows {
-    struct outbox_item *first, *last;
-    cJSON *document;
-};
-
 static void add_row(struct outbox_rows *rows, struct outbox_item *item)
 {
     item->job.next = NULL;
@@ -77,6 +71,7 @@ static void clear_rows(struct outbox_rows *rows)
     while ((item = take_row(rows)))
         outbox_item_free(item);
     cJSON_Delete(rows->document);
+    *rows = (struct outbox_rows){0};
 }
 
 static int collect(void *ctx, const struct outbox_entry *entry)
@@ -91,11 +86,21 @@ static int collect(void *ctx, const struct outbox_entry *entry)
     return 0;
 }
 
-/* What can be read, before the database is closed. */
-static void collect_all(struct outbox *outbox, struct outbox_rows *rows)
+static bool waits(const struct outbox_rows *rows)
 {
-    outbox_store_each(outbox->store, true, collect, rows);
-    document_rows_load(&outbox->rows, outbox->store, &rows->document);
+    return rows->first || rows->document;
+}
+
+/* What can be read, before the database is closed. */
+static void collect_all(struct outbox *outbox)
+{
+    cJSON *document = NULL;
+
+    outbox_store_each(outbox->store, true, collect, &outbox->again);
+    if (document_rows_load(&outbox->rows, outbox->store, &document) < 0)
+        return;
+    cJSON_Delete(outbox->again.document);
+    outbox->again.document = document;
 }
 
 /* Of the first database: later ones have what was in it, or nothing. */
@@ -108,6 +113,7 @@ static int load_document(struct outbox *outbox)
         return r;
     pthread_mutex_lock(&outbox->lock);
     if (!outbox->document.looked) {
+        cJSON_Delete(outbox->document.left);
         outbox->document.left = document;
         outbox->document.left_error = r;
         document = NULL;
@@ -158,24 +164,46 @@ static int end_transaction(struct outbox *outbox, int r)
     return r;
 }
 
-static int put_again(struct outbox *outbox, const struct outbox_rows *rows)
+/* Who asks for what was left has it though it is on no disk yet. */
+static void leave_document(struct outbox *outbox)
 {
+    pthread_mutex_lock(&outbox->lock);
+    if (!outbox->document.looked && !outbox->document.left)
+        outbox->document.left = cJSON_Duplicate(outbox->again.document, true);
+    pthread_mutex_unlock(&outbox->lock);
+}
+
+/* Kept until it is in a database: nobody else has the bodies. */
+static int put_again(struct outbox *outbox)
+{
+    const struct outbox_rows *rows = &outbox->again;
+    cJSON *there = NULL;
     uint64_t bytes;
     bool is_new;
-    int r = outbox_store_begin(outbox->store);
+    int r;
 
-    outbox_store_reserve(outbox->store, true); /* they all had room */
+    if (!waits(rows))
+        return 0;
+    /* In a file that somebody put in its place there may be one. */
+    document_rows_load(&outbox->rows, outbox->store, &there);
+    cJSON_Delete(there);
+    r = outbox_store_begin(outbox->store);
+    outbox_store_lift(outbox->store);
     for (const struct outbox_item *row = rows->first; r == 0 && row; row = outbox_item_next(row))
         r = outbox_store_put(outbox->store, &row->entry, &is_new);
     if (r == 0 && rows->document)
         r = document_rows_save(&outbox->rows, outbox->store, rows->document, false, &bytes);
     outbox_store_reserve(outbox->store, false);
-    return end_transaction(outbox, r);
+    r = end_transaction(outbox, r);
+    if (r == 0)
+        clear_rows(&outbox->again);
+    else
+        leave_document(outbox);
+    return r;
 }
 
 static int open_store(struct outbox *outbox)
 {
-    struct outbox_rows left = {0};
     int r = 0;
 
     if (outbox->store)
@@ -191,26 +219,22 @@ static int open_store(struct outbox *outbox)
     /* Once more for a new one in the place of a damaged one, with what could be read of that. */
     for (int attempt = 0; r == 0 && attempt < 2; attempt++) {
         r = outbox_store_open(&outbox->store, &outbox->library, outbox->path, outbox->max_bytes);
-        if (r == 0 && (left.first || left.document)) {
-            document_rows_forget(&outbox->rows); /* of the damaged one */
-            r = put_again(outbox, &left);
-        }
+        if (r == 0)
+            r = put_again(outbox);
         if (r == 0)
             r = load(outbox);
-        if (r == 0) {
-            clear_rows(&left);
+        if (r == 0)
             return 0;
-        }
         set_error(outbox, outbox->path, outbox->store ? outbox_store_error(outbox->store) : "");
         if (r == -EUCLEAN && attempt == 0)
-            collect_all(outbox, &left);
+            collect_all(outbox);
         close_store(outbox);
-        if (r == -EUCLEAN && attempt == 0)
-            r = move_aside(outbox);
-        else
+        if (r != -EUCLEAN || attempt > 0)
             break;
+        r = move_aside(outbox);
+        if (r < 0) /* it is read again then */
+            clear_rows(&outbox->again);
     }
-    clear_rows(&left);
     outbox->retry_open_ns = clock_monotonic_ns(clock_system()) + REOPEN_SECONDS * NS_PER_SECOND;
     return r < 0 ? r : -EIO;
 }
@@ -219,19 +243,18 @@ static int open_store(struct outbox *outbox)
  * closing removes what is beside a database, by its name. */
 static void look_after_file(struct outbox *outbox)
 {
-    struct outbox_rows rows = {0};
-
+    if (!outbox->store && waits(&outbox->again))
+        open_store(outbox);
     if (!outbox->store || outbox_store_is_there(outbox->store))
         return;
-    collect_all(outbox, &rows);
+    collect_all(outbox);
     close_store(outbox);
     outbox->retry_open_ns = 0;
-    if (open_store(outbox) == 0 && put_again(outbox, &rows) == 0) {
+    if (open_store(outbox) == 0) {
         pthread_mutex_lock(&outbox->lock);
         outbox->view.made_again++;
         pthread_mutex_unlock(&outbox->lock);
     }
-    clear_rows(&rows);
 }
 
 static int fetch(struct outbox *outbox, struct outbox_item *item)
@@ -295,20 +318,16 @@ static int apply_all(struct outbox *outbox, struct outbox_item *first,
     return end_transaction(outbox, r);
 }
 
-/* What can still be read of it goes on: nobody else has the bodies. */
+/* With what can still be read of it. */
 static bool begin_anew(struct outbox *outbox)
 {
-    struct outbox_rows rows = {0};
-    bool moved;
-
-    collect_all(outbox, &rows);
+    collect_all(outbox);
     close_store(outbox);
     outbox->retry_open_ns = 0;
-    moved = move_aside(outbox) == 0;
-    if (moved && (rows.first || rows.document) && open_store(outbox) == 0)
-        put_again(outbox, &rows);
-    clear_rows(&rows);
-    return moved;
+    if (move_aside(outbox) == 0)
+        return true;
+    clear_rows(&outbox->again);
+    return false;
 }
 
 static int work_on(struct outbox *outbox, struct outbox_item *first)
@@ -381,5 +400,8 @@ void outbox_work(void *ctx, struct worker_job *first)
 
 void outbox_end(void *ctx)
 {
-    close_store(ctx);
+    struct outbox *outbox = ctx;
+
+    close_store(outbox);
+    clear_rows(&outbox->again);
 }
