@@ -160,8 +160,8 @@ static void expect_document(struct outbox *outbox, bool there)
     cJSON_Delete(wanted);
 }
 
-/* A page of messages takes those before it and the alerts' state with it as little as that of the
- * state takes the messages. */
+/* A page of messages takes the alerts' state with it as little as that of the state takes the
+ * messages. */
 static void what_can_be_read_goes_on(void **state)
 {
     struct outbox_view view;
@@ -230,6 +230,27 @@ static void other_columns_of_the_messages_leave_the_state(void **state)
     outbox_destroy(inbox.outbox);
 }
 
+/* The messages of one page are lost, whatever lies behind it. */
+static void what_lies_behind_a_damaged_page_goes_on(void **state)
+{
+    struct outbox_view view;
+    struct inbox inbox;
+
+    fill(200, 500);
+    overwrite(page_with("k100bbbb"), PAGE_BYTES);
+    open_inbox(&inbox, 0);
+    outbox_wait_left(inbox.outbox, DEADLINE_SECONDS * 1000);
+    outbox_view(inbox.outbox, &view);
+    assert_int_equal(view.moved_aside, 1);
+    assert_in_range(view.recovered, 200 - PAGE_BYTES / 500, 199);
+    wait_for(&inbox, view.recovered);
+    assert_string_equal(inbox.keys[0], "k0");
+    assert_string_equal(inbox.keys[inbox.count - 1], "k199");
+    assert_int_equal(fetch(&inbox, "k100"), -ENOENT);
+    assert_int_equal(fetch(&inbox, "k199"), 500);
+    outbox_destroy(inbox.outbox);
+}
+
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -283,6 +304,7 @@ int main(void)
         TEST(a_new_one_has_no_error),
         TEST(a_newer_one_is_moved_aside_and_called_so),
         TEST(what_can_be_read_goes_on),
+        TEST(what_lies_behind_a_damaged_page_goes_on),
         TEST(without_room_it_waits),
         TEST(one_whose_end_is_missing_goes_on),
         TEST(other_columns_of_the_messages_leave_the_state),

@@ -1,7 +1,6 @@
 #include "store/outbox_store.h"
-#include "base/clock.h"
+#include "store/outbox_files.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,9 @@
     " text BLOB NOT NULL);"
 /* Beside the messages: more than the largest state takes. */
 #define ROWS_BYTES (64ULL << 20)
+/* Numbers that a page which cannot be read may hold: the least of a row takes some bytes, and what
+ * was removed left gaps. */
+#define SKIPPED_MAX 4096
 #define TEXT_OF_(macro) #macro
 #define TEXT_OF(macro) TEXT_OF_(macro)
 
@@ -57,12 +59,13 @@ static const char *const statement_text[STATEMENT_COUNT] = {
         "SELECT channel, key, CASE WHEN channel = '" OUTBOX_NOTES "' THEN body"
         " ELSE substr(body, 1, " TEXT_OF(
             OUTBOX_HEAD_BYTES) ") END,"
-                               " created_ns, next_attempt_ns, attempts FROM outbox ORDER BY id",
+                               " created_ns, next_attempt_ns, attempts, id FROM outbox"
+                               " WHERE id >= ? ORDER BY id",
     [STATEMENT_PUT_ROW] = "INSERT OR REPLACE INTO document(place, list, text) VALUES (?, ?, ?)",
     [STATEMENT_REMOVE_ROW] = "DELETE FROM document WHERE place = ?",
     [STATEMENT_EACH_ROW] = "SELECT place, list, text FROM document ORDER BY place",
-    [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts"
-                       " FROM outbox ORDER BY id",
+    [STATEMENT_EACH] = "SELECT channel, key, body, created_ns, next_attempt_ns, attempts, id"
+                       " FROM outbox WHERE id >= ? ORDER BY id",
 };
 
 static int errno_of(int code)
@@ -197,45 +200,6 @@ static int prepare(struct outbox_store *store)
     return r;
 }
 
-static bool is_link(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
-}
-
-/* What is in it is for the receivers alone: names of processes, mounts, hosts. SQLite gives the
- * files beside the database its mode; what goes wrong here, SQLite says, but a symbolic link it
- * would follow. Its own SQLITE_OPEN_NOFOLLOW refuses links among the directories too, which systemd
- * makes. */
-static int keep_private(struct outbox_store *store, const char *path)
-{
-    static const struct {
-        const char *suffix;
-        int flags;
-    } files[] = {{"", O_CREAT}, {"-wal", 0}, {"-shm", 0}};
-    char name[PATH_MAX];
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-        int fd;
-
-        if (snprintf(name, sizeof(name), "%s%s", path, files[i].suffix) >= (int)sizeof(name))
-            return 0;
-        fd = open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | files[i].flags, 0600);
-        if (fd < 0 && errno == ELOOP && is_link(name)) {
-            snprintf(store->error, sizeof(store->error),
-                     "the file%s%s is a symbolic link, which is not followed: remove it",
-                     *files[i].suffix ? " with " : "", files[i].suffix);
-            return -EACCES;
-        }
-        if (fd < 0)
-            continue;
-        fchmod(fd, 0600);
-        close(fd);
-    }
-    return 0;
-}
-
 static void remember_file(struct outbox_store *store, const char *path)
 {
     struct stat st;
@@ -259,7 +223,7 @@ int outbox_store_open(struct outbox_store **ret, const struct sqlite_library *li
     store->max_bytes = max_bytes;
     /* Also when it fails: the caller wants the error's text. */
     *ret = store;
-    r = keep_private(store, path);
+    r = outbox_files_keep_private(path, store->error, sizeof(store->error));
     if (r < 0)
         return r;
     code = library->open_v2(path, &store->db,
@@ -395,15 +359,14 @@ int outbox_store_fetch(struct outbox_store *store, const char *channel, const ch
     return r;
 }
 
-int outbox_store_each(struct outbox_store *store, bool whole,
-                      int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx)
+/* From the number `next` on, which becomes the one after the last that was read. */
+static int each_from(struct outbox_store *store, sqlite3_stmt *each, int64_t *next,
+                     int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx)
 {
     const struct sqlite_library *library = store->library;
-    sqlite3_stmt *each = store->statements[whole ? STATEMENT_EACH : STATEMENT_EACH_HEAD];
     int code, r = 0;
 
-    if (!each)
-        return -EUCLEAN;
+    library->bind_int64(each, 1, *next);
     while (r == 0 && (code = library->step(each)) == SQLITE_ROW) {
         const struct outbox_entry entry = {
             .channel = (const char *)library->column_text(each, 0),
@@ -414,13 +377,38 @@ int outbox_store_each(struct outbox_store *store, bool whole,
             .next_attempt_ns = (uint64_t)library->column_int64(each, 4),
             .attempts = (unsigned)library->column_int64(each, 5),
         };
+        int64_t id = library->column_int64(each, 6);
 
+        if (id < *next || id == INT64_MAX) /* pages that lead to each other */
+            continue;
+        *next = id + 1;
         if (entry.channel && entry.key)
             r = fn(ctx, &entry);
     }
     if (r == 0 && code != SQLITE_DONE)
         r = fail(store, code);
     library->reset(each);
+    return r;
+}
+
+int outbox_store_each(struct outbox_store *store, bool whole,
+                      int (*fn)(void *ctx, const struct outbox_entry *entry), void *ctx)
+{
+    sqlite3_stmt *each = store->statements[whole ? STATEMENT_EACH : STATEMENT_EACH_HEAD];
+    int64_t next = INT64_MIN, from;
+    unsigned skipped = 0;
+    int r;
+
+    if (!each)
+        return -EUCLEAN;
+    r = each_from(store, each, &next, fn, ctx);
+    /* Behind a page that cannot be read. */
+    while (whole && r == -EUCLEAN && skipped++ < SKIPPED_MAX && next < INT64_MAX) {
+        from = next = next < 0 ? 0 : next + 1;
+        r = each_from(store, each, &next, fn, ctx);
+        if (next > from)
+            skipped = 0;
+    }
     return r;
 }
 
@@ -480,19 +468,4 @@ void outbox_store_reserve(struct outbox_store *store, bool for_rows)
 void outbox_store_lift(struct outbox_store *store)
 {
     run(store, "PRAGMA max_page_count = 4294967294");
-}
-
-int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size)
-{
-    static const char *const parts[] = {"-wal", "-shm", ""};
-    char from[512], to[512];
-
-    snprintf(ret, size, "%s.damaged-%llu", path, (unsigned long long)(realtime_ns / NS_PER_SECOND));
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        snprintf(from, sizeof(from), "%s%s", path, parts[i]);
-        snprintf(to, sizeof(to), "%s%s", ret, parts[i]);
-        if (rename(from, to) < 0 && errno != ENOENT)
-            return -errno;
-    }
-    return 0;
 }

@@ -55,7 +55,4 @@ void outbox_store_reserve(struct outbox_store *store, bool for_rows);
 /* What had room in a database before has it in this one, until outbox_store_reserve(). */
 void outbox_store_lift(struct outbox_store *store);
 
-/* Renames a damaged database with what belongs to it; `ret` gets the new name. */
-int outbox_store_move_aside(const char *path, uint64_t realtime_ns, char *ret, size_t size);
-
 #endif

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/outbox_files.h"
 #include "store/outbox_state.h"
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static void close_store(struct outbox *outbox)
 static int move_aside(struct outbox *outbox)
 {
     char moved_to[sizeof(outbox->view.moved_to)];
-    int r = outbox_store_move_aside(outbox->path, clock_realtime_ns(clock_system()), moved_to,
+    int r = outbox_files_move_aside(outbox->path, clock_realtime_ns(clock_system()), moved_to,
                                     sizeof(moved_to));
 
     if (r < 0)
