@@ -31,19 +31,24 @@ static bool is_called(const struct field *f, const char *name)
            (f->metric.name && strcmp(f->metric.name, name) == 0);
 }
 
-/* The row that it follows on the page, which leads to one that follows none. */
+/* The row that it follows on the page, which leads to one that follows none. One row alone: it
+ * would stand on the page behind each of its name. */
 static bool has_a_place(const struct field_rows *rows, const struct field *f)
 {
     const struct field *last = f;
 
     for (size_t steps = 0; last->after && steps < rows->count; steps++) {
-        size_t i = 0;
+        const struct field *before = NULL;
+        size_t count = 0;
 
-        while (i < rows->count && !is_called(&rows->fields[i], last->after))
-            i++;
-        if (i == rows->count)
+        for (size_t i = 0; i < rows->count; i++)
+            if (is_called(&rows->fields[i], last->after)) {
+                before = &rows->fields[i];
+                count++;
+            }
+        if (count != 1)
             return false;
-        last = &rows->fields[i];
+        last = before;
     }
     return !last->after;
 }
@@ -74,7 +79,7 @@ static void look_at_rows(void *ctx, const struct field_rows *rows)
         if (f->label.name && f->metric.name && !f->metric.labels)
             fail_msg("%s has a label of its own and does not name its labels", f->metric.name);
         if (!has_a_place(rows, f))
-            fail_msg("%s is on no page: it follows %s", name_of(f), f->after);
+            fail_msg("%s is not on the page once: it follows %s", name_of(f), f->after);
         *told += f->metric.name != NULL;
     }
 }
