@@ -7,11 +7,8 @@ that of each agent only the first few go at once: it takes many.
 """
 
 import contextlib
-import ctypes
-import http.server
 import json
 import os
-import resource
 import shutil
 import signal
 import statistics
@@ -25,31 +22,28 @@ import urllib.request
 from pathlib import Path
 
 import peers
+from crash import crash
+from receiver import Receiver
 
 CRASHES = 200
 CRASHES_AT_ONCE = 4  # of an agent: alert/pace.c
 PEER_CRASHES = 7
 TIGHT = "100ms"  # ten times what anybody runs; an event renders the page anew at once
 DEADLINE_SECONDS = 60
-PR_SET_NAME = 15
-LIBC = ctypes.CDLL(None)
 
 
-class Receiver(http.server.ThreadingHTTPServer):
-    """POSTs and when each was complete: {path: [(monotonic ns, body)]}."""
-
-    daemon_threads = True
+class Posts(Receiver):
+    """When each was complete: {path: [(monotonic ns, body)]}."""
 
     def __init__(self):
         self.posts, self.changed = {}, threading.Condition()
-        super().__init__(("127.0.0.1", 0), Hook)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__()
 
-    def handle_error(self, *_):
-        """A peer that is ended hangs up."""
-
-    def url(self, path):
-        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+    def came(self, path, body):
+        at = time.monotonic_ns()
+        with self.changed:
+            self.posts.setdefault(path, []).append((at, body.decode()))
+            self.changed.notify_all()
 
     def take(self, path, wanted):
         """When the first request with that text in it came; forgets what came before."""
@@ -63,42 +57,6 @@ class Receiver(http.server.ThreadingHTTPServer):
                 if time.monotonic() > deadline:
                     sys.exit(f"nothing came to {path} within {DEADLINE_SECONDS} s")
                 self.changed.wait(1)
-
-
-class Hook(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        at = time.monotonic_ns()
-        with self.server.changed:
-            self.server.posts.setdefault(self.path, []).append((at, body))
-            self.server.changed.notify_all()
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def crash(name):
-    """Ends a process of that name by SIGSEGV; returns when the signal was sent."""
-    ready, go = os.pipe()
-    child = os.fork()
-    if child == 0:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        LIBC.prctl(PR_SET_NAME, name.encode())
-        os.write(go, b"r")
-        while True:
-            signal.pause()
-    os.read(ready, 1)
-    os.close(ready)
-    os.close(go)
-    at = time.monotonic_ns()
-    os.kill(child, signal.SIGSEGV)
-    os.waitpid(child, 0)
-    return at
 
 
 PROMETHEUS = """global: {{scrape_interval: {tight}, evaluation_interval: {tight}}}
@@ -181,7 +139,7 @@ def measure_ours(receiver, manager):
 
 
 def main():
-    receiver = Receiver()
+    receiver = Posts()
     directory = Path(tempfile.mkdtemp(prefix="moonwatch-bench-"))
     manager = {"channels": [{"name": "hook", "type": "webhook", "url": receiver.url("/ours")}]}
     others = []

@@ -7,18 +7,15 @@ empty one.
 """
 
 import contextlib
-import ctypes
-import http.server
 import json
 import os
-import resource
-import signal
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
 import peers
+from crash import crash
+from receiver import Receiver
 
 ALERTS = 260
 EVERY_SECONDS = 0.04
@@ -27,42 +24,6 @@ MESSAGE_BYTES = 8192
 SETTLE_SECONDS = 12  # the first samples, and what is written a moment after
 STORM_BYTES_PER_SECOND = 700_000  # half of what whole documents were
 MESSAGE_RSS_BYTES = 1024
-PR_SET_NAME = 15
-LIBC = ctypes.CDLL(None)
-
-
-class Receiver(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Hook)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/"
-
-
-class Hook(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-def crash(name):
-    child = os.fork()
-    if child == 0:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        LIBC.prctl(PR_SET_NAME, name.encode())
-        os.kill(os.getpid(), signal.SIGSEGV)
-    os.waitpid(child, 0)
 
 
 def written(pid):
@@ -82,7 +43,7 @@ def channel(url):
 def measure_storm(receiver):
     rule = {"name": "ProcessCrash", "kind": "event", "event": "crash", "keep_firing_for": 600,
             "severity": "critical", "matchers": ['comm=~"storm.*"']}
-    with peers.agent(alert_manager={**channel(receiver.url), "rules": [rule]}) as agent:
+    with peers.agent(alert_manager={**channel(receiver.url()), "rules": [rule]}) as agent:
         time.sleep(SETTLE_SECONDS)
         before, began = written(agent.pid), time.monotonic()
         for i in range(ALERTS):

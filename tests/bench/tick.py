@@ -25,6 +25,7 @@ BUILD = Path(os.environ["MOONWATCH_BUILD"]) / "tests"
 INTERVAL_MS = 1000
 INTERVAL_MS_MIN = 100  # that the configuration allows: with warmer caches
 SETTLE_SECONDS = 8
+DEADLINE_SECONDS = 60
 WINDOWS = 6
 CURVE_WINDOWS = 5
 WINDOW_SECONDS = 10  # two snapshots of the tasks, which are taken every 5 s
@@ -85,6 +86,15 @@ def running(arguments):
 def ticks_of(agent):
     with urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/metrics", timeout=10) as answer:
         return int(re.search(rb"^moonwatch_ticks_total (\d+)", answer.read(), re.MULTILINE)[1])
+
+
+def wait_ticks(agent, count):
+    wanted = ticks_of(agent) + count
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while ticks_of(agent) < wanted:
+        if time.monotonic() > deadline:
+            sys.exit(f"tick: no {count} ticks within {DEADLINE_SECONDS} s")
+        time.sleep(0.1)
 
 
 def tick_us(agents, floor_pid=None):
@@ -238,7 +248,7 @@ def measure_processes(count):
         for _ in range(CURVE_WINDOWS):
             for number, us in samples.items():
                 with crowd("processes", number):
-                    time.sleep(1)
+                    wait_ticks(agent, 2)  # with those that began, and without those that ended
                     us += tick_us([agent])[0]
     report_curve("processes", samples)
 
