@@ -108,6 +108,21 @@ static void what_waits_is_on_the_disk_and_is_sent_whole(void **state)
     office_end(&o);
 }
 
+/* One message was tried in vain, and is tried again when the clock is turned by 3000 s. */
+static struct peer *begin_failing(struct office *o)
+{
+    char channel[512];
+    struct peer *peer;
+
+    office_begin(o);
+    peer = peer_start(o->loop, PEER_ANSWERS, FAILED_ANSWER);
+    webhook(channel, "hook", peer, "\"retry\":{\"base_delay\":3000,\"max_delay\":3000}," PATIENT);
+    office_open(o, channel);
+    office_send(o, 0, "mw-1");
+    office_run(o, failing_and_stored);
+    return peer;
+}
+
 static bool second_sent(struct office *o)
 {
     return office_view(o, 0).sent_total == 1;
@@ -115,17 +130,11 @@ static bool second_sent(struct office *o)
 
 static void a_disk_that_hangs_keeps_nothing_new_waiting(void **state)
 {
-    char channel[512];
     struct office o;
     struct peer *peer;
 
     (void)state;
-    office_begin(&o);
-    peer = peer_start(o.loop, PEER_ANSWERS, FAILED_ANSWER);
-    webhook(channel, "hook", peer, "\"retry\":{\"base_delay\":3000,\"max_delay\":3000}," PATIENT);
-    office_open(&o, channel);
-    office_send(&o, 0, "mw-1");
-    office_run(&o, failing_and_stored);
+    peer = begin_failing(&o);
     pthread_mutex_lock(&slow_disk);
     peer->answer = OK_ANSWER;
     office_turn_clock(&o, 3000 * NS_PER_SECOND, "mw-2");
@@ -149,17 +158,11 @@ static bool one_dropped(struct office *o)
 static void what_the_outbox_has_lost_is_given_up(void **state)
 {
     struct outbox *other;
-    char channel[512];
     struct office o;
     struct peer *peer;
 
     (void)state;
-    office_begin(&o);
-    peer = peer_start(o.loop, PEER_ANSWERS, FAILED_ANSWER);
-    webhook(channel, "hook", peer, "\"retry\":{\"base_delay\":3000,\"max_delay\":3000}," PATIENT);
-    office_open(&o, channel);
-    office_send(&o, 0, "mw-1");
-    office_run(&o, failing_and_stored);
+    peer = begin_failing(&o);
     assert_int_equal(
         outbox_create(&other, &(struct outbox_config){.path = o.outbox}, &(struct outbox_ops){0}),
         0);
