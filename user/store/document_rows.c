@@ -57,7 +57,7 @@ void document_rows_free(struct document_rows *rows)
     index_free(&rows->next);
 }
 
-void document_rows_forget(struct document_rows *rows)
+static void forget(struct document_rows *rows)
 {
     document_rows_free(rows);
     rows->last_place = 0;
@@ -333,7 +333,7 @@ int document_rows_load(struct document_rows *rows, struct outbox_store *store, c
     struct load load = {.json = cJSON_CreateObject(), .rows = rows};
     int r = load.json ? 0 : -ENOMEM;
 
-    document_rows_forget(rows);
+    forget(rows);
     if (r == 0)
         r = outbox_store_each_row(store, load_row, &load);
     if (r == 0)

@@ -41,7 +41,5 @@ int document_rows_save(struct document_rows *rows, struct outbox_store *store, c
                        bool keep_old, uint64_t *ret_bytes);
 void document_rows_commit(struct document_rows *rows);
 void document_rows_rollback(struct document_rows *rows);
-/* The database is another one. */
-void document_rows_forget(struct document_rows *rows);
 
 #endif
