@@ -14,8 +14,8 @@ static __always_inline bool is_client_task(const struct breaker_row *row,
     u64 id = row->clients_cgroup_id, level = row->clients_level;
     struct cgroup *ancestor = NULL;
 
-    if (!id)
-        return true;
+    if (id == CLIENTS_EVERYBODY || !id)
+        return id;
     /* A number to the verifier: it lets nothing be added to a pointer that it knows. */
     bpf_core_read(&cgroup, sizeof(cgroup), &task->cgroups->dfl_cgrp);
     if (level > (u32)BPF_CORE_READ(cgroup, level))

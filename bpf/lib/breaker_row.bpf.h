@@ -95,7 +95,9 @@ static __always_inline bool is_client(const struct breaker_row *row)
 {
     u64 id = row->clients_cgroup_id;
 
-    return !id || bpf_get_current_ancestor_cgroup_id(row->clients_level) == id;
+    if (id == CLIENTS_EVERYBODY)
+        return true;
+    return id && bpf_get_current_ancestor_cgroup_id(row->clients_level) == id;
 }
 
 /* True when the connect may pass as a probe. */

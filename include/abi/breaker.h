@@ -24,6 +24,9 @@
  * admitted in. When `half_open_successes` reaches `success_threshold` the kernel says so in a
  * record. Epochs of HALF_OPEN are never 0.
  *
+ * Nobody is a client of a row that says nothing of its clients: what is not written yet, or names a
+ * cgroup that is gone, counts nothing and refuses nobody.
+ *
  * Rows with `enforce` 0 are left alone at connect(). The programs that follow calls then count what
  * would have been refused, and let HALF_OPEN take its tickets.
  *
@@ -49,6 +52,9 @@ enum breaker_state {
 #define BREAKER_EPOCH_OF(word) ((word) >> BREAKER_STATE_BITS)
 #define BREAKER_WORD(epoch, state) ((__u64)(epoch) << BREAKER_STATE_BITS | (__u64)(state))
 
+/* In `clients_cgroup_id`; no cgroup has this id. */
+#define CLIENTS_EVERYBODY (~0ULL)
+
 #define UPSTREAMS_MAX 256
 #define UPSTREAM_ADDRESSES_MAX 4096
 
@@ -72,7 +78,7 @@ struct breaker_row {
     __u64 half_open_admitted; /* tickets asked for, those refused included */
     __u64 half_open_successes;
     __u64 half_open_failures;
-    __u64 clients_cgroup_id; /* cgroup v2 whose members are the clients; 0: every process */
+    __u64 clients_cgroup_id; /* cgroup v2 whose members are the clients; 0: nobody is */
     __u64 clients_level;     /* depth of that cgroup, the root being 0 */
     __u64 fallback_slot;
     struct breaker_fallback fallback[2];
@@ -91,7 +97,7 @@ struct breaker_agent {
 
 /* Goes up with every change of these structures or of the protocol: maps left by an agent of
  * another layout are not taken over. */
-#define BREAKER_LAYOUT 2
+#define BREAKER_LAYOUT 3
 
 /* IPv4 addresses are looked up as IPv4-mapped IPv6. The port comes first, so that a prefix of 16 +
  * 96 + 8 bits means 10.0.0.0/8 at that port. */

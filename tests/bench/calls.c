@@ -130,7 +130,7 @@ static struct request_bpf *open_ours(const char *const *wanted, __u32 port)
 {
     struct upstream_key key = {.prefix_bits = 16 + 128, .port = htons((uint16_t)port)};
     struct call_limit limit = {.slow_ns = 1000000000, .timeout_ns = 30000000000};
-    struct breaker_row row = {.word = 0, .failure_threshold = 1000000};
+    struct breaker_row row = {.failure_threshold = 1000000, .clients_cgroup_id = CLIENTS_EVERYBODY};
     struct request_bpf *request = request_bpf__open();
     struct upstream_value value = {0};
     __u32 loopback = htonl(INADDR_LOOPBACK), zero = 0, service_row = UPSTREAMS_MAX;

@@ -58,7 +58,8 @@ static void start_load(void)
 static void fill(struct breaker_bpf *breaker, enum breaker_state state)
 {
     struct breaker_agent agent = {.expires_ns = UINT64_MAX >> 1};
-    struct breaker_row row = {.word = BREAKER_WORD(1, state), .enforce = 1};
+    struct breaker_row row = {
+        .word = BREAKER_WORD(1, state), .enforce = 1, .clients_cgroup_id = CLIENTS_EVERYBODY};
     __u32 zero = 0;
 
     for (__u32 i = 0; i < ADDRESSES; i++) {

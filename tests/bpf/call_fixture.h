@@ -99,6 +99,7 @@ static inline void call_open(struct call_fixture *f, uint64_t enforce, uint64_t 
     if (!f->rows)
         fail_msg("%s", reason);
     f->row = &f->rows[UPSTREAM];
+    f->row->clients_cgroup_id = CLIENTS_EVERYBODY;
     f->row->enforce = enforce;
     f->row->failure_threshold = threshold;
     f->row->half_open_max = 3;

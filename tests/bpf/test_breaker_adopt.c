@@ -35,6 +35,7 @@ static void start_agent(struct call_fixture *f)
         rows = probe_breaker_rows(f->probe.probe, &reason);
         if (!rows || probe_breaker_adopted(f->probe.probe))
             _exit(2);
+        rows[UPSTREAM].clients_cgroup_id = CLIENTS_EVERYBODY;
         rows[UPSTREAM].enforce = 1;
         rows[UPSTREAM].half_open_max = 1;
         if (!row_move(&rows[UPSTREAM], 0, BREAKER_OPEN) ||

@@ -173,6 +173,8 @@ static void the_longest_prefix_decides(void **state)
     call_open(f, 1, 2);
     assert_int_equal(probe_upstreams_set(f->probe.probe, addresses, 3), 0);
     listener = listen_at("0.0.0.0", UPSTREAM_PORT, 64);
+    for (int i = 0; i < 5; i++)
+        f->rows[i].clients_cgroup_id = CLIENTS_EVERYBODY;
     f->rows[1].enforce = f->rows[2].enforce = f->rows[4].enforce = 1;
     set_state(&f->rows[2], BREAKER_OPEN);
     assert_int_equal(try("127.9.9.9", UPSTREAM_PORT), 0);

@@ -99,7 +99,7 @@ static void others_than_the_clients_do_not_count(void **state)
     f->row->clients_level = 1;
     assert_int_equal(try("192.0.2.1"), ENETUNREACH);
     assert_int_equal(unreachable(f), 0);
-    f->row->clients_cgroup_id = 0;
+    f->row->clients_cgroup_id = CLIENTS_EVERYBODY;
     agent_stamp(f, NEVER_NS, (uint64_t)getpid());
     assert_int_equal(try("192.0.2.1"), ENETUNREACH);
     assert_int_equal(unreachable(f), 0);

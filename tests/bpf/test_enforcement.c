@@ -17,6 +17,7 @@ struct scene {
     struct config *config;
     char cgroup[128], name[48];
     enum enforcement awaited;
+    bool without_ticks;
     uint64_t deadline_ns;
     int listener;
     uint16_t port;
@@ -167,7 +168,7 @@ static void a_cgroup_that_comes_and_goes(void **state)
     assert_int_equal(view_of(s).enforcement, ENFORCEMENT_IDLE);
     assert_non_null(strstr(view_of(s).not_enforced, s->name));
     /* And not: everybody. */
-    assert_true(probe_breaker_rows(s->probe.probe, &reason)[0].clients_cgroup_id == UINT64_MAX);
+    assert_true(probe_breaker_rows(s->probe.probe, &reason)[0].clients_cgroup_id == 0);
     for (int i = 0; i < 2; i++) {
         assert_true(cgroup_make(s->cgroup));
         is_enforced(s);
@@ -364,7 +365,8 @@ static void on_step(void *ctx, uint64_t now_ns)
 {
     struct scene *s = ctx;
 
-    live_tick(s->live, NULL, now_ns);
+    if (!s->without_ticks)
+        live_tick(s->live, NULL, now_ns);
     if (view_of(s).enforcement == s->awaited || now_ns > s->deadline_ns)
         loop_stop(s->loop);
 }
@@ -380,8 +382,23 @@ static void becomes(struct scene *s, enum enforcement enforcement, const char *w
     assert_int_equal(loop_run(s->loop), 0);
     loop_remove(steps);
     assert_int_equal(view_of(s).enforcement, enforcement);
-    if (!strstr(view_of(s).not_enforced, why))
+    if (why && !strstr(view_of(s).not_enforced, why))
         fail_msg("%s", view_of(s).not_enforced);
+}
+
+static void a_cgroup_is_followed_between_ticks(void **state)
+{
+    struct scene *s = *state;
+
+    open_scene(s, BOTH);
+    s->without_ticks = true;
+    for (int i = 0; i < 2; i++) {
+        becomes(s, ENFORCEMENT_IDLE, ": nobody is a client");
+        assert_true(cgroup_make(s->cgroup));
+        becomes(s, ENFORCEMENT_ACTIVE, NULL);
+        assert_int_equal(connect_of_client(s), ECONNREFUSED);
+        cgroup_remove(s->cgroup);
+    }
 }
 
 static void an_address_of_two_that_is_not_known(void **state)
@@ -463,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_program_that_is_off_enforces_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cgroup_that_comes_and_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cgroup_is_followed_between_ticks, setup, teardown),
         cmocka_unit_test_setup_teardown(each_upstream_has_clients_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_row_that_somebody_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_somebody_detaches, setup, teardown),

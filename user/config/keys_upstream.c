@@ -270,7 +270,9 @@ static const struct key clients_keys[] = {
      .type = KEY_STRING,
      IN_UPSTREAM(clients.cgroup),
      .format = &format_cgroup,
-     .doc = "As in /proc/PID/cgroup; the first / may be left out (default: every process)"},
+     .doc =
+         "As in /proc/PID/cgroup; the first / may be left out. Followed by its path: while it is "
+         "missing nobody is a client (default: every process)"},
 };
 
 static const struct key_table clients_table = {KEY_TABLE(clients_keys)};

@@ -16,6 +16,7 @@ int enforce_create(struct enforce **ret, const struct enforce_sources *sources)
         return -ENOMEM;
     e->sources = *sources;
     e->rows = probe_breaker_rows(sources->probe, &reason);
+    path_watch_create(&e->watch, sources->loop, sources->moved, sources->ctx);
     e->connects.hook = PROBE_HOOK_CONNECT;
     e->statuses.hook = PROBE_HOOK_HTTP;
     *ret = e;
@@ -26,6 +27,7 @@ void enforce_destroy(struct enforce *e)
 {
     if (!e)
         return;
+    path_watch_destroy(e->watch);
     hook_list_clear(&e->connects);
     hook_list_clear(&e->statuses);
     free(e);
@@ -35,15 +37,22 @@ int enforce_find_clients(const struct enforce *e, size_t upstream, struct client
 {
     const char *given = e->config->upstreams.items[upstream].clients.cgroup;
     const char *cgroup = given ? given : "/";
+    const char *root = e->sources.cgroup_root;
     struct stat st;
 
     ret->level = 0;
     ret->id = 0;
-    snprintf(ret->path, sizeof(ret->path), "%s%s", e->sources.cgroup_root, cgroup[1] ? cgroup : "");
-    if (stat(ret->path, &st) < 0)
-        return -errno;
+    snprintf(ret->path, sizeof(ret->path), "%s%s", root ? root : "", cgroup[1] ? cgroup : "");
     for (const char *at = cgroup; *at; at++)
         ret->level += at[0] == '/' && at[1];
+    if (!ret->level) {
+        ret->id = CLIENTS_EVERYBODY;
+        return 0;
+    }
+    if (!root)
+        return -ENOENT;
+    if (stat(ret->path, &st) < 0)
+        return -errno;
     ret->id = st.st_ino;
     return 0;
 }
@@ -104,18 +113,18 @@ static int take_upstream(struct enforce *e, size_t index, char error[PROBE_ERROR
     int r = enforce_find_clients(e, index, &clients);
 
     e->told_ids[index] = clients.id;
+    /* In this order: with the level of another the id matches nobody. */
+    row_store(&row->clients_level, clients.level);
+    row_store(&row->clients_cgroup_id, clients.id);
     if (r < 0) {
-        /* No cgroup has this id: the row of one that is missing must not match everybody. */
-        row_store(&row->clients_cgroup_id, UINT64_MAX);
         if (enforce_is_asked(e, index))
             return 0;
         snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no cgroup %.128s: %s", upstream->name,
                  clients.path, strerror(-r));
         return r;
     }
-    /* In this order: a wrong level matches nobody, a missing id everybody. */
-    row_store(&row->clients_level, clients.level);
-    row_store(&row->clients_cgroup_id, clients.level ? clients.id : 0);
+    if (!e->sources.cgroup_root)
+        return 0;
     if (enforce_is_asked(e, index))
         r = add_path(&e->connects, clients.path);
     if (r == 0 && upstream->read_status)
@@ -129,23 +138,48 @@ static int set_hook(struct enforce *e, const struct hook_list *list, char error[
                           list->count, error);
 }
 
+/* Without room for it the tick does. */
+static void watch_clients(struct enforce *e)
+{
+    const char *paths[UPSTREAMS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < e->config->upstreams.count && count < UPSTREAMS_MAX; i++)
+        if (e->config->upstreams.items[i].clients.cgroup)
+            paths[count++] = e->config->upstreams.items[i].clients.cgroup;
+    path_watch_set(e->watch, e->sources.cgroup_root, paths, count);
+}
+
 void enforce_commit(struct enforce *e, const struct config *config)
 {
     e->config = config;
+    if (e->watch && e->sources.cgroup_root)
+        watch_clients(e);
 }
 
-/* What becomes of enforcement is told of each breaker by itself. */
-int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
+int enforce_tell_clients(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
-    char of_connects[PROBE_ERROR_BYTES];
     int r = 0, one;
 
+    if (!e->rows)
+        return 0;
     hook_list_clear(&e->connects);
     hook_list_clear(&e->statuses);
     for (size_t i = 0; i < e->config->upstreams.count; i++) {
         one = take_upstream(e, i, error);
         r = r < 0 ? r : one;
     }
+    return r;
+}
+
+/* What becomes of enforcement is told of each breaker by itself. */
+int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
+{
+    char of_connects[PROBE_ERROR_BYTES];
+    int r = enforce_tell_clients(e, error), one;
+
+    if (!e->sources.cgroup_root)
+        return r;
     set_hook(e, &e->connects, of_connects);
     one = set_hook(e, &e->statuses, error);
     return r < 0 ? r : one;
@@ -153,7 +187,7 @@ int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
 
 int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
-    int r = e->rows && e->sources.cgroup_root ? enforce_put(e, error) : 0;
+    int r = e->rows ? enforce_put(e, error) : 0;
 
     enforce_judge(e);
     return r;

@@ -4,6 +4,7 @@
 #ifndef MOONWATCH_SERVICE_ENFORCE_H
 #define MOONWATCH_SERVICE_ENFORCE_H
 
+#include "base/loop.h"
 #include "probe/probe.h"
 #include "service/service.h"
 #include "service/upstream_table.h"
@@ -14,6 +15,9 @@
 
 struct enforce;
 
+/* The cgroup of some clients was made or removed: enforce_look() is due. */
+typedef void enforce_moved_fn(void *ctx);
+
 /* All borrowed. `cgroup_root` is the mount of cgroup v2; NULL: none, nothing can be enforced. */
 struct enforce_sources {
     struct probe *probe;
@@ -21,6 +25,9 @@ struct enforce_sources {
     struct upstream_table *table;
     const struct responder *responder; /* NULL: nothing is answered from here */
     const char *cgroup_root;
+    struct loop *loop;
+    enforce_moved_fn *moved;
+    void *ctx;
 };
 
 int enforce_create(struct enforce **ret, const struct enforce_sources *sources);
@@ -28,11 +35,13 @@ void enforce_destroy(struct enforce *e);
 
 /* With services_commit(). `config` is borrowed until the next call. */
 void enforce_commit(struct enforce *e, const struct config *config);
+/* Whose rows are whose, before their addresses are told: see enforce_tell() for errors. */
+int enforce_tell_clients(struct enforce *e, char error[PROBE_ERROR_BYTES]);
 /* Puts in force what can be, and looks at what is: see services_set_enforcement(). 0, or a negative
  * errno with one line in `error` about what else clients are known for. */
 int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES]);
-/* Once a tick, before services_tick(): what the kernel does, after putting in force what has
- * become possible (a cgroup was made, or made again). */
+/* Once a tick and when a cgroup moved, before services_tick(): what the kernel does, after putting
+ * in force what has become possible (a cgroup was made, or made again). */
 void enforce_look(struct enforce *e);
 /* After services_tick(). */
 void enforce_tick(struct enforce *e, uint64_t now_ns);

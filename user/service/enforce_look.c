@@ -1,6 +1,7 @@
 /* Whether what was asked for is in force, read back from the kernel. */
 #include "breaker/row.h"
 #include "service/enforce_state.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,7 +86,7 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
     if (!is_hooked(e, &e->connects, clients->path, why)) {
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "%.250s", why);
-    } else if (row_load(&row->clients_cgroup_id) != (clients->level ? clients->id : 0) ||
+    } else if (row_load(&row->clients_cgroup_id) != clients->id ||
                row_load(&row->clients_level) != clients->level || !row_load(&row->enforce)) {
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "its row in the kernel is not as it was written");
@@ -115,6 +116,15 @@ static void find_clients(const struct enforce *e, size_t upstream, struct found_
     found->cgroup = cgroup;
 }
 
+static void say_nobody(const char *cgroup, int error, struct enforcement_look *v)
+{
+    if (error == -ENOENT)
+        snprintf(v->why, sizeof(v->why), "no cgroup %.160s: nobody is a client", cgroup);
+    else
+        snprintf(v->why, sizeof(v->why), "cgroup %.128s: %.64s: nobody is a client", cgroup,
+                 strerror(-error));
+}
+
 static void judge(const struct enforce *e, size_t upstream, struct found_clients *found,
                   struct enforcement_look *v)
 {
@@ -129,8 +139,7 @@ static void judge(const struct enforce *e, size_t upstream, struct found_clients
     v->mendable = clients->id != e->told_ids[upstream];
     if (found->r < 0) {
         v->enforcement = ENFORCEMENT_IDLE;
-        snprintf(v->why, sizeof(v->why), "no cgroup %.160s: %.64s", clients->path,
-                 strerror(-found->r));
+        say_nobody(e->config->upstreams.items[upstream].clients.cgroup, found->r, v);
     } else if (enforce_is_asked(e, upstream)) {
         judge_asked(e, upstream, clients, v);
     }

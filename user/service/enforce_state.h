@@ -2,6 +2,7 @@
 #ifndef MOONWATCH_SERVICE_ENFORCE_STATE_H
 #define MOONWATCH_SERVICE_ENFORCE_STATE_H
 
+#include "base/path_watch.h"
 #include "probe/breaker_rows.h"
 #include "service/enforce.h"
 #include <limits.h>
@@ -16,19 +17,20 @@ struct enforce {
     struct enforce_sources sources;
     const struct config *config;
     struct breaker_row *rows;
+    struct path_watch *watch; /* of the clients' cgroups; NULL: none to be had, each tick looks */
     /* As they were last given to the kernel, by row. */
     struct breaker_fallback given[UPSTREAMS_MAX];
     struct hook_list connects; /* where connects were last asked to be stopped */
     struct hook_list statuses; /* and where statuses of answers to be read */
-    /* By upstream: the cgroup of its clients, 0: there was none; and whether it acts, as it was
-     * last read back. */
+    /* By upstream: who its clients are (0: nobody), and whether it acts, as it was last read
+     * back. */
     uint64_t told_ids[UPSTREAMS_MAX];
     bool active[UPSTREAMS_MAX];
 };
 
 struct clients {
     char path[PATH_MAX]; /* without a slash at the end */
-    uint64_t id, level;  /* of the directory, and how deep it is below the mount */
+    uint64_t id, level;  /* as in the row: of the directory, and how deep it is below the mount */
 };
 
 /* 0, or a negative errno with id 0. */

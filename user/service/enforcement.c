@@ -23,6 +23,10 @@ struct enforcement_view enforcement_of(const struct services *s, const struct up
 {
     const char *why = why_not_asked(u, breaker);
 
+    /* Counting, too, needs somebody. */
+    if (why && breaker->mode != BREAKER_MODE_DISABLED && !s->rows_missing &&
+        u->enforcement == ENFORCEMENT_IDLE)
+        why = u->why;
     if (why)
         return (struct enforcement_view){ENFORCEMENT_NOT_ASKED, false, why};
     if (s->rows_missing)

@@ -120,6 +120,14 @@ static void settle(struct live *live, uint64_t now_ns)
     loop_set_alarm(live->alarm, next_ns == UINT64_MAX ? 0 : next_ns);
 }
 
+static void on_cgroup_moved(void *ctx)
+{
+    struct live *live = ctx;
+
+    enforce_look(live->enforce);
+    settle(live, now_of(live));
+}
+
 static void on_alarm(void *ctx, uint64_t now_ns)
 {
     settle(ctx, now_ns);
@@ -223,7 +231,10 @@ static int create_kernel_parts(struct live *live)
     struct enforce_sources enforce = {.probe = live->sources.probe,
                                       .services = live->services,
                                       .responder = live->responder,
-                                      .cgroup_root = root};
+                                      .cgroup_root = root,
+                                      .loop = live->sources.loop,
+                                      .moved = on_cgroup_moved,
+                                      .ctx = live};
     struct follow_sources follow = {.loop = live->sources.loop,
                                     .clock = live->sources.clock,
                                     .probe = live->sources.probe,
@@ -245,8 +256,11 @@ static void tell_kernel(struct live *live)
 {
     char error[PROBE_ERROR_BYTES] = "", text[PROBE_ERROR_BYTES + 64];
     bool wanted = live->config->upstreams.count + live->config->services.count > 0;
-    int r = upstream_table_tell(live->table);
+    int r;
 
+    if (live->enforce)
+        enforce_tell_clients(live->enforce, error);
+    r = upstream_table_tell(live->table);
     if (!live->sources.probe || !wanted)
         return;
     if (r == 0)

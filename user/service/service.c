@@ -54,6 +54,7 @@ static void clear_row(struct breaker_row *row)
     if (!seen && !row_load(&row->name_hash))
         return;
     row_store(&row->enforce, 0);
+    row_store(&row->clients_cgroup_id, 0);
     while (!row_move(row, seen, BREAKER_CLOSED))
         seen = row_load(&row->word);
     row_store(&row->name_hash, 0);
