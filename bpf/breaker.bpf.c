@@ -7,6 +7,7 @@
 #include "call/socket.bpf.h"
 #include "lib/breaker_row.bpf.h"
 #include "lib/connect_client.bpf.h"
+#include "lib/netns.bpf.h"
 #include <linux/errno.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -24,7 +25,8 @@ struct passage {
 };
 
 /* False: nothing, it passes. */
-static __always_inline bool is_stopped(struct passage *passage, const struct upstream_key *key)
+static __always_inline bool is_stopped(struct passage *passage, const struct upstream_key *key,
+                                       struct bpf_sock_addr *ctx)
 {
     struct upstream_value *found = upstream_lookup(key);
     struct breaker_row *row = found ? breaker_row_of(found->upstream) : NULL;
@@ -36,7 +38,7 @@ static __always_inline bool is_stopped(struct passage *passage, const struct ups
     word = breaker_word(row);
     if (BREAKER_STATE_OF(word) == BREAKER_CLOSED || BREAKER_STATE_OF(word) == BREAKER_OFF)
         return false;
-    if (!is_client(row))
+    if (!is_client(row) || !is_netns(row, bpf_get_netns_cookie(ctx)))
         return false;
     agent = breaker_agent_find();
     if (!agent || is_agent(agent) || bpf_ktime_get_ns() >= agent->expires_ns)
@@ -127,7 +129,7 @@ int breaker_conn4(struct bpf_sock_addr *ctx)
     if (ctx->type != SOCK_STREAM || ctx->protocol != IPPROTO_TCP)
         return PASS;
     upstream_key_set4(&key, address, port);
-    if (!is_stopped(&passage, &key))
+    if (!is_stopped(&passage, &key, ctx))
         return PASS;
     if (admit(ctx->sk, &passage))
         return PASS;
@@ -151,7 +153,7 @@ int breaker_conn6(struct bpf_sock_addr *ctx)
     if (ctx->type != SOCK_STREAM || ctx->protocol != IPPROTO_TCP)
         return PASS;
     upstream_key_set(&key, words, port);
-    if (!is_stopped(&passage, &key))
+    if (!is_stopped(&passage, &key, ctx))
         return PASS;
     if (admit(ctx->sk, &passage))
         return PASS;

@@ -10,6 +10,7 @@
 #include "call/service.bpf.h"
 #include "lib/connect_client.bpf.h"
 #include "lib/connect_error.bpf.h"
+#include "lib/netns.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 #define RCV_SHUTDOWN 1 /* include/net/sock.h; close() sets it, shutdown(SHUT_WR) does not */
@@ -120,7 +121,7 @@ static __always_inline struct upstream_value *upstream_of(struct tcp_sock *tp,
     struct upstream_value *found = upstream_find(tp, key);
     struct breaker_row *row = found ? breaker_row_of(found->upstream) : NULL;
 
-    if (!row || !is_client(row) || is_agent(breaker_agent_find()))
+    if (!row || !is_client(row) || !is_netns_of(row, tp) || is_agent(breaker_agent_find()))
         return NULL;
     return found;
 }

@@ -17,7 +17,7 @@ static __always_inline void on_route_failed(const struct upstream_key *key, u32 
     u32 reason = connect_failure_of(error);
     u64 word;
 
-    if (!row || !is_client(row) || is_agent(breaker_agent_find()))
+    if (!row || !is_client(row) || !is_netns_of_current(row) || is_agent(breaker_agent_find()))
         return;
     stats = bpf_map_lookup_elem(&call_stats, &found->upstream);
     if (!stats)

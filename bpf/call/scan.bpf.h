@@ -44,7 +44,7 @@ static __always_inline void adopt_client(struct call_socket *socket, struct tcp_
 /* A connection of before. What it has done so far is not counted. */
 static __always_inline void adopt(struct tcp_sock *tp, const struct task_struct *task)
 {
-    u32 port = common_of(tp)->skc_num, state = common_of(tp)->skc_state, tgid = task->tgid;
+    u32 state = common_of(tp)->skc_state, tgid = task->tgid;
     u64 cgroup_id = cgroup_id_of(task);
     struct upstream_key key = {};
     struct upstream_value *found;
@@ -57,9 +57,9 @@ static __always_inline void adopt(struct tcp_sock *tp, const struct task_struct 
         return;
     found = upstream_find(tp, &key);
     row = found ? breaker_row_of(found->upstream) : NULL;
-    if (!row || !is_client_task(row, task))
+    if (!row || !is_client_task(row, task) || !is_netns_of(row, tp))
         found = NULL;
-    service = found ? NULL : bpf_map_lookup_elem(&service_port, &port);
+    service = found ? NULL : service_at_port(tp);
     /* A backlog is what a listener's children have, and no socket that connected. */
     if (!found && !tp->inet_conn.icsk_inet.sk.sk_max_ack_backlog)
         return;

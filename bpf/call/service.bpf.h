@@ -3,6 +3,7 @@
 #define MOONWATCH_CALL_SERVICE_BPF_H
 
 #include "call/socket.bpf.h"
+#include "lib/netns.bpf.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -15,7 +16,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 4 * SERVICES_MAX);
-    __type(key, u32);
+    __type(key, u64);
     __type(value, u32);
     __uint(pinning, LIBBPF_PIN_BY_NAME);
 } service_port SEC(".maps");
@@ -45,6 +46,15 @@ static __always_inline struct call_table *call_table_find(void)
     return bpf_map_lookup_elem(&call_table, &zero);
 }
 
+static __always_inline u32 *service_at_port(const struct tcp_sock *tp)
+{
+    const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+    u64 port = sk->__sk_common.skc_num, key = SERVICE_PORT_KEY(netns_of_sock(sk), port);
+    u32 *service = bpf_map_lookup_elem(&service_port, &key);
+
+    return service ? service : bpf_map_lookup_elem(&service_port, &port);
+}
+
 static __always_inline void service_claim(struct call_socket *socket, u32 service,
                                           const struct tcp_sock *tp)
 {
@@ -64,8 +74,7 @@ static __always_inline void service_claim(struct call_socket *socket, u32 servic
 /* In softirq, when the handshake is complete. */
 static __always_inline void on_accepted(struct tcp_sock *tp)
 {
-    u32 port = tp->inet_conn.icsk_inet.sk.__sk_common.skc_num;
-    u32 *service = bpf_map_lookup_elem(&service_port, &port);
+    u32 *service = service_at_port(tp);
     struct call_table *table = call_table_find();
     struct call_socket *socket;
 

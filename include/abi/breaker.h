@@ -80,6 +80,7 @@ struct breaker_row {
     __u64 half_open_failures;
     __u64 clients_cgroup_id; /* cgroup v2 whose members are the clients; 0: nobody is */
     __u64 clients_level;     /* depth of that cgroup, the root being 0 */
+    __u64 netns_cookie;      /* network namespace of the clients' sockets; 0: any */
     __u64 fallback_slot;
     struct breaker_fallback fallback[2];
     /* Monotonic. */

@@ -4,8 +4,8 @@
  *   call_limit    array, call row -> struct call_limit; written by the agent
  *   call_table    array of one struct call_table; written by the agent
  *   service_port, service_cgroup, service_tgid
- *                 hashes, local port (host order, u32), cgroup v2 id (u64), process (u32) -> index
- *                 of the service (u32); written by the agent. The port is asked first.
+ *                 hashes, SERVICE_PORT_KEY (u64), cgroup v2 id (u64), process (u32) -> index of the
+ *                 service (u32); written by the agent. The port is asked first.
  *   connect_client  LRU hash, struct connect_client_key -> struct connect_client
  *   call_socket   socket storage, private to the programs
  *
@@ -37,6 +37,9 @@
 
 #define SERVICES_MAX 256
 #define CALL_ROWS_MAX (UPSTREAMS_MAX + SERVICES_MAX)
+
+/* A local port (host order) of a network namespace, by its cookie; 0: of any. */
+#define SERVICE_PORT_KEY(netns, port) ((__u64)(netns) << 16 | (port))
 
 /* Why a call, or the connect before it, failed. */
 enum call_failure {

@@ -133,6 +133,7 @@ static struct request_bpf *open_ours(const char *const *wanted, __u32 port)
     struct breaker_row row = {.failure_threshold = 1000000, .clients_cgroup_id = CLIENTS_EVERYBODY};
     struct request_bpf *request = request_bpf__open();
     struct upstream_value value = {0};
+    __u64 of_port = port;
     __u32 loopback = htonl(INADDR_LOOPBACK), zero = 0, service_row = UPSTREAMS_MAX;
 
     if (!request)
@@ -145,7 +146,7 @@ static struct request_bpf *open_ours(const char *const *wanted, __u32 port)
         bpf_map_update_elem(bpf_map__fd(request->maps.call_limit), &zero, &limit, 0) ||
         bpf_map_update_elem(bpf_map__fd(request->maps.call_limit), &service_row, &limit, 0))
         fail("the maps", errno);
-    if (bpf_map_update_elem(bpf_map__fd(request->maps.service_port), &port, &zero, 0))
+    if (bpf_map_update_elem(bpf_map__fd(request->maps.service_port), &of_port, &zero, 0))
         fail("the service", errno);
     if (request_bpf__attach(request))
         fail("attaching", errno);

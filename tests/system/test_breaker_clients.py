@@ -1,8 +1,11 @@
 """Whose breaker it is: the cgroup of an upstream's clients is followed by its path, and while it is missing nobody
-is one."""
+is one; nor is whoever is in another network namespace."""
 
 import errno
 import os
+import socket
+import subprocess
+import sys
 
 import pytest
 from conftest import Cgroup, cgroup2_mount, wait_for, wait_until
@@ -132,3 +135,66 @@ def test_observed_for_the_members_only(of_nested, nested, server, client):
     fail(member, server.port, THRESHOLD)
     breaker_when(agent, lambda b: b["state"] == "open", "open breaker")
     member.close()
+
+
+IN_A_NAMESPACE = """
+import errno, socket, subprocess, sys
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+for _ in range(10):
+    with socket.socket() as tried:
+        assert tried.connect_ex(("127.0.0.1", int(sys.argv[1]))) == errno.ECONNREFUSED
+"""
+
+
+def connect_in_a_namespace_of_nobody(port):
+    """Somebody without privileges who makes a user and a network namespace for himself."""
+    inside = ["unshare", "-Urn", sys.executable, "-c", IN_A_NAMESPACE, str(port)]
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    done = subprocess.run(inside, **nobody, cwd="/", capture_output=True, text=True)
+    if done.returncode and "unshare" in done.stderr:
+        pytest.skip(f"no namespaces without privileges here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("netns, state", [(None, "closed"), ("any", "open")])
+def test_who_makes_a_network_namespace_has_no_say(make_agent, server, netns, state):
+    upstream = {
+        "name": "api",
+        "address": f"127.0.0.1:{server.port}",
+        "breaker": {"failure_threshold": THRESHOLD, "recovery_timeout": 600, "max_recovery_timeout": 600},
+    }
+    agent = make_agent(config={"upstreams": [{**upstream, **({"netns": netns} if netns else {})}]})
+    agent.start()
+    wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    connect_in_a_namespace_of_nobody(server.port)
+    breaker_when(agent, lambda b: b["state"] == state, state)
+
+
+def test_a_network_namespace_by_its_path(make_agent, server):
+    name = f"moonwatch-{os.getpid()}"
+    path = f"/run/netns/{name}"
+    upstream = {
+        "name": "api",
+        "address": f"127.0.0.1:{server.port}",
+        "netns": path,
+        "breaker": {"failure_threshold": THRESHOLD, "recovery_timeout": 600, "max_recovery_timeout": 600},
+    }
+    agent = make_agent(config={"overhead": {"budget_percent": 0}, "upstreams": [upstream]})
+    agent.start()
+    wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    missing = f"no network namespace {path}: nobody is a client"
+    assert breaker_of(agent)["not_enforced_because"] == missing
+    server.stop()
+    for _ in range(2 * THRESHOLD):
+        with socket.socket() as tried:
+            assert tried.connect_ex(("127.0.0.1", server.port)) == REFUSED
+    assert breaker_of(agent)["state"] == "closed"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        breaker_when(agent, lambda b: b["not_enforced_because"] != missing, "clients")
+        inside = ["ip", "netns", "exec", name, sys.executable, "-c", IN_A_NAMESPACE, str(server.port)]
+        subprocess.run(inside, check=True)
+        breaker_when(agent, lambda b: b["state"] == "open", "open breaker")
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+    breaker_when(agent, lambda b: b["not_enforced_because"] == missing, "nobody")

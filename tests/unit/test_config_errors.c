@@ -57,6 +57,8 @@ static const struct mistake mistakes[] = {
     {"{\"server\":{\"log_level\":\"loud\"}}", "/server/log_level",
      "\"loud\" is not accepted (allowed: \"debug\", \"info\""},
     {"{\"server\":{\"listen\":\"8000\"}}", "/server/listen", "\"8000\" is not accepted"},
+    {"{\"upstreams\":[{\"name\":\"a\",\"address\":\"h:1\",\"netns\":\"shop\"}]}",
+     "/upstreams/0/netns", "\"shop\" is not accepted (allowed: own, any, or an absolute path"},
     {"{\"server\":{\"listen\":\"127.0.0.1:70000\"}}", "/server/listen", "is not accepted"},
     {"{\"server\":{\"bpffs_directory\":\"pins\"}}", "/server/bpffs_directory",
      "(allowed: an absolute path)"},

@@ -240,7 +240,7 @@ static void upstreams_inherit_the_global_breaker(void **state)
         "\"address\":[\"10.0.0.0/8:5432\",\"[::1]:5432\"],\"clients\":{\"cgroup\":\"app\"},"
         "\"breaker\":{\"mode\":\"enforce\",\"success_threshold\":20,\"window\":10},"
         "\"fallback\":{\"strategy\":\"reduced\",\"response\":{\"body\":\"a\\nb\"}}},"
-        "{\"name\":\"x\",\"address\":\"h:1\"}],"
+        "{\"name\":\"x\",\"address\":\"h:1\",\"netns\":\"/run/netns/x\"}],"
         "\"circuit_breaker\":{\"failure_threshold\":2,\"timeout\":4}}",
         environment);
     const struct config_upstream *u = config->upstreams.items;
@@ -250,6 +250,8 @@ static void upstreams_inherit_the_global_breaker(void **state)
     assert_int_equal(u->addresses.count, 2);
     assert_string_equal(u->addresses.items[1], "[::1]:5432");
     assert_string_equal(u->clients.cgroup, "/app");
+    assert_string_equal(u->netns, "own");
+    assert_string_equal(u[1].netns, "/run/netns/x");
     assert_int_equal(u->breaker.mode, BREAKER_MODE_ENFORCE);
     assert_int_equal(u->breaker.failure_threshold, 2);
     assert_float_equal(u->breaker.timeout_seconds, 4, 0);

@@ -98,6 +98,6 @@ extern const struct key_table rule_file_table; /* offsets in struct config_rule_
 extern const struct key_format format_name, format_host, format_metric, format_label, format_listen,
     format_endpoint, format_address, format_url, format_url_path, format_pointer, format_path,
     format_directory, format_cgroup, format_time_of_day, format_end_time, format_text,
-    format_time_zone, format_mail_address;
+    format_time_zone, format_mail_address, format_netns;
 
 #endif

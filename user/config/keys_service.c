@@ -258,6 +258,13 @@ static const struct key service_keys[] = {
      .doc =
          "Which processes it is: those of the unit, those of the cgroup, who serves the port, and "
          "those that comm and exe fit, both where both are given"},
+    {.name = "netns",
+     .type = KEY_STRING,
+     IN_SERVICE(netns),
+     .format = &format_netns,
+     .initial = "\"own\"",
+     .doc = "In which network namespace it serves match.port: the agent's own, any, or that of a "
+            "file, e.g. /run/netns/shop or /proc/PID/ns/net"},
     {.name = "priority",
      .type = KEY_CHOICE,
      IN_SERVICE(priority),

@@ -299,6 +299,13 @@ static const struct key upstream_keys[] = {
      .required = true,
      .doc = "Where it is, one or more"},
     {.name = "clients", .type = KEY_OBJECT, .table = &clients_table, .doc = "Who calls it"},
+    {.name = "netns",
+     .type = KEY_STRING,
+     IN_UPSTREAM(netns),
+     .format = &format_netns,
+     .initial = "\"own\"",
+     .doc = "From which network namespace: the agent's own, any, or that of a file, e.g. "
+            "/run/netns/shop or /proc/PID/ns/net; while it is missing nobody is a client"},
     {.name = "read_status",
      .type = KEY_BOOL,
      IN_UPSTREAM(read_status),

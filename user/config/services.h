@@ -59,6 +59,7 @@ struct config_service {
         char *unit, *cgroup, *comm, *exe; /* NULL: does not matter */
         unsigned port;                    /* 0: does not matter */
     } match;
+    char *netns; /* whose port it is: "own", "any", or the path of a network namespace */
     struct config_check check;
     struct {
         bool given;
@@ -130,6 +131,7 @@ struct config_upstream {
     struct {
         char *cgroup; /* relative to the cgroup v2 mount; NULL: every process */
     } clients;
+    char *netns;      /* of the clients' sockets, as that of a service */
     bool read_status; /* look at the status lines of plain HTTP/1.x answers */
     struct config_check check;
     struct config_breaker breaker; /* what is not given comes from circuit_breaker */

@@ -91,7 +91,7 @@ static const struct service_map {
     const char *name;
     size_t key_size;
 } service_maps[SERVICE_KEY_KIND_COUNT] = {
-    [SERVICE_PORT] = {"service_port", sizeof(uint32_t)},
+    [SERVICE_PORT] = {"service_port", sizeof(uint64_t)},
     [SERVICE_CGROUP] = {"service_cgroup", sizeof(uint64_t)},
     [SERVICE_TGID] = {"service_tgid", sizeof(uint32_t)},
 };

@@ -14,7 +14,7 @@ int probe_call_stats_range(struct probe *probe, uint32_t first, uint32_t count,
 int probe_call_limit_set(struct probe *probe, uint32_t row, const struct call_limit *limit);
 
 enum service_key_kind {
-    SERVICE_PORT,   /* local port, host order */
+    SERVICE_PORT,   /* SERVICE_PORT_KEY */
     SERVICE_CGROUP, /* cgroup v2 id of the process */
     SERVICE_TGID,
     SERVICE_KEY_KIND_COUNT,

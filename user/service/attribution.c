@@ -1,6 +1,7 @@
 #include "service/attribution.h"
 #include "abi/call.h"
 #include "probe/calls.h"
+#include "service/netns.h"
 #include "service/unit_path.h"
 #include <errno.h>
 #include <limits.h>
@@ -20,10 +21,11 @@ struct attribution {
     const struct host *host;
     const char *cgroup_root;
     const struct config *config;
-    struct attributed rows[SERVICES_MAX]; /* by row; name NULL: free */
-    uint32_t row_of[SERVICES_MAX];        /* by service */
-    const struct config *next;            /* NULL: nothing is staged */
-    char *next_names[SERVICES_MAX];       /* of those that have no row yet */
+    struct attributed rows[SERVICES_MAX];  /* by row; name NULL: free */
+    uint32_t row_of[SERVICES_MAX];         /* by service */
+    struct netns_seen netns[SERVICES_MAX]; /* likewise */
+    const struct config *next;             /* NULL: nothing is staged */
+    char *next_names[SERVICES_MAX];        /* of those that have no row yet */
     struct service_key *keys, *told;
     size_t key_count, told_count, capacity;
     int error; /* -ENOMEM while keys are gathered */
@@ -118,6 +120,7 @@ void attribution_commit(struct attribution *a)
         a->next_names[i] = NULL;
         a->row_of[i] = find_row(a, config->services.items[i].name);
     }
+    memset(a->netns, 0, sizeof(a->netns));
     a->config = config;
     a->next = NULL;
 }
@@ -163,6 +166,15 @@ static void add_cgroup(struct attribution *a, size_t service, const char *path)
     snprintf(full, sizeof(full), "%s%s", a->cgroup_root, path);
     if (stat(full, &st) == 0 && S_ISDIR(st.st_mode))
         add_key(a, SERVICE_CGROUP, st.st_ino, service);
+}
+
+static void add_port(struct attribution *a, size_t service)
+{
+    const struct config_service *of = &a->config->services.items[service];
+    uint64_t netns;
+
+    if (netns_find(of->netns, &a->netns[service], &netns) == 0)
+        add_key(a, SERVICE_PORT, SERVICE_PORT_KEY(netns, of->match.port), service);
 }
 
 static void add_unit(struct attribution *a, size_t service, const char *unit)
@@ -214,7 +226,7 @@ static void gather(struct attribution *a, const struct task_table *tasks)
         a->rows[a->row_of[i]].present = false;
         by_process |= service->match.comm || service->match.exe;
         if (service->match.port)
-            add_key(a, SERVICE_PORT, service->match.port, i);
+            add_port(a, i);
         if (service->match.cgroup)
             add_cgroup(a, i, service->match.cgroup);
         if (service->match.unit)

@@ -1,6 +1,6 @@
-/* Whose accepted connections are whose: the `match` of each service, as the kernel needs it. Ports
- * are told once; cgroups are looked up and processes found by name again and again, for they come
- * and go.
+/* Whose accepted connections are whose: the `match` of each service, as the kernel needs it.
+ * Cgroups and network namespaces are looked up and processes found by name again and again, for
+ * they come and go.
  */
 #ifndef MOONWATCH_SERVICE_ATTRIBUTION_H
 #define MOONWATCH_SERVICE_ATTRIBUTION_H
@@ -27,7 +27,7 @@ uint32_t attribution_row(const struct attribution *a, size_t service);
 /* Looks for what came and went. `tasks` may be NULL: nothing is found by process. 0 or a negative
  * errno. */
 int attribution_refresh(struct attribution *a, const struct task_table *tasks);
-/* Nothing that matches is there at the moment (never for a port). */
+/* Nothing that matches is there at the moment (for a port: not its network namespace). */
 bool attribution_absent(const struct attribution *a, size_t service);
 
 #endif

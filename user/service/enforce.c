@@ -33,7 +33,7 @@ void enforce_destroy(struct enforce *e)
     free(e);
 }
 
-int enforce_find_clients(const struct enforce *e, size_t upstream, struct clients *ret)
+static int find_cgroup(const struct enforce *e, size_t upstream, struct clients *ret)
 {
     const char *given = e->config->upstreams.items[upstream].clients.cgroup;
     const char *cgroup = given ? given : "/";
@@ -55,6 +55,32 @@ int enforce_find_clients(const struct enforce *e, size_t upstream, struct client
         return -errno;
     ret->id = st.st_ino;
     return 0;
+}
+
+int enforce_find_clients(struct enforce *e, size_t upstream, struct clients *ret)
+{
+    const char *netns = e->config->upstreams.items[upstream].netns;
+    bool own = strcmp(netns, NETNS_OWN) == 0;
+    int r = find_cgroup(e, upstream, ret), in;
+
+    in = netns_find(netns, own ? &e->own : &e->netns[upstream], &ret->netns);
+    ret->netns_missing = r == 0 && in < 0;
+    if (ret->netns_missing)
+        ret->id = 0;
+    return r < 0 ? r : in;
+}
+
+static void write_clients(struct breaker_row *row, const struct clients *clients)
+{
+    if (row_load(&row->clients_cgroup_id) == clients->id &&
+        row_load(&row->clients_level) == clients->level &&
+        row_load(&row->netns_cookie) == clients->netns)
+        return;
+    /* Until all is written nobody is a client. */
+    row_store(&row->clients_cgroup_id, 0);
+    row_store(&row->clients_level, clients->level);
+    row_store(&row->netns_cookie, clients->netns);
+    row_store(&row->clients_cgroup_id, clients->id);
 }
 
 /* Whatever is done to the host about an upstream is asked for here. */
@@ -113,14 +139,14 @@ static int take_upstream(struct enforce *e, size_t index, char error[PROBE_ERROR
     int r = enforce_find_clients(e, index, &clients);
 
     e->told_ids[index] = clients.id;
-    /* In this order: with the level of another the id matches nobody. */
-    row_store(&row->clients_level, clients.level);
-    row_store(&row->clients_cgroup_id, clients.id);
+    e->told_netns[index] = clients.netns;
+    write_clients(row, &clients);
     if (r < 0) {
         if (enforce_is_asked(e, index))
             return 0;
-        snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no cgroup %.128s: %s", upstream->name,
-                 clients.path, strerror(-r));
+        snprintf(error, PROBE_ERROR_BYTES, "upstream %s: no %s %.128s: %s", upstream->name,
+                 clients.netns_missing ? "network namespace" : "cgroup",
+                 clients.netns_missing ? upstream->netns : clients.path, strerror(-r));
         return r;
     }
     if (!e->sources.cgroup_root)
@@ -152,6 +178,7 @@ static void watch_clients(struct enforce *e)
 
 void enforce_commit(struct enforce *e, const struct config *config)
 {
+    memset(e->netns, 0, sizeof(e->netns));
     e->config = config;
     if (e->watch && e->sources.cgroup_root)
         watch_clients(e);
@@ -246,12 +273,16 @@ int enforce_opened(struct enforce *e, size_t upstream)
     const struct config_upstream *of = &e->config->upstreams.items[upstream];
     uint32_t row = (uint32_t)services_row(e->sources.services, upstream);
     struct clients clients;
+    int r;
 
     if (of->breaker.on_open != BREAKER_ON_OPEN_CLOSE || !e->active[upstream])
         return 0;
-    if (!of->clients.cgroup)
-        return probe_breaker_close_sockets(e->sources.probe, row, NULL);
-    if (enforce_find_clients(e, upstream, &clients) < 0)
-        return -ENOENT;
-    return probe_breaker_close_sockets(e->sources.probe, row, clients.path);
+    r = enforce_find_clients(e, upstream, &clients);
+    if (r < 0)
+        return r;
+    /* Those of the agent's own namespace are all that can be closed, and may be others'. */
+    if (clients.netns && clients.netns != e->own.cookie)
+        return -EOPNOTSUPP;
+    return probe_breaker_close_sockets(e->sources.probe, row,
+                                       of->clients.cgroup ? clients.path : NULL);
 }

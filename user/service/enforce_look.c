@@ -87,7 +87,8 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "%.250s", why);
     } else if (row_load(&row->clients_cgroup_id) != clients->id ||
-               row_load(&row->clients_level) != clients->level || !row_load(&row->enforce)) {
+               row_load(&row->clients_level) != clients->level ||
+               row_load(&row->netns_cookie) != clients->netns || !row_load(&row->enforce)) {
         v->mendable = true;
         snprintf(v->why, sizeof(v->why), "its row in the kernel is not as it was written");
     } else {
@@ -100,32 +101,39 @@ static void judge_asked(const struct enforce *e, size_t upstream, const struct c
 
 /* Of the upstream before: most have the same. */
 struct found_clients {
-    const char *cgroup; /* as configured; NULL: none was looked for yet */
+    const char *cgroup, *netns; /* as configured; NULL: none was looked for yet */
     struct clients clients;
     int r;
 };
 
-static void find_clients(const struct enforce *e, size_t upstream, struct found_clients *found)
+static void find_clients(struct enforce *e, size_t upstream, struct found_clients *found)
 {
+    const char *netns = e->config->upstreams.items[upstream].netns;
     const char *given = e->config->upstreams.items[upstream].clients.cgroup;
     const char *cgroup = given ? given : "/";
 
-    if (found->cgroup && strcmp(found->cgroup, cgroup) == 0)
+    if (found->cgroup && strcmp(found->cgroup, cgroup) == 0 && strcmp(found->netns, netns) == 0)
         return;
     found->r = enforce_find_clients(e, upstream, &found->clients);
     found->cgroup = cgroup;
+    found->netns = netns;
 }
 
-static void say_nobody(const char *cgroup, int error, struct enforcement_look *v)
+static void say_nobody(const struct config_upstream *of, const struct found_clients *found,
+                       struct enforcement_look *v)
 {
-    if (error == -ENOENT)
-        snprintf(v->why, sizeof(v->why), "no cgroup %.160s: nobody is a client", cgroup);
+    bool netns = found->clients.netns_missing;
+    const char *what = netns ? "network namespace" : "cgroup";
+    const char *path = netns ? of->netns : of->clients.cgroup;
+
+    if (found->r == -ENOENT)
+        snprintf(v->why, sizeof(v->why), "no %s %.160s: nobody is a client", what, path);
     else
-        snprintf(v->why, sizeof(v->why), "cgroup %.128s: %.64s: nobody is a client", cgroup,
-                 strerror(-error));
+        snprintf(v->why, sizeof(v->why), "%s %.128s: %.64s: nobody is a client", what, path,
+                 strerror(-found->r));
 }
 
-static void judge(const struct enforce *e, size_t upstream, struct found_clients *found,
+static void judge(struct enforce *e, size_t upstream, struct found_clients *found,
                   struct enforcement_look *v)
 {
     const struct clients *clients = &found->clients;
@@ -136,10 +144,10 @@ static void judge(const struct enforce *e, size_t upstream, struct found_clients
         return;
     }
     find_clients(e, upstream, found);
-    v->mendable = clients->id != e->told_ids[upstream];
+    v->mendable = clients->id != e->told_ids[upstream] || clients->netns != e->told_netns[upstream];
     if (found->r < 0) {
         v->enforcement = ENFORCEMENT_IDLE;
-        say_nobody(e->config->upstreams.items[upstream].clients.cgroup, found->r, v);
+        say_nobody(&e->config->upstreams.items[upstream], found, v);
     } else if (enforce_is_asked(e, upstream)) {
         judge_asked(e, upstream, clients, v);
     }

@@ -5,6 +5,7 @@
 #include "base/path_watch.h"
 #include "probe/breaker_rows.h"
 #include "service/enforce.h"
+#include "service/netns.h"
 #include <limits.h>
 
 struct hook_list {
@@ -24,17 +25,20 @@ struct enforce {
     struct hook_list statuses; /* and where statuses of answers to be read */
     /* By upstream: who its clients are (0: nobody), and whether it acts, as it was last read
      * back. */
-    uint64_t told_ids[UPSTREAMS_MAX];
+    uint64_t told_ids[UPSTREAMS_MAX], told_netns[UPSTREAMS_MAX];
+    struct netns_seen own, netns[UPSTREAMS_MAX];
     bool active[UPSTREAMS_MAX];
 };
 
 struct clients {
     char path[PATH_MAX]; /* without a slash at the end */
     uint64_t id, level;  /* as in the row: of the directory, and how deep it is below the mount */
+    uint64_t netns;      /* likewise; 0: any */
+    bool netns_missing;
 };
 
 /* 0, or a negative errno with id 0. */
-int enforce_find_clients(const struct enforce *e, size_t upstream, struct clients *ret);
+int enforce_find_clients(struct enforce *e, size_t upstream, struct clients *ret);
 bool enforce_is_asked(const struct enforce *e, size_t upstream);
 bool path_is_within(const char *path, const char *above);
 void hook_list_clear(struct hook_list *list);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Processes and cgroups of services come and go. */
+/* Processes, cgroups and network namespaces of services come and go. */
 #define REFRESH_NS (2 * NS_PER_SECOND)
 
 struct live {

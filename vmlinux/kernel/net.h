@@ -6,12 +6,19 @@ struct in6_addr {
     } in6_u;
 };
 
+struct net;
+
+typedef struct {
+    struct net *net;
+} possible_net_t;
+
 struct sock_common {
     u32 skc_daddr; /* network order */
     u16 skc_dport; /* network order */
     u16 skc_num;
     unsigned short skc_family;
     volatile unsigned char skc_state;
+    possible_net_t skc_net;
     struct in6_addr skc_v6_daddr;
     unsigned long skc_flags;
 };
@@ -122,6 +129,7 @@ struct netns_ipv6 {
 };
 
 struct net {
+    u64 net_cookie;
     struct netns_ipv4 ipv4;
     struct netns_ipv6 ipv6;
 };
