@@ -18,6 +18,8 @@ TEST_PACKAGES=(
   python3-pytest-xdist python3-jsonschema python3-prometheus-client python3-aiosmtpd prometheus
   prometheus-alertmanager prometheus-node-exporter libbpf-tools "linux-perf|linux-tools-generic" fio wrk curl jq
   openssl iproute2 libcap2-bin procps spin nginx-light redis-server postgresql
+  apache2-utils nghttp2-client libnginx-mod-stream python3-redis python3-websockets python3-requests mariadb-server
+  liburing-dev
 )
 # For the virtual machines of tests/vm: emulators, a cross compiler, and what the guests' root holds.
 # shellcheck disable=SC2034

@@ -1,0 +1,120 @@
+"""Outages, each of which has to open the breaker."""
+
+from calls.programs import call, calling, certificate, curl, nginx, serve
+from calls.shape import THRESHOLD, Right, shape
+from calls.world import NOBODY
+
+TRIES = THRESHOLD + 3
+
+
+def given_up(variant, *options, scheme="http", path="/hang"):
+    """After some calls that are answered, all clients give up after a second."""
+    healthy = "".join(variant.run(curl(variant, *options, scheme=scheme, path="/ok")) for _ in range(10))
+    assert healthy.count("200 ") == 10, healthy
+    variant.beside([curl(variant, *options, scheme=scheme, path=path, seconds=1)] * TRIES)
+    return Right.outage()
+
+
+@shape("hang-given-up-after-1s-plain")
+def hang_plain(variant):
+    serve(variant, "http")
+    return given_up(variant)
+
+
+@shape("hang-given-up-after-1s-tls12")
+def hang_tls12(variant):
+    nginx(variant, "ssl", backend=serve(variant, "http", port=variant.world.port()))
+    return given_up(variant, "--http1.1", "--tls-max", "1.2", "-H", "Connection: close", scheme="https")
+
+
+@shape("hang-given-up-after-1s-tls13")
+def hang_tls13(variant):
+    nginx(variant, "ssl", "ssl_protocols TLSv1.3;", backend=serve(variant, "http", port=variant.world.port()))
+    return given_up(variant, "--http1.1", "-H", "Connection: close", scheme="https")
+
+
+@shape("hang-given-up-after-1s-h2")
+def hang_h2(variant):
+    nginx(variant, "http2", backend=serve(variant, "http", port=variant.world.port()))
+    return given_up(variant, "--http2-prior-knowledge")
+
+
+@shape("hang-past-timeout-plain")
+def hang_long(variant):
+    serve(variant, "http")
+    variant.beside([curl(variant, path="/hang", seconds=4)] * TRIES)
+    return Right.outage()
+
+
+@shape("hang-past-timeout-tls13")
+def hang_long_tls13(variant):
+    nginx(variant, "ssl", "ssl_protocols TLSv1.3;", backend=serve(variant, "http", port=variant.world.port()))
+    variant.beside([curl(variant, "--http1.1", scheme="https", path="/hang", seconds=4)] * TRIES)
+    return Right.outage()
+
+
+@shape("tls-reset-after-request")
+def tls_reset(variant):
+    serve(variant, "tls_reset", *certificate(variant))
+    variant.run(curl(variant, "--http1.1", scheme="https", times=TRIES))
+    return Right.outage()
+
+
+@shape("reset-after-request")
+def plain_reset(variant):
+    serve(variant, "http")
+    variant.run(curl(variant, path="/reset", times=TRIES))
+    return Right.outage()
+
+
+@shape("refused")
+def refused(variant):
+    variant.run(curl(variant, times=TRIES))
+    return Right.outage()
+
+
+@shape("syns-dropped-given-up-after-1s", places=("20ms",), address=lambda v: f"{NOBODY}:{v.port}")
+def syns_dropped(variant):
+    variant.host = NOBODY
+    variant.beside([curl(variant, seconds=1)] * TRIES)
+    return Right.outage()
+
+
+@shape("proxy-accepts-and-closes")
+def dead_backend(variant):
+    nginx(variant, stream=f"{variant.host}:{variant.world.port()}")
+    variant.run(curl(variant, times=TRIES))
+    return Right.outage()
+
+
+@shape("proxy-accepts-and-closes-before-a-greeting")
+def dead_backend_greeting(variant):
+    nginx(variant, stream=f"{variant.host}:{variant.world.port()}")
+    call(variant, "greeted", TRIES, 3)
+    return Right.outage()
+
+
+@shape("greeting-server-frozen")
+def frozen_greeting(variant):
+    serve(variant, "frozen")
+    call(variant, "greeted", TRIES, 3)
+    return Right.outage()
+
+
+@shape("greeting-server-frozen-given-up-after-1s")
+def frozen_greeting_given_up(variant):
+    greeter = serve(variant, "greet")
+    call(variant, "mail", 10)
+    variant.servers[-1].terminate()
+    variant.servers[-1].wait()
+    serve(variant, "frozen", port=greeter)
+    call(variant, "greeted", TRIES, 1)
+    return Right.outage()
+
+
+@shape("multiplexed-hang-while-sending")
+def multiplexed_hang(variant):
+    """Connections whose requests are no longer answered, while the clients go on."""
+    serve(variant, "multiplex")
+    variant.beside([calling("multiplexed", variant, 180, 10)] * TRIES)
+    return Right.outage()
