@@ -28,7 +28,8 @@ syns-dropped-given-up-after-1s proxy-accepts-and-closes-before-a-greeting greeti
 greeting-server-frozen-given-up-after-1s multiplexed-hang-while-sending pgbench-connection-each
 mariadb-connect-and-quit redis-blpop-timeout-0 ldap-unbind graphite-writers-one-way
 syslog-writer-that-ends multiplexed stopped-client-reads-late zero-window stale-pool happy-eyeballs
-late-answers-count-once
+late-answers-count-once mariadb-stopped half-open-greeting-server-frozen half-open-idle-pool
+another-namespace
 """.split()
 # Likewise, but a race decides whether a run shows it: who is first after a goodbye or a close.
 BY_CHANCE = "curl-h2-plain psql-connect-and-goodbye pgbench postgresql-listen proxy-accepts-and-closes".split()
@@ -62,6 +63,8 @@ def drive_all(world, shape, directory, patient):
             raise Wrong(refused.stderr.splitlines()[0])
         agent.start()
         agent.next_tick()
+        for variant in variants:
+            variant.agent = agent
         with ThreadPoolExecutor(len(variants)) as pool:
             rights = dict(zip([v.name for v in variants], pool.map(shape.drive, variants)))
         verdict = judge(agent, variants, rights, patient)

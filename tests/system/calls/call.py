@@ -240,6 +240,35 @@ def redis_wait(host, port, connections, seconds):
     say("done")
 
 
+def redis_ask(host, port, connections, seconds):
+    """Each once, and no longer than so."""
+    import redis
+
+    def ask():
+        with contextlib.suppress(redis.RedisError):
+            redis.Redis(host, port, socket_timeout=float(seconds)).get("key")
+
+    asking = [threading.Thread(target=ask) for _ in range(int(connections))]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    say("done")
+
+
+def pooled(host, port, connections, seconds):
+    """Opens idle connections, and asks on new ones meanwhile, until ten were answered."""
+    pool, good, until = [], 0, time.monotonic() + float(seconds)
+    for _ in range(int(connections)):
+        with contextlib.suppress(ConnectionRefusedError):
+            pool.append(connect(host, port))
+    while good < 10 and time.monotonic() < until:
+        with contextlib.suppress(ConnectionRefusedError), connect(host, port) as fresh:
+            good += get(fresh, "ok").startswith(b"HTTP/1.1 200")
+        pass_time(0.1)
+    say(good)
+
+
 def websocket(host, port, connections, seconds):
     """One frame that nobody answers on each."""
     import asyncio

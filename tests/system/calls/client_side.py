@@ -1,6 +1,6 @@
 """Shapes in which the client's own state, or a protocol that wants no answer, must not be the upstream's fault."""
 
-from calls.programs import call, serve
+from calls.programs import call, curl, serve
 from calls.shape import TIMEOUT_SECONDS, Right, shape
 
 POOL = 6
@@ -69,8 +69,19 @@ def stale_pool(variant):
 def happy_eyeballs(variant):
     """The server is on IPv4 only; each user gets its answer."""
     serve(variant, "http")
-    call(variant, "happy_eyeballs", 30)
-    return Right.healthy((30, 60))
+    right = Right.healthy((30, 60))
+    good = call(variant, "happy_eyeballs", 30)[0]
+    if good < 30:
+        right.harm = f"{good:.0f} of 30 clients served"
+    return right
+
+
+@shape("another-namespace", places=("loopback",))
+def another_namespace(variant):
+    """Its 127.0.0.1 is another one, where nobody listens."""
+    serve(variant, "http")
+    variant.run(curl(variant, times=8), space=variant.world.spaces[1])
+    return Right.healthy(0)
 
 
 @shape("late-answers-count-once")

@@ -1,11 +1,13 @@
 """Shapes of databases and caches: their own servers and clients."""
 
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 from calls.programs import call, serve
-from calls.shape import Right, shape
+from calls.shape import THRESHOLD, TIMEOUT_SECONDS, Right, shape
 from conftest import DEADLINE_SECONDS
 
 
@@ -48,6 +50,7 @@ def psql(variant, *options):
 
 
 CONNECTIONS = 10
+TRIES = THRESHOLD + 3
 
 
 @shape("psql-connect-and-goodbye")
@@ -128,14 +131,16 @@ def mariadb(variant):
     )
 
 
+def mariadb_client(variant, *options):
+    where = ["-h", variant.host, "-P", variant.port, "--protocol=tcp", "--skip-ssl"]
+    return ["mariadb", "--no-defaults", *where, *options, "-Nse", "select 1"]
+
+
 @shape("mariadb-connect-and-quit")
 def mariadb_goodbye(variant):
     mariadb(variant)
     for _ in range(CONNECTIONS):
-        said = variant.run(
-            ["mariadb", "--no-defaults", "-h", variant.host, "-P", variant.port, "--protocol=tcp", "--skip-ssl", "-Nse",
-             "select 1"]
-        )
+        said = variant.run(mariadb_client(variant))
         assert said.strip() == "1", said
     # The greeting, signing in, what the client asks by itself, and the query.
     return Right.healthy((CONNECTIONS, 6 * CONNECTIONS))
@@ -171,6 +176,43 @@ def redis_benchmark(variant):
     )
     assert "requests per second" in said, said
     return Right.healthy((100, 110))
+
+
+def stop(variant):
+    """The kernel goes on accepting for it."""
+    variant.servers[-1].send_signal(signal.SIGSTOP)
+
+
+# Longer than the breaker's time-out.
+PATIENCE = TIMEOUT_SECONDS + 2
+
+
+@shape("redis-stopped")
+def redis_stopped(variant):
+    redis(variant)
+    call(variant, "redis_pool", 10)
+    stop(variant)
+    call(variant, "redis_ask", TRIES, PATIENCE)
+    return Right.outage()
+
+
+@shape("postgresql-stopped")
+def postgres_stopped(variant):
+    postgres(variant)
+    assert variant.run(psql(variant, "-c", "select 1")).strip() == "1"
+    stop(variant)
+    limited = {**os.environ, "PGCONNECT_TIMEOUT": str(PATIENCE)}
+    variant.beside([psql(variant, "-c", "select 1")] * TRIES, env=limited)
+    return Right.outage()
+
+
+@shape("mariadb-stopped")
+def mariadb_stopped(variant):
+    """Nobody greets."""
+    mariadb(variant)
+    stop(variant)
+    variant.beside([mariadb_client(variant, f"--connect-timeout={PATIENCE}")] * TRIES)
+    return Right.outage()
 
 
 @shape("ldap-unbind")

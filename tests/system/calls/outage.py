@@ -67,6 +67,20 @@ def plain_reset(variant):
     return Right.outage()
 
 
+@shape("close-after-request")
+def plain_close(variant):
+    serve(variant, "http")
+    variant.run(curl(variant, path="/close", times=TRIES))
+    return Right.outage()
+
+
+@shape("hang-past-timeout-h2")
+def hang_long_h2(variant):
+    nginx(variant, "http2", backend=serve(variant, "http", port=variant.world.port()))
+    variant.beside([curl(variant, "--http2-prior-knowledge", path="/hang", seconds=4)] * TRIES)
+    return Right.outage()
+
+
 @shape("refused")
 def refused(variant):
     variant.run(curl(variant, times=TRIES))
@@ -110,6 +124,33 @@ def frozen_greeting_given_up(variant):
     serve(variant, "frozen", port=greeter)
     call(variant, "greeted", TRIES, 1)
     return Right.outage()
+
+
+SOON = {"recovery_timeout": 0.5, "max_recovery_timeout": 0.5, "half_open_timeout": 60}
+
+
+def half_open(variant):
+    """After an outage in which nobody listened."""
+    variant.run(curl(variant, times=TRIES))
+    variant.until("half_open")
+
+
+@shape("half-open-greeting-server-frozen", breaker=SOON)
+def half_open_frozen(variant):
+    """A connection that nobody greets is no success."""
+    half_open(variant)
+    serve(variant, "frozen")
+    call(variant, "greeted", 4, 3)
+    return Right(state=("open", "half_open"))
+
+
+@shape("half-open-idle-pool", breaker=SOON)
+def half_open_pool(variant):
+    """Idle connections do not keep others from showing that it is healthy."""
+    half_open(variant)
+    serve(variant, "http")
+    good = call(variant, "pooled", 12, 5)[0]
+    return Right(state=("closed",), harm="" if good == 10 else f"{good:.0f} of 10 clients served")
 
 
 @shape("multiplexed-hang-while-sending")

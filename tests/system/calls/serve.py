@@ -44,6 +44,8 @@ def http(peer, *_):
             return until_closed(peer)
         elif path == "reset":
             return reset(peer)
+        elif path == "close":
+            return
         elif path == "bad":
             peer.sendall(BAD)
         elif path == "continue":

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from conftest import DEADLINE_SECONDS, cgroup2_mount, pause
+from conftest import DEADLINE_SECONDS, cgroup2_mount, pause, wait_until
 
 from calls.world import Place, Processes
 
@@ -24,10 +24,11 @@ class Right:
 
     calls: tuple = ANY
     failed: tuple = ANY
-    state: str = "closed"
+    state: str = "closed"  # or several, when it depends on time whether connects were refused before
     latency: tuple = None  # the median, in seconds; None: not judged
     latency_may_hide: bool = False  # none is right too
     note: str = ""  # why a figure is not judged
+    harm: str = ""  # what clients suffered that they must not
 
     @classmethod
     def healthy(cls, calls, latency=None, note=""):
@@ -70,6 +71,7 @@ class Variant(Processes):
         self.name = f"{place}-{mode}"
         self.host = self.place.host
         self.round_trip = self.place.round_trip
+        self.agent = None  # that watches it
         self.label = f"{shape.name} {place} {mode}"
 
     def upstream(self):
@@ -102,6 +104,10 @@ class Variant(Processes):
         running = [self.client(command, **kwargs) for command in commands]
         return [process.communicate(timeout=DEADLINE_SECONDS)[0] for process in running]
 
+    def until(self, state):
+        """The breaker is in it."""
+        wait_until(lambda: look(self.agent, [self.name])[self.name].state, lambda now: now == state, state)
+
     def past_timeout(self):
         time.sleep(TIMEOUT_SECONDS + 0.5)  # on purpose: what is open meanwhile must not be judged hung
 
@@ -119,12 +125,15 @@ class Seen:
 
     def wrongs(self, right, mode):
         """What of it is not right, in words."""
-        wrong = []
+        wrong = [right.harm] if right.harm else []
         for what in ("calls", "failed"):
             value, (low, high) = getattr(self, what), getattr(right, what)
             if not low <= value <= high:
                 wrong.append(f"{what} {value:.0f}, right: {low:g}" + (f" to {high:g}" if low != high else ""))
-        if self.state != right.state:
+        if isinstance(right.state, tuple):
+            if self.state not in right.state:
+                wrong.append(f"breaker {self.state}, right: {' or '.join(right.state)}")
+        elif self.state != right.state:
             wrong.append(f"breaker {self.state}, right: {right.state}")
         elif bool(self.refused) != (right.state == "open"):
             wrong.append(f"{self.refused:.0f} connects refused while {self.state}")

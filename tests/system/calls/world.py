@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -167,11 +168,11 @@ class Processes:
         assert process.poll() is None, f"{command[0]} ended with {process.returncode}: {said}"
         return process
 
-    def client(self, command, **kwargs):
+    def client(self, command, space=None, **kwargs):
         """Started among the clients."""
         enter = 'echo $$ >"$0" && exec "$@"'
         procs = self.world.cgroup.path / "cgroup.procs"
-        command = ["sh", "-c", enter, procs, *self.world.spaces[0].enter, *command]
+        command = ["sh", "-c", enter, procs, *(space or self.world.spaces[0]).enter, *command]
         process = subprocess.Popen(
             list(map(str, command)),
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True,
@@ -185,6 +186,7 @@ class Processes:
             process.kill()  # it may have been stopped
         for process in self.servers:
             process.terminate()
+            process.send_signal(signal.SIGCONT)
         for process in self.clients + self.servers:
             try:
                 process.wait(DEADLINE_SECONDS)
