@@ -22,6 +22,15 @@ def syslog(variant):
     return Right.healthy((0, 24), note="one_way: nothing answers")
 
 
+@shape("writer-that-ends-at-once")
+def short_writer(variant):
+    """One-way, and nobody said so: what is given up early tells nothing."""
+    serve(variant, "swallow")
+    for _ in range(8):
+        call(variant, "one_way", 1, 0)
+    return Right.healthy((0, 24))
+
+
 @shape("smtp-greeting-healthy")
 def mail(variant):
     serve(variant, "greet")
