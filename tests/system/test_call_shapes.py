@@ -66,7 +66,7 @@ def drive_all(world, shape, directory, patient):
         for variant in variants:
             variant.agent = agent
         with ThreadPoolExecutor(len(variants)) as pool:
-            rights = dict(zip([v.name for v in variants], pool.map(shape.drive, variants)))
+            rights = dict(zip([v.name for v in variants], pool.map(Variant.drive, variants)))
         verdict = judge(agent, variants, rights, patient)
         return [(v.label, *verdict[v.name], rights[v.name].note) for v in variants]
     finally:

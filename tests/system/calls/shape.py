@@ -72,6 +72,7 @@ class Variant(Processes):
         self.host = self.place.host
         self.round_trip = self.place.round_trip
         self.agent = None  # that watches it
+        self.latency = None
         self.label = f"{shape.name} {place} {mode}"
 
     def upstream(self):
@@ -103,6 +104,13 @@ class Variant(Processes):
         """What clients at the same time said."""
         running = [self.client(command, **kwargs) for command in commands]
         return [process.communicate(timeout=DEADLINE_SECONDS)[0] for process in running]
+
+    def drive(self):
+        """What is right. The latency is kept, for what the agent shows of it is that of its window."""
+        right = self.shape.drive(self)
+        self.agent.next_tick()
+        self.latency = look(self.agent, [self.name])[self.name].latency
+        return right
 
     def until(self, state):
         """The breaker is in it."""
@@ -188,6 +196,9 @@ def judge(agent, variants, rights, patient):
     agent.next_tick()
     while True:
         seen = look(agent, rights)
+        for variant in variants:
+            if seen[variant.name].latency is None:
+                seen[variant.name].latency = variant.latency
         news = [
             v
             for v in variants
