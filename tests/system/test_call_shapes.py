@@ -1,6 +1,6 @@
-"""Shapes of traffic by real programs, on loopback and 20 ms away, observed and enforced: how many calls are
-counted, how long they took, which failed, and whether the breaker is open. As a program it prints the table of all,
-or of those that are named."""
+"""Shapes of traffic by real programs, on loopback and between two namespaces, 0 and 20 ms away, observed and
+enforced: how many calls are counted, how long they took, which failed, and whether the breaker is open. As a
+program it prints the table of all, or of those that are named."""
 
 import importlib
 import subprocess

@@ -2,7 +2,6 @@
 
 from calls.programs import call, calling, certificate, curl, nginx, serve
 from calls.shape import THRESHOLD, Right, shape
-from calls.world import NOBODY
 
 TRIES = THRESHOLD + 3
 
@@ -87,9 +86,9 @@ def refused(variant):
     return Right.outage()
 
 
-@shape("syns-dropped-given-up-after-1s", places=("20ms",), address=lambda v: f"{NOBODY}:{v.port}")
+@shape("syns-dropped-given-up-after-1s", places=("0ms", "20ms"), address=lambda v: f"{v.place.nobody}:{v.port}")
 def syns_dropped(variant):
-    variant.host = NOBODY
+    variant.host = variant.place.nobody
     variant.beside([curl(variant, seconds=1)] * TRIES)
     return Right.outage()
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 from conftest import DEADLINE_SECONDS, cgroup2_mount, pause, wait_until
 
-from calls.world import Place, Processes
+from calls.world import PLACES, Place, Processes
 
-PLACES = ("loopback", "20ms")
 MODES = ("observe", "enforce")
 THRESHOLD = 5
 NEAR = 0.15

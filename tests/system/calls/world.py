@@ -1,5 +1,5 @@
 """Where the shapes run: a network namespace of the clients and the agent, with a loopback of its own, and one
-of servers far away, joined by a TUN pair that holds packets back (tun_delay.c)."""
+of servers elsewhere, joined by TUN pairs (tun_delay.c), one of which holds packets back."""
 
 import ctypes
 import itertools
@@ -15,8 +15,9 @@ from pathlib import Path
 
 from conftest import BINARY, DEADLINE_SECONDS, Agent, Cgroup, cgroup2_mount, wait_for
 
-ROUND_TRIP_SECONDS = 0.02
-NEAR, FAR, NOBODY = "10.77.0.1", "10.77.0.2", "10.77.0.9"
+# Place: (round trip in seconds, network).
+BETWEEN = {"0ms": (0, "10.77.0"), "20ms": (0.02, "10.77.20")}
+PLACES = ("loopback", *BETWEEN)
 SETTINGS = """
 net.ipv4.tcp_fastopen=3
 net.ipv4.tcp_syn_retries=1
@@ -85,7 +86,7 @@ class World:
     """Both namespaces, what joins them, and the cgroup of the clients."""
 
     def __init__(self):
-        self.spaces, self.delay, self.cgroup = [], None, None
+        self.spaces, self.delays, self.cgroup = [], [], None
         self.scratch = Path(tempfile.mkdtemp(prefix="moonwatch-shapes-", dir="/var/tmp"))
         self.scratch.chmod(0o755)
         self.numbers = itertools.count(10000)
@@ -99,17 +100,21 @@ class World:
     def make(self):
         for word in ("near", "far"):
             self.spaces.append(Space(word))
+        for device, (round_trip, network) in BETWEEN.items():
+            self.join(device, round_trip, network)
+        self.cgroup = Cgroup(cgroup2_mount() / f"moonwatch-shapes-{secrets.token_hex(4)}")
+
+    def join(self, device, round_trip, network):
         near, far = self.spaces
-        self.delay = subprocess.Popen(
-            [BINARY.parent / "tests" / "tun_delay", near.path, far.path, "between",
-             str(int(ROUND_TRIP_SECONDS / 2 * 1e6))],
+        delay = subprocess.Popen(
+            [BINARY.parent / "tests" / "tun_delay", near.path, far.path, device, str(int(round_trip / 2 * 1e6))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
-        assert self.delay.stdout.readline() == "ready\n"
-        for space, address in ((near, NEAR), (far, FAR)):
-            space.ip("addr", "add", f"{address}/24", "dev", "between")
-            space.ip("link", "set", "between", "up", "mtu", "1400")
-        self.cgroup = Cgroup(cgroup2_mount() / f"moonwatch-shapes-{secrets.token_hex(4)}")
+        self.delays.append(delay)
+        assert delay.stdout.readline() == "ready\n"
+        for space, number in ((near, 1), (far, 2)):
+            space.ip("addr", "add", f"{network}.{number}/24", "dev", device)
+            space.ip("link", "set", device, "up", "mtu", "1400")
 
     def port(self):
         with self.lock:
@@ -123,9 +128,10 @@ class World:
     def close(self):
         if self.cgroup:
             self.cgroup.remove()
-        if self.delay:
-            self.delay.stdin.close()
-            self.delay.wait(DEADLINE_SECONDS)
+        for delay in self.delays:
+            delay.stdin.close()
+            delay.wait(DEADLINE_SECONDS)
+            delay.stdout.close()
         for space in self.spaces:
             space.remove()
         shutil.rmtree(self.scratch)
@@ -135,10 +141,11 @@ class Place:
     """Where the servers of a variant are, as its clients see it."""
 
     def __init__(self, world, name):
-        self.name, self.world, self.far = name, world, name == "20ms"
-        self.host = FAR if self.far else "127.0.0.1"
-        self.space = world.spaces[1 if self.far else 0]
-        self.round_trip = ROUND_TRIP_SECONDS if self.far else 0
+        self.name, self.world = name, world
+        self.round_trip, network = BETWEEN.get(name, (0, None))
+        self.host = f"{network}.2" if network else "127.0.0.1"
+        self.nobody = f"{network}.9"  # packets to it are lost
+        self.space = world.spaces[1 if network else 0]
 
 
 class Processes:
