@@ -1,5 +1,5 @@
-/* Ports that only this program uses. The kernel side counts by port and address on the whole host,
- * whatever network namespace they are in, so the ports of two programs must differ though each has
+/* Ports that only this program uses. The kernel side counts by port and address on the whole host
+ * where a row is of any network namespace, so the ports of two programs must differ though each has
  * a namespace of its own.
  */
 #ifndef MOONWATCH_TEST_OWN_PORTS_H

@@ -17,10 +17,6 @@ for family in ("web", "outage", "data", "client_side"):
     importlib.import_module(f"calls.{family}")
 
 
-class Wrong(Exception):
-    """A configuration that is refused."""
-
-
 def drive_all(world, shape, directory):
     """[(label, Seen, wrongs, note)] of each variant, all at the same time."""
     variants = [Variant(world, shape, place, mode) for place in shape.places for mode in MODES]
@@ -29,14 +25,14 @@ def drive_all(world, shape, directory):
         agent = world.agent(directory, [variant.upstream() for variant in variants])
         refused = subprocess.run([BINARY, "check", agent.config_path], capture_output=True, text=True)
         if refused.returncode:
-            raise Wrong(refused.stderr.splitlines()[0])
+            raise ValueError(refused.stderr.splitlines()[0])
         agent.start()
         agent.next_tick()
         for variant in variants:
             variant.agent = agent
         with ThreadPoolExecutor(len(variants)) as pool:
             rights = dict(zip([v.name for v in variants], pool.map(Variant.drive, variants)))
-        verdict = judge(agent, variants, rights, False)
+        verdict = judge(agent, variants, rights)
         return [(v.label, *verdict[v.name], rights[v.name].note) for v in variants]
     finally:
         for variant in variants:

@@ -166,8 +166,15 @@ def test_who_makes_a_network_namespace_has_no_say(make_agent, server, netns, sta
     agent = make_agent(config={"upstreams": [{**upstream, **({"netns": netns} if netns else {})}]})
     agent.start()
     wait_for(lambda: agent.request("/breakers")[0] == 200, what="a first sample")
+    server.stop()
     connect_in_a_namespace_of_nobody(server.port)
-    breaker_when(agent, lambda b: b["state"] == state, state)
+    agent.next_tick()  # what the kernel has opened is seen by now
+    assert breaker_of(agent)["state"] == state
+    for _ in range(THRESHOLD):  # here somebody has
+        with socket.socket() as tried:
+            assert tried.connect_ex(("127.0.0.1", server.port)) == REFUSED
+    agent.next_tick()
+    assert breaker_of(agent)["state"] == "open"
 
 
 def test_a_network_namespace_by_its_path(make_agent, server):

@@ -5,6 +5,7 @@
 #include "config/address.h"
 #include "config/alerting.h"
 #include "config/key.h"
+#include "config/services.h"
 #include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -156,7 +157,7 @@ static bool is_path(const char *value)
 
 static bool is_netns(const char *value)
 {
-    return is_path(value) || strcmp(value, "own") == 0 || strcmp(value, "any") == 0;
+    return is_path(value) || strcmp(value, NETNS_OWN) == 0 || strcmp(value, NETNS_ANY) == 0;
 }
 
 static bool is_directory(const char *value)
@@ -250,8 +251,8 @@ const struct key_format format_url_path = {"a path of the URL, /..., without bla
                                            is_url_path};
 const struct key_format format_pointer = {"a JSON pointer, e.g. /status", is_pointer};
 const struct key_format format_path = {"an absolute path", is_path};
-const struct key_format format_netns = {"own, any, or an absolute path, e.g. /run/netns/shop",
-                                        is_netns};
+const struct key_format format_netns = {
+    NETNS_OWN ", " NETNS_ANY ", or an absolute path, e.g. /run/netns/shop", is_netns};
 const struct key_format format_cgroup = {
     "a path of cgroup v2 without . and .., e.g. /system.slice/shop.service", is_cgroup,
     rooted_path};

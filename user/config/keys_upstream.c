@@ -310,7 +310,8 @@ static const struct key upstream_keys[] = {
      .type = KEY_BOOL,
      IN_UPSTREAM(read_status),
      .initial = "false",
-     .doc = "Look at the status lines of plain HTTP/1.x answers: 5xx and 429 are failures"},
+     .doc = "Look at the status lines of plain HTTP/1.x answers: 5xx are failures, 429 is counted "
+            "apart"},
     {.name = "check",
      .type = KEY_OBJECT,
      IN_UPSTREAM(check),

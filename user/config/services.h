@@ -51,6 +51,10 @@ struct config_check {
     char *ca_file;                    /* NULL: the system's */
 };
 
+/* In `netns`, beside paths. */
+#define NETNS_OWN "own"
+#define NETNS_ANY "any"
+
 struct config_service {
     char *name;
     enum service_kind kind;
@@ -59,7 +63,7 @@ struct config_service {
         char *unit, *cgroup, *comm, *exe; /* NULL: does not matter */
         unsigned port;                    /* 0: does not matter */
     } match;
-    char *netns; /* whose port it is: "own", "any", or the path of a network namespace */
+    char *netns; /* whose port it is: NETNS_OWN, NETNS_ANY, or the path of a network namespace */
     struct config_check check;
     struct {
         bool given;

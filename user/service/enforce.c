@@ -203,18 +203,16 @@ int enforce_tell_clients(struct enforce *e, char error[PROBE_ERROR_BYTES])
 int enforce_put(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
     char of_connects[PROBE_ERROR_BYTES];
-    int r = enforce_tell_clients(e, error), one;
 
-    if (!e->sources.cgroup_root)
-        return r;
+    if (!e->rows || !e->sources.cgroup_root)
+        return 0;
     set_hook(e, &e->connects, of_connects);
-    one = set_hook(e, &e->statuses, error);
-    return r < 0 ? r : one;
+    return set_hook(e, &e->statuses, error);
 }
 
 int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES])
 {
-    int r = e->rows ? enforce_put(e, error) : 0;
+    int r = enforce_put(e, error);
 
     enforce_judge(e);
     return r;

@@ -35,10 +35,11 @@ void enforce_destroy(struct enforce *e);
 
 /* With services_commit(). `config` is borrowed until the next call. */
 void enforce_commit(struct enforce *e, const struct config *config);
-/* Whose rows are whose, before their addresses are told: see enforce_tell() for errors. */
+/* Writes who the clients of each row are, before its addresses are told: without these nobody is.
+ * 0, or a negative errno with one line in `error`, which is empty when the number says it. */
 int enforce_tell_clients(struct enforce *e, char error[PROBE_ERROR_BYTES]);
-/* Puts in force what can be, and looks at what is: see services_set_enforcement(). 0, or a negative
- * errno with one line in `error` about what else clients are known for. */
+/* After those: puts in force what can be, and looks at what is, see services_set_enforcement(). 0,
+ * or a negative errno with one line in `error` about what else clients are known for. */
 int enforce_tell(struct enforce *e, char error[PROBE_ERROR_BYTES]);
 /* Once a tick and when a cgroup moved, before services_tick(): what the kernel does, after putting
  * in force what has become possible (a cgroup was made, or made again). */

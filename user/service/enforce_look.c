@@ -180,6 +180,7 @@ void enforce_look(struct enforce *e)
     lack = enforce_judge(e);
     if (!lack.mendable || !e->sources.cgroup_root)
         return;
+    enforce_tell_clients(e, error);
     if (lack.addresses)
         upstream_table_tell(e->sources.table);
     enforce_put(e, error);

@@ -251,6 +251,12 @@ static int create_kernel_parts(struct live *live)
     return r < 0 ? r : enforce_create(&live->enforce, &enforce);
 }
 
+static void say_failure(const struct live *live, int r, const char *error)
+{
+    if (r < 0)
+        say(live, *error ? error : strerror(-r));
+}
+
 /* The kernel side may lack any of this: it is said, and the rest goes on. */
 static void tell_kernel(struct live *live)
 {
@@ -259,7 +265,7 @@ static void tell_kernel(struct live *live)
     int r;
 
     if (live->enforce)
-        enforce_tell_clients(live->enforce, error);
+        say_failure(live, enforce_tell_clients(live->enforce, error), error);
     r = upstream_table_tell(live->table);
     if (!live->sources.probe || !wanted)
         return;
@@ -269,10 +275,8 @@ static void tell_kernel(struct live *live)
         snprintf(text, sizeof(text), "calls are not followed: %s", strerror(-r));
         say(live, text);
     }
-    r = enforce_tell(live->enforce, error);
-    if (r < 0) {
-        say(live, *error ? error : strerror(-r));
-    }
+    *error = '\0';
+    say_failure(live, enforce_tell(live->enforce, error), error);
 }
 
 static int stage_parts(struct live *live, const struct config *config)

@@ -4,12 +4,10 @@
 #ifndef MOONWATCH_SERVICE_NETNS_H
 #define MOONWATCH_SERVICE_NETNS_H
 
+#include "config/services.h" /* NETNS_OWN, NETNS_ANY */
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
-
-#define NETNS_OWN "own"
-#define NETNS_ANY "any"
 
 /* What was found at a path before; zeroed in the beginning. */
 struct netns_seen {
@@ -19,7 +17,7 @@ struct netns_seen {
     uint64_t cookie; /* 0: nothing was */
 };
 
-/* The cookie of `netns` (as configured: NETNS_OWN, NETNS_ANY, or the path of a namespace's file,
+/* The cookie of `netns` (as configured: "own", "any", or the path of a namespace's file,
  * e.g. /run/netns/NAME); 0: any. It costs one stat() while the path leads to what `seen` says. 0 or
  * a negative errno: nothing is there, or no network namespace. */
 int netns_find(const char *netns, struct netns_seen *seen, uint64_t *ret_cookie);

@@ -31,6 +31,16 @@ def get(peer, path):
     return peer.recv(65536)
 
 
+def at_once(count, act):
+    """So many of them side by side, until the last one ends."""
+    threads = [threading.Thread(target=act) for _ in range(int(count))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say("done")
+
+
 def one_way(host, port, connections, seconds):
     """As graphite's and syslog's writers: some lines, then idle."""
     open_ones = [connect(host, port) for _ in range(int(connections))]
@@ -58,19 +68,13 @@ def mail(host, port, connections):
 
 def greeted(host, port, connections, seconds):
     """Waits for a greeting, each of them so long."""
-    waits = []
 
     def wait():
         with contextlib.suppress(OSError), connect(host, port) as peer:
             peer.settimeout(float(seconds))
             peer.recv(4096)
 
-    for _ in range(int(connections)):
-        waits.append(threading.Thread(target=wait))
-        waits[-1].start()
-    for thread in waits:
-        thread.join()
-    say("done")
+    at_once(connections, wait)
 
 
 def multiplexed(host, port, requests, hang_after):
@@ -190,7 +194,7 @@ def http2_idle(host, port, connections, seconds):
     say("done")
 
 
-def happy_eyeballs(port, times):
+def happy_eyeballs(_, port, times):
     """localhost by both families, as Go does: the next address at once when one refuses."""
     good = 0
     for _ in range(int(times)):
@@ -232,12 +236,7 @@ def redis_wait(host, port, connections, seconds):
     def wait():
         redis.Redis(host, port).blpop("nothing", timeout=float(seconds))
 
-    waits = [threading.Thread(target=wait) for _ in range(int(connections))]
-    for thread in waits:
-        thread.start()
-    for thread in waits:
-        thread.join()
-    say("done")
+    at_once(connections, wait)
 
 
 def redis_ask(host, port, connections, seconds):
@@ -248,12 +247,7 @@ def redis_ask(host, port, connections, seconds):
         with contextlib.suppress(redis.RedisError):
             redis.Redis(host, port, socket_timeout=float(seconds)).get("key")
 
-    asking = [threading.Thread(target=ask) for _ in range(int(connections))]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    say("done")
+    at_once(connections, ask)
 
 
 def pooled(host, port, connections, seconds):
@@ -288,8 +282,6 @@ def websocket(host, port, connections, seconds):
 
 
 def main(name, host, port, *arguments):
-    if name == "happy_eyeballs":
-        return happy_eyeballs(int(port), *arguments)
     return globals()[name](host, int(port), *arguments)
 
 
